@@ -1,0 +1,6 @@
+//! The vendor's signed documents as types.
+#![forbid(unsafe_code)]
+
+pub mod set;
+
+pub use set::{CollateralSet, SignedText};

@@ -1,0 +1,131 @@
+//! Instants, in whole seconds.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use der::DateTime;
+
+/// An instant in whole seconds since 1970-01-01T00:00:00Z, between 1970 and 9999.
+///
+/// Certificates, CRLs and the vendor's JSON documents carry no finer time. Core code never reads
+/// a clock: the instant to judge by is always an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+/// The text is not a time of the form `YYYY-MM-DDTHH:MM:SSZ`, or the time is beyond the year 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a time of the form YYYY-MM-DDTHH:MM:SSZ between 1970 and 9999")]
+pub struct TimestampError;
+
+impl Timestamp {
+    /// The last second that X.509 and RFC 3339 can express: 9999-12-31T23:59:59Z.
+    pub const MAX: Self = Self(253_402_300_799);
+
+    /// The instant `seconds` after 1970-01-01T00:00:00Z; an error beyond the year 9999.
+    pub fn from_unix_seconds(seconds: u64) -> Result<Self, TimestampError> {
+        if seconds > Self::MAX.0 {
+            return Err(TimestampError);
+        }
+        Ok(Self(seconds))
+    }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z.
+    pub const fn unix_seconds(self) -> u64 {
+        self.0
+    }
+
+    /// The instant `seconds` later, or the last representable one.
+    pub fn saturating_add(self, seconds: u64) -> Self {
+        Self(self.0.saturating_add(seconds).min(Self::MAX.0))
+    }
+
+    /// The instant `seconds` earlier, or 1970-01-01T00:00:00Z.
+    pub fn saturating_sub(self, seconds: u64) -> Self {
+        Self(self.0.saturating_sub(seconds))
+    }
+}
+
+impl From<DateTime> for Timestamp {
+    fn from(time: DateTime) -> Self {
+        Self(time.unix_duration().as_secs())
+    }
+}
+
+/// Reads exactly the form the vendor's documents use, `YYYY-MM-DDTHH:MM:SSZ`.
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        text.parse::<DateTime>()
+            .map(Self::from)
+            .map_err(|_| TimestampError)
+    }
+}
+
+/// Writes RFC 3339 in UTC, for example `2026-11-23T00:00:00Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_unix_duration(Duration::from_secs(self.0)) {
+            Ok(time) => time.fmt(f),
+            Err(_) => write!(f, "{} seconds after 1970", self.0),
+        }
+    }
+}
+
+/// A span in which a document or certificate counts; both ends belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// First second of validity: `notBefore`, `thisUpdate` or `issueDate`.
+    pub from: Timestamp,
+    /// Last second of validity: `notAfter` or `nextUpdate`.
+    pub until: Timestamp,
+}
+
+impl Window {
+    /// Whether `at` lies in the window; both ends do.
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.from <= at && at <= self.until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form_round_trips_and_nothing_else_is_read() {
+        for text in ["2018-05-21T10:45:10Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "2018-05-21",
+            "2018-05-21T10:45:10",
+            "2018-05-21T10:45:10.000Z",
+            "2018-05-21 10:45:10Z",
+            "2018-05-21t10:45:10z",
+            "2018-16-06T10:12:17Z",
+            "2018-02-30T10:12:17Z",
+            "2018-05-21T10:45:10+00:00",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(TimestampError), "{text}");
+        }
+    }
+
+    #[test]
+    fn both_ends_of_a_window_belong_to_it() {
+        let at = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
+        let window = Window { from: at(10), until: at(20) };
+        let inside: Vec<bool> = [9, 10, 20, 21].map(|s| window.contains(at(s))).to_vec();
+        assert_eq!(inside, [false, true, true, false]);
+    }
+
+    #[test]
+    fn the_range_ends_with_the_year_9999() {
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59Z");
+        assert!(Timestamp::from_unix_seconds(Timestamp::MAX.unix_seconds() + 1).is_err());
+        assert_eq!(Timestamp::MAX.saturating_add(5), Timestamp::MAX);
+    }
+}
