@@ -1,6 +1,24 @@
-//! The vendor's signed documents as types.
+//! The vendor's signed documents as types: TCB info, enclave identities, evaluation data numbers,
+//! and the collateral set that one quote needs.
+//!
+//! Documents are read strictly from the text that was signed; a document that exists is well
+//! formed. Whether its signature holds is the verifier's question.
 #![forbid(unsafe_code)]
+#![deny(clippy::as_conversions)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod evaluation_numbers;
+pub mod identity;
+mod json;
+pub mod levels;
 pub mod set;
+pub mod status;
+pub mod tcb_info;
 
-pub use set::{CollateralSet, SignedText};
+pub use evaluation_numbers::{EvaluationDataNumber, EvaluationDataNumbers};
+pub use identity::{EnclaveId, EnclaveIdentity};
+pub use json::{DocumentError, MAX_DOCUMENT_SIZE};
+pub use levels::{IsvLevel, IsvLevels};
+pub use set::{CollateralSet, SignedKind, SignedText};
+pub use status::{TcbStatus, UnknownTcbStatus};
+pub use tcb_info::{TcbInfo, TcbInfoId, TcbLevel, TcbLevels, TdxModule, TdxModuleIdentity};

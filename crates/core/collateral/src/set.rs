@@ -1,5 +1,12 @@
 //! The documents that one quote needs, as received and not yet checked.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::json::{self, DocumentError};
+
 /// A signed JSON document taken apart: the text that was signed, and the signature over it.
 ///
 /// Nothing is checked here; the verifier reads both strictly.
@@ -9,6 +16,66 @@ pub struct SignedText {
     pub body: Vec<u8>,
     /// ECDSA P-256 over SHA-256 of `body`: `r` then `s`, 128 hexadecimal digits.
     pub signature: String,
+}
+
+/// The documents that the vendor signs as JSON, named by the field that holds their text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SignedKind {
+    /// `tcbInfo`.
+    TcbInfo,
+    /// `enclaveIdentity`.
+    EnclaveIdentity,
+    /// `tcbEvaluationDataNumbers`.
+    EvaluationDataNumbers,
+}
+
+impl SignedText {
+    /// Takes a document apart as services deliver it: `{"tcbInfo":{...},"signature":"..."}` or
+    /// the same with one of the other kinds.
+    ///
+    /// The text of the inner object is kept as received, never written anew. Other fields beside
+    /// the two are unsigned and therefore ignored.
+    pub fn from_wrapped(document: &[u8]) -> Result<(SignedKind, Self), DocumentError> {
+        let wrapped: Wrapped<'_> = json::parse(document)?;
+        let bodies = [
+            (SignedKind::TcbInfo, wrapped.tcb_info),
+            (SignedKind::EnclaveIdentity, wrapped.enclave_identity),
+            (SignedKind::EvaluationDataNumbers, wrapped.tcb_evaluation_data_numbers),
+        ];
+        let mut found = bodies.into_iter().filter_map(|(kind, body)| Some((kind, body?)));
+        let field = "tcbInfo, enclaveIdentity or tcbEvaluationDataNumbers";
+        match (found.next(), found.next()) {
+            (Some((kind, body)), None) => Ok((
+                kind,
+                Self {
+                    body: body.get().as_bytes().to_vec(),
+                    signature: wrapped.signature.into_owned(),
+                },
+            )),
+            (None, _) => Err(DocumentError::Field {
+                field,
+                problem: "is missing",
+            }),
+            (Some(_), Some(_)) => Err(DocumentError::Field {
+                field,
+                problem: "stands beside another of them",
+            }),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wrapped<'a> {
+    #[serde(borrow, default, deserialize_with = "json::present")]
+    tcb_info: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "json::present")]
+    enclave_identity: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "json::present")]
+    tcb_evaluation_data_numbers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    signature: Cow<'a, str>,
 }
 
 /// The collateral for one quote: unverified bytes in the forms that services deliver.

@@ -1,6 +1,28 @@
 //! Signatures, digests and the X.509 profile of the vendors.
+//!
+//! The only crate that calls the crypto library. Everything here is pure: no I/O, no clock; time
+//! and trust anchors are arguments. Types that exist are well formed; whether a signature holds is
+//! a separate question that is always asked of a key.
 #![forbid(unsafe_code)]
+#![deny(clippy::as_conversions)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::as_conversions))]
 
+pub mod anchor;
+pub mod certificate;
+pub mod crl;
+pub mod digest;
+pub mod error;
+pub mod pem;
+pub mod sgx_extension;
+pub mod signature;
 pub mod time;
+pub mod x509;
 
+pub use anchor::{AnchorError, AnchorKind, TrustAnchor, TrustAnchors};
+pub use certificate::Certificate;
+pub use crl::Crl;
+pub use error::{CertificateError, CrlError};
+pub use sgx_extension::SgxExtension;
+pub use signature::{PublicKey, Signature, SignatureError};
 pub use time::{Timestamp, Window};
+pub use x509::{Name, Serial};

@@ -1,0 +1,111 @@
+//! TCB evaluation data numbers: which sets of collateral the vendor keeps (Intel PCS API, "Get TCB
+//! Evaluation Data Numbers").
+
+use bulla_pki::{Timestamp, Window};
+use serde::Deserialize;
+
+use crate::json::{self, DocumentError, Text, Time, UnknownFields};
+use crate::tcb_info::TcbInfoId;
+
+/// The list of evaluation data numbers of one technology, read from its signed text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvaluationDataNumbers {
+    /// The technology.
+    pub id: TcbInfoId,
+    /// `issueDate` to `nextUpdate`.
+    pub window: Window,
+    /// The numbers, newest first, at least one, no two alike.
+    pub numbers: Vec<EvaluationDataNumber>,
+    /// Names of fields that this version does not know, sorted.
+    pub unknown_fields: Vec<String>,
+}
+
+/// One number: the TCB recovery that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EvaluationDataNumber {
+    /// `tcbEvaluationDataNumber`.
+    pub number: u32,
+    /// When the TCB recovery was made public.
+    pub recovery_event_date: Timestamp,
+    /// The `tcbDate` of the level that closes what it is about.
+    pub tcb_date: Timestamp,
+}
+
+impl EvaluationDataNumbers {
+    /// Reads the signed text, the inner object of
+    /// `{"tcbEvaluationDataNumbers":{...},"signature":"..."}`.
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let wire: NumbersWire<'_> = json::parse(body)?;
+        let id = match &*wire.id.0 {
+            "SGX" => TcbInfoId::Sgx,
+            "TDX" => TcbInfoId::Tdx,
+            _ => {
+                return Err(DocumentError::Field {
+                    field: "id",
+                    problem: "is neither SGX nor TDX",
+                });
+            }
+        };
+        if wire.version != 1 {
+            return Err(DocumentError::VersionUnsupported {
+                version: wire.version,
+            });
+        }
+        let mut unknown = wire.unknown;
+        let mut numbers: Vec<EvaluationDataNumber> = wire
+            .tcb_eval_numbers
+            .into_iter()
+            .map(|entry| {
+                unknown.absorb(entry.unknown);
+                EvaluationDataNumber {
+                    number: entry.tcb_evaluation_data_number,
+                    recovery_event_date: entry.tcb_recovery_event_date.0,
+                    tcb_date: entry.tcb_date.0,
+                }
+            })
+            .collect();
+        numbers.sort_by_key(|entry| std::cmp::Reverse(entry.number));
+        let list = "tcbEvalNumbers";
+        if numbers.is_empty() {
+            return Err(DocumentError::Field {
+                field: list,
+                problem: "is empty",
+            });
+        }
+        if numbers.windows(2).any(|pair| pair[0].number == pair[1].number) {
+            return Err(DocumentError::LevelRepeated { list });
+        }
+        Ok(Self {
+            id,
+            window: Window {
+                from: wire.issue_date.0,
+                until: wire.next_update.0,
+            },
+            numbers,
+            unknown_fields: unknown.0.into_iter().collect(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NumbersWire<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    version: u64,
+    issue_date: Time,
+    next_update: Time,
+    tcb_eval_numbers: Vec<NumberWire>,
+    #[serde(flatten)]
+    unknown: UnknownFields,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NumberWire {
+    tcb_evaluation_data_number: u32,
+    tcb_recovery_event_date: Time,
+    tcb_date: Time,
+    #[serde(flatten)]
+    unknown: UnknownFields,
+}

@@ -1,0 +1,432 @@
+//! TCB info: the security levels of a family of platforms (Intel PCS API, "Get TCB Info").
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::sync::Arc;
+
+use bulla_pki::{Timestamp, Window};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::json::{self, Advisories, DocumentError, Hex, Status, Text, Time, UnknownFields};
+use crate::levels::{IsvLevelWire, IsvLevels};
+use crate::status::TcbStatus;
+
+/// The technology that a TCB info is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the vendor has these two")]
+pub enum TcbInfoId {
+    /// SGX enclaves; also every TCB info of version 2, which has no id.
+    Sgx,
+    /// Trust domains.
+    Tdx,
+}
+
+impl TcbInfoId {
+    /// `SGX` or `TDX`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sgx => "SGX",
+            Self::Tdx => "TDX",
+        }
+    }
+}
+
+/// TCB info of version 2 or 3, read from its signed text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcbInfo {
+    /// The technology.
+    pub id: TcbInfoId,
+    /// 2 or 3.
+    pub version: u8,
+    /// `issueDate` to `nextUpdate`.
+    pub window: Window,
+    /// The family of platforms: 6 bytes.
+    pub fmspc: [u8; 6],
+    /// Identity of the provisioning certification enclave: 2 bytes in the order of the text.
+    pub pce_id: [u8; 2],
+    /// `tcbEvaluationDataNumber`: rises with every TCB recovery.
+    pub evaluation_data_number: u32,
+    /// Signer and attributes of the TDX module; present exactly for TDX.
+    pub tdx_module: Option<TdxModule>,
+    /// TDX modules by version; empty for SGX and where the vendor lists none.
+    pub tdx_module_identities: Vec<TdxModuleIdentity>,
+    /// The levels of the platform.
+    pub tcb_levels: TcbLevels,
+    /// Names of fields that this version does not know, sorted.
+    pub unknown_fields: Vec<String>,
+}
+
+/// What the TDX module must be signed by and run with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TdxModule {
+    /// MRSIGNERSEAM.
+    pub mrsigner: [u8; 48],
+    /// SEAMATTRIBUTES.
+    pub attributes: [u8; 8],
+    /// Mask of the attributes that the vendor means; not used by Intel's verifier nor by ours,
+    /// which demand all of them.
+    pub attributes_mask: [u8; 8],
+}
+
+/// A TDX module of one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TdxModuleIdentity {
+    /// The version in `TDX_xx`, two hexadecimal digits: compared with byte 1 of `tee_tcb_svn`.
+    pub version: u8,
+    /// What this module must be signed by and run with.
+    pub module: TdxModule,
+    /// Its levels.
+    pub tcb_levels: IsvLevels,
+}
+
+impl TcbInfo {
+    /// The identity of the TDX module of this version; absent where the vendor lists none.
+    pub fn tdx_module_identity(&self, version: u8) -> Option<&TdxModuleIdentity> {
+        self.tdx_module_identities
+            .iter()
+            .find(|identity| identity.version == version)
+    }
+}
+
+/// A level of the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcbLevel {
+    /// The least SVN of each SGX component.
+    pub sgx_components: [u8; 16],
+    /// The least SVN of the provisioning certification enclave.
+    pub pcesvn: u16,
+    /// The least SVN of each TDX component; present exactly for TDX.
+    pub tdx_components: Option<[u8; 16]>,
+    /// `tcbDate`: from when on the level closes what was known.
+    pub date: Timestamp,
+    /// The vendor's word.
+    pub status: TcbStatus,
+    /// `advisoryIDs`; empty where the vendor lists none.
+    pub advisory_ids: Arc<[Arc<str>]>,
+}
+
+impl TcbLevel {
+    fn key(&self) -> ([u8; 16], u16, Option<[u8; 16]>) {
+        (self.sgx_components, self.pcesvn, self.tdx_components)
+    }
+}
+
+/// Levels in the order in which they are matched, at least one, no two alike.
+///
+/// The order is that of Intel's library: falling by SGX components, then PCESVN, then TDX
+/// components; the order in the document is never trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcbLevels(Vec<TcbLevel>);
+
+impl TcbLevels {
+    /// The levels, highest first.
+    pub fn iter(&self) -> impl Iterator<Item = &TcbLevel> {
+        self.0.iter()
+    }
+
+    fn sorted(mut levels: Vec<TcbLevel>) -> Result<Self, DocumentError> {
+        if levels.is_empty() {
+            return Err(field("tcbLevels", "is empty"));
+        }
+        levels.sort_by_key(|level| Reverse(level.key()));
+        if levels.windows(2).any(|pair| pair[0].key() == pair[1].key()) {
+            return Err(DocumentError::LevelRepeated { list: "tcbLevels" });
+        }
+        Ok(Self(levels))
+    }
+}
+
+const fn field(field: &'static str, problem: &'static str) -> DocumentError {
+    DocumentError::Field { field, problem }
+}
+
+impl TcbInfo {
+    /// Reads the signed text, the inner object of `{"tcbInfo":{...},"signature":"..."}`.
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let wire: TcbInfoWire<'_> = json::parse(body)?;
+        let mut unknown = wire.unknown;
+        let id = match (wire.version, wire.id.as_ref().map(|id| &*id.0)) {
+            (2, None) => TcbInfoId::Sgx,
+            (2, Some(_)) => return Err(field("id", "stands in a TCB info of version 2")),
+            (3, Some("SGX")) => TcbInfoId::Sgx,
+            (3, Some("TDX")) => TcbInfoId::Tdx,
+            (3, Some(_)) => return Err(field("id", "is neither SGX nor TDX")),
+            (3, None) => return Err(field("id", "is missing")),
+            (version, _) => return Err(DocumentError::VersionUnsupported { version }),
+        };
+        if wire.tcb_type != 0 {
+            return Err(field("tcbType", "is not 0"));
+        }
+        if id == TcbInfoId::Tdx && wire.tdx_module.is_none() {
+            return Err(field("tdxModule", "is missing in a TCB info for TDX"));
+        }
+        if id == TcbInfoId::Sgx && wire.tdx_module.is_some() {
+            return Err(field("tdxModule", "stands in a TCB info for SGX"));
+        }
+        if id == TcbInfoId::Sgx && wire.tdx_module_identities.is_some() {
+            return Err(field("tdxModuleIdentities", "stands in a TCB info for SGX"));
+        }
+        let tdx_module = wire.tdx_module.map(|module| {
+            unknown.absorb(module.unknown);
+            TdxModule {
+                mrsigner: module.mrsigner.0,
+                attributes: module.attributes.0,
+                attributes_mask: module.attributes_mask.0,
+            }
+        });
+        let tdx_module_identities = match wire.tdx_module_identities {
+            Some(list) => module_identities(list, &mut unknown)?,
+            None => Vec::new(),
+        };
+        let levels: Result<Vec<TcbLevel>, DocumentError> = wire
+            .tcb_levels
+            .into_iter()
+            .map(|level| level.into_level(id, wire.version, &mut unknown))
+            .collect();
+        Ok(Self {
+            id,
+            version: if wire.version == 2 { 2 } else { 3 },
+            window: Window {
+                from: wire.issue_date.0,
+                until: wire.next_update.0,
+            },
+            fmspc: wire.fmspc.0,
+            pce_id: wire.pce_id.0,
+            evaluation_data_number: wire.tcb_evaluation_data_number,
+            tdx_module,
+            tdx_module_identities,
+            tcb_levels: TcbLevels::sorted(levels?)?,
+            unknown_fields: unknown.0.into_iter().collect(),
+        })
+    }
+}
+
+fn module_identities(
+    list: Vec<TdxModuleIdentityWire<'_>>,
+    unknown: &mut UnknownFields,
+) -> Result<Vec<TdxModuleIdentity>, DocumentError> {
+    if list.is_empty() {
+        return Err(field("tdxModuleIdentities", "is empty"));
+    }
+    let mut identities: Vec<TdxModuleIdentity> = Vec::with_capacity(list.len());
+    for wire in list {
+        unknown.absorb(wire.unknown);
+        let version = module_version(&wire.id.0)
+            .ok_or(field("tdxModuleIdentities.id", "is not `TDX_` and two hexadecimal digits"))?;
+        if identities.iter().any(|known| known.version == version) {
+            return Err(field("tdxModuleIdentities.id", "stands twice"));
+        }
+        identities.push(TdxModuleIdentity {
+            version,
+            module: TdxModule {
+                mrsigner: wire.mrsigner.0,
+                attributes: wire.attributes.0,
+                attributes_mask: wire.attributes_mask.0,
+            },
+            tcb_levels: IsvLevels::from_wire(
+                "tdxModuleIdentities.tcbLevels",
+                wire.tcb_levels,
+                unknown,
+            )?,
+        });
+    }
+    Ok(identities)
+}
+
+/// The version in `TDX_0A`, letters of either case.
+fn module_version(id: &str) -> Option<u8> {
+    let (prefix, digits) = id.split_at_checked(4)?;
+    let mut version = [0];
+    hex::decode_to_slice(digits, &mut version).ok()?;
+    prefix.eq_ignore_ascii_case("TDX_").then_some(version[0])
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TcbInfoWire<'a> {
+    #[serde(borrow, default, deserialize_with = "json::present")]
+    id: Option<Text<'a>>,
+    version: u64,
+    issue_date: Time,
+    next_update: Time,
+    fmspc: Hex<6>,
+    pce_id: Hex<2>,
+    tcb_type: u64,
+    tcb_evaluation_data_number: u32,
+    #[serde(default, deserialize_with = "json::present")]
+    tdx_module: Option<TdxModuleWire>,
+    #[serde(borrow, default, deserialize_with = "json::present")]
+    tdx_module_identities: Option<Vec<TdxModuleIdentityWire<'a>>>,
+    #[serde(borrow)]
+    tcb_levels: Vec<TcbLevelWire<'a>>,
+    #[serde(flatten)]
+    unknown: UnknownFields,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TdxModuleWire {
+    mrsigner: Hex<48>,
+    attributes: Hex<8>,
+    attributes_mask: Hex<8>,
+    #[serde(flatten)]
+    unknown: UnknownFields,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TdxModuleIdentityWire<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    mrsigner: Hex<48>,
+    attributes: Hex<8>,
+    attributes_mask: Hex<8>,
+    tcb_levels: Vec<IsvLevelWire>,
+    #[serde(flatten)]
+    unknown: UnknownFields,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TcbLevelWire<'a> {
+    #[serde(borrow)]
+    tcb: TcbWire<'a>,
+    tcb_date: Time,
+    tcb_status: Status,
+    #[serde(default, rename = "advisoryIDs")]
+    advisory_ids: Advisories,
+    #[serde(flatten)]
+    unknown: UnknownFields,
+}
+
+impl TcbLevelWire<'_> {
+    fn into_level(
+        self,
+        id: TcbInfoId,
+        version: u64,
+        unknown: &mut UnknownFields,
+    ) -> Result<TcbLevel, DocumentError> {
+        unknown.absorb(self.unknown);
+        let rest = self.tcb.rest;
+        let sgx_components = match (version, self.tcb.sgxtcbcomponents, rest.all_numbered()) {
+            (2, None, Some(components)) => components,
+            (3, Some(components), _) if !rest.any_numbered() => svns(components, unknown),
+            _ => {
+                return Err(field(
+                    "tcb",
+                    "does not hold exactly the 16 SGX components of its version",
+                ));
+            }
+        };
+        unknown.absorb(rest.unknown);
+        let tdx_components = match (id, self.tcb.tdxtcbcomponents) {
+            (TcbInfoId::Tdx, Some(components)) => Some(svns(components, unknown)),
+            (TcbInfoId::Sgx, None) => None,
+            (TcbInfoId::Tdx, None) => {
+                return Err(field("tdxtcbcomponents", "is missing in a TCB info for TDX"));
+            }
+            (TcbInfoId::Sgx, Some(_)) => {
+                return Err(field("tdxtcbcomponents", "stands in a TCB info for SGX"));
+            }
+        };
+        Ok(TcbLevel {
+            sgx_components,
+            pcesvn: self.tcb.pcesvn,
+            tdx_components,
+            date: self.tcb_date.0,
+            status: self.tcb_status.0,
+            advisory_ids: self.advisory_ids.0,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct TcbWire<'a> {
+    #[serde(borrow, default, deserialize_with = "json::present")]
+    sgxtcbcomponents: Option<[ComponentWire<'a>; 16]>,
+    #[serde(borrow, default, deserialize_with = "json::present")]
+    tdxtcbcomponents: Option<[ComponentWire<'a>; 16]>,
+    pcesvn: u16,
+    #[serde(flatten)]
+    rest: TcbRest,
+}
+
+#[derive(Deserialize)]
+struct ComponentWire<'a> {
+    svn: u8,
+    // Words for people, in no way part of the decision.
+    #[serde(borrow, default, rename = "category", deserialize_with = "json::present")]
+    _category: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "type", deserialize_with = "json::present")]
+    _type: Option<Text<'a>>,
+    #[serde(flatten)]
+    unknown: UnknownFields,
+}
+
+
+fn svns(components: [ComponentWire<'_>; 16], unknown: &mut UnknownFields) -> [u8; 16] {
+    components.map(|component| {
+        unknown.absorb(component.unknown);
+        component.svn
+    })
+}
+
+/// The fields of a level's `tcb` that only version 2 has, `sgxtcbcomp01svn` to `sgxtcbcomp16svn`,
+/// and those that this program does not know.
+#[derive(Default)]
+struct TcbRest {
+    numbered: [Option<u8>; 16],
+    unknown: UnknownFields,
+}
+
+impl TcbRest {
+    fn any_numbered(&self) -> bool {
+        self.numbered.iter().any(Option::is_some)
+    }
+
+    fn all_numbered(&self) -> Option<[u8; 16]> {
+        let mut all = [0; 16];
+        for (slot, svn) in all.iter_mut().zip(self.numbered) {
+            *slot = svn?;
+        }
+        Some(all)
+    }
+}
+
+/// The index in `sgxtcbcomp01svn` (0) to `sgxtcbcomp16svn` (15).
+fn component_index(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix("sgxtcbcomp")?.strip_suffix("svn")?;
+    let number: usize = digits.parse().ok()?;
+    let in_form = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    number.checked_sub(1).filter(|index| in_form && *index < 16)
+}
+
+impl<'de> Deserialize<'de> for TcbRest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Rest;
+        impl<'de> Visitor<'de> for Rest {
+            type Value = TcbRest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TcbRest, A::Error> {
+                let mut rest = TcbRest::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    let slot = component_index(&name).and_then(|i| rest.numbered.get_mut(i));
+                    let repeated = match slot {
+                        Some(slot) => slot.replace(map.next_value()?).is_some(),
+                        None => rest.unknown.take(&name, &mut map)?,
+                    };
+                    if repeated {
+                        return Err(json::duplicate_field(&name));
+                    }
+                }
+                Ok(rest)
+            }
+        }
+        deserializer.deserialize_map(Rest)
+    }
+}

@@ -1,0 +1,125 @@
+//! PEM text (RFC 7468), strictly: blocks of one label, nothing between them but white space.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+/// Why text is not a sequence of PEM blocks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PemError {
+    /// Something else than white space stands outside the blocks.
+    #[error("something else than a PEM block `{label}` begins at byte {offset}")]
+    TextOutside {
+        /// The label that was expected.
+        label: &'static str,
+        /// Offset in the text.
+        offset: usize,
+    },
+    /// A block has no end line.
+    #[error("the PEM block that begins at byte {offset} has no end line")]
+    Unterminated {
+        /// Offset in the text.
+        offset: usize,
+    },
+    /// The content of a block is not base64.
+    #[error("the PEM block that begins at byte {offset} is not base64")]
+    Base64 {
+        /// Offset in the text.
+        offset: usize,
+    },
+    /// There are more blocks than allowed.
+    #[error("there are more than {limit} PEM blocks")]
+    TooMany {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// There is no block at all.
+    #[error("there is no PEM block")]
+    Empty,
+}
+
+/// The contents of one to `limit` blocks labelled `label`.
+///
+/// White space may stand between the blocks, and one NUL at the end of the text: most quotes carry
+/// one behind their certificate chain. The bound is checked before anything is decoded.
+pub fn decode(text: &[u8], label: &'static str, limit: usize) -> Result<Vec<Vec<u8>>, PemError> {
+    let begin = format!("-----BEGIN {label}-----");
+    let end = format!("-----END {label}-----");
+    let text = text.strip_suffix(&[0]).unwrap_or(text);
+    let mut blocks: Vec<(usize, &[u8])> = Vec::new();
+    let mut rest = text.trim_ascii_start();
+    while !rest.is_empty() {
+        let offset = text.len().saturating_sub(rest.len());
+        let Some(after_begin) = rest.strip_prefix(begin.as_bytes()) else {
+            return Err(PemError::TextOutside { label, offset });
+        };
+        if blocks.len() == limit {
+            return Err(PemError::TooMany { limit });
+        }
+        // No base64 digit is a hyphen: the first one ends the content.
+        let content_length = after_begin.iter().position(|byte| *byte == b'-');
+        let (content, after) =
+            after_begin.split_at(content_length.ok_or(PemError::Unterminated { offset })?);
+        rest = after
+            .strip_prefix(end.as_bytes())
+            .ok_or(PemError::Unterminated { offset })?
+            .trim_ascii_start();
+        blocks.push((offset, content));
+    }
+    if blocks.is_empty() {
+        return Err(PemError::Empty);
+    }
+    blocks
+        .into_iter()
+        .map(|(offset, content)| {
+            let digits: Vec<u8> = content
+                .split(u8::is_ascii_whitespace)
+                .collect::<Vec<_>>()
+                .concat();
+            BASE64_STANDARD
+                .decode(digits)
+                .map_err(|_| PemError::Base64 { offset })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: &str = "-----BEGIN CERTIFICATE-----\nAAEC\nAwQ=\n-----END CERTIFICATE-----\n";
+
+    fn read(text: &str) -> Result<Vec<Vec<u8>>, PemError> {
+        decode(text.as_bytes(), "CERTIFICATE", 2)
+    }
+
+    #[test]
+    fn blocks_with_white_space_and_one_nul() {
+        let content = vec![0, 1, 2, 3, 4];
+        assert_eq!(read(BLOCK), Ok(vec![content.clone()]));
+        let two = format!("\r\n{BLOCK}\n \t{}\0", BLOCK.replace('\n', "\r\n"));
+        assert_eq!(read(&two), Ok(vec![content.clone(), content]));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_its_place() {
+        let three = BLOCK.repeat(3);
+        let label = "CERTIFICATE";
+        for (text, error) in [
+            ("", PemError::Empty),
+            ("\0", PemError::Empty),
+            (&three, PemError::TooMany { limit: 2 }),
+            ("x", PemError::TextOutside { label, offset: 0 }),
+            (&format!("{BLOCK}x{BLOCK}"), PemError::TextOutside { label, offset: BLOCK.len() }),
+            (&format!("{BLOCK}\0\0"), PemError::TextOutside { label, offset: BLOCK.len() }),
+            (&format!("{BLOCK}\0{BLOCK}"), PemError::TextOutside { label, offset: BLOCK.len() }),
+            (&BLOCK[..40], PemError::Unterminated { offset: 0 }),
+            (&BLOCK.replace("END", "FIN"), PemError::Unterminated { offset: 0 }),
+            (&BLOCK.replace("AAEC", "AA*C"), PemError::Base64 { offset: 0 }),
+            (&BLOCK.replace("AwQ=", "AwQ"), PemError::Base64 { offset: 0 }),
+            (&BLOCK.replace("AwQ=", "AwR="), PemError::Base64 { offset: 0 }),
+        ] {
+            assert_eq!(read(text), Err(error), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! Collateral, verified once: everything about it that depends neither on a quote nor on the time.
+
+use std::sync::Arc;
+
+use bulla_collateral::{CollateralSet, EnclaveIdentity, SignedText, TcbInfo};
+use bulla_pki::certificate::Certificate;
+use bulla_pki::crl::{self, Crl, Revocation};
+use bulla_pki::digest::sha256;
+use bulla_pki::{PublicKey, Signature, TrustAnchor, TrustAnchors, Window};
+
+use crate::chain::{self, Chain, ChainDer, ChainNames, Issuer, Role, Shape};
+use crate::finding::{Code, Finding, Findings, Stage};
+use crate::verdict::{DocumentFacts, DocumentKind};
+
+const PCK_CRL_CHAIN: ChainNames = ChainNames {
+    chain: "pck_crl_issuer_chain",
+    end: "pck_crl_issuer_chain",
+    ca: "pck_crl_ca",
+    root: "pck_crl_root_ca",
+};
+const TCB_INFO_CHAIN: ChainNames = ChainNames {
+    chain: "tcb_info_issuer_chain",
+    end: "tcb_info_signer",
+    ca: "tcb_info_issuer_chain",
+    root: "tcb_info_root_ca",
+};
+const QE_IDENTITY_CHAIN: ChainNames = ChainNames {
+    chain: "qe_identity_issuer_chain",
+    end: "qe_identity_signer",
+    ca: "qe_identity_issuer_chain",
+    root: "qe_identity_root_ca",
+};
+
+/// A collateral set whose signatures, chains and revocations were checked, once.
+///
+/// Shareable between threads. It never judges time: each quote is judged by the instant given
+/// with it. Preparing does not fail; what is wrong with the set is kept as findings, and every
+/// quote verified with it fails with them.
+#[derive(Debug)]
+pub struct PreparedCollateral {
+    pub(crate) anchors: TrustAnchors,
+    pub(crate) anchor: Option<Arc<TrustAnchor>>,
+    pub(crate) pck_issuer: Option<PckIssuer>,
+    pub(crate) root: Option<RootCa>,
+    pub(crate) root_revoked: Vec<Revocation>,
+    pub(crate) pck_revoked: Vec<Revocation>,
+    pub(crate) tcb_info: Option<TcbInfo>,
+    pub(crate) qe_identity: Option<EnclaveIdentity>,
+    pub(crate) brought_chain: Option<Vec<u8>>,
+    pub(crate) documents: Vec<DocumentFacts>,
+    pub(crate) pck_crl_number: Option<u64>,
+    pub(crate) root_ca_crl_number: Option<u64>,
+    pub(crate) pck_chain_findings: Vec<Finding>,
+    pub(crate) document_findings: Vec<Finding>,
+}
+
+/// The CA whose CRL the set holds.
+#[derive(Debug)]
+pub(crate) struct PckIssuer {
+    pub(crate) sha256: [u8; 32],
+    pub(crate) name: Vec<u8>,
+    pub(crate) key_identifier: Vec<u8>,
+    pub(crate) key: PublicKey,
+}
+
+/// The root that the set's CRLs end in, for quotes that leave it out.
+#[derive(Debug)]
+pub(crate) struct RootCa {
+    pub(crate) sha256: [u8; 32],
+    pub(crate) name: Vec<u8>,
+    pub(crate) key_identifier: Vec<u8>,
+    pub(crate) key: PublicKey,
+}
+
+impl RootCa {
+    fn of(root: &Certificate<'_>) -> Option<Self> {
+        let issuer = Issuer::of(root)?;
+        Some(Self {
+            sha256: *root.sha256(),
+            name: issuer.name.to_vec(),
+            key_identifier: issuer.key_identifier.to_vec(),
+            key: issuer.key.clone(),
+        })
+    }
+
+    pub(crate) fn as_issuer(&self) -> Issuer<'_> {
+        Issuer {
+            name: &self.name,
+            key_identifier: &self.key_identifier,
+            key: &self.key,
+        }
+    }
+}
+
+impl PreparedCollateral {
+    /// Checks everything in `set` that depends neither on a quote nor on the time.
+    pub fn new(set: &CollateralSet, anchors: &TrustAnchors) -> Self {
+        let mut prepared = Self {
+            anchors: anchors.clone(),
+            anchor: None,
+            pck_issuer: None,
+            root: None,
+            root_revoked: Vec::new(),
+            pck_revoked: Vec::new(),
+            tcb_info: None,
+            qe_identity: None,
+            brought_chain: set.pck_certificate_chain.clone(),
+            documents: Vec::with_capacity(16),
+            pck_crl_number: None,
+            root_ca_crl_number: None,
+            pck_chain_findings: Vec::new(),
+            document_findings: Vec::new(),
+        };
+        prepared.read_crls(set);
+        prepared.read_documents(set);
+        prepared
+    }
+
+    /// What is wrong with the set, whatever the quote; empty for a good one but for notes.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.pck_chain_findings.iter().chain(&self.document_findings)
+    }
+
+    /// The span in which every document and certificate of the set is valid; absent where there
+    /// is none, or nothing could be read.
+    pub fn window(&self) -> Option<Window> {
+        let from = self.documents.iter().map(|document| document.window.from).max()?;
+        let until = self.documents.iter().map(|document| document.window.until).min()?;
+        (from <= until).then_some(Window { from, until })
+    }
+
+    /// The TCB info, where it could be read. Only a verdict says whether it is genuine.
+    pub fn tcb_info(&self) -> Option<&TcbInfo> {
+        self.tcb_info.as_ref()
+    }
+
+    /// The identity, where it could be read. Only a verdict says whether it is genuine.
+    pub fn qe_identity(&self) -> Option<&EnclaveIdentity> {
+        self.qe_identity.as_ref()
+    }
+
+    /// The issuer chain of the PCK CRL, both CRLs, and the revocation of its certificates.
+    fn read_crls(&mut self, set: &CollateralSet) {
+        let mut findings = Findings::new(Stage::PckChain);
+        let names = PCK_CRL_CHAIN;
+        let der = ChainDer::from_pem(&set.pck_crl_issuer_chain, names.chain, &mut findings);
+        let chain = Chain::assign(&der, Shape::CRL_ISSUER, names, &mut findings);
+        let root_issuer = chain.root.as_ref().and_then(Issuer::of);
+        if let Some(root) = &chain.root {
+            self.anchor = chain::check_root(root, &self.anchors, names.root, &mut findings)
+                .map(|anchor| Arc::new(anchor.clone()));
+            self.root = RootCa::of(root);
+        }
+        if let Some(ca) = &chain.ca {
+            let anchor = self.anchor.as_deref();
+            chain::check_profile(ca, Role::PckCa, anchor, names.ca, &mut findings);
+            if let Some(root) = &root_issuer {
+                chain::check_issued(ca, root, names.ca, &mut findings);
+            }
+        }
+        self.documents.extend(chain.documents(names));
+
+        let mut name = "root_ca_crl";
+        let bytes = decode_crl(&set.root_ca_crl, name, &mut findings);
+        if let Some(crl) = parse_crl(&bytes, name, &mut findings) {
+            self.documents.push(crl_document(name, &crl));
+            self.root_ca_crl_number = Some(crl.number());
+            check_crl(&crl, root_issuer.as_ref(), name, &mut findings);
+            self.root_revoked = crl.into_revoked();
+        }
+        name = "pck_crl";
+        let ca_issuer = chain.ca.as_ref().and_then(Issuer::of);
+        let bytes = decode_crl(&set.pck_crl, name, &mut findings);
+        if let Some(crl) = parse_crl(&bytes, name, &mut findings) {
+            self.documents.push(crl_document(name, &crl));
+            self.pck_crl_number = Some(crl.number());
+            check_crl(&crl, ca_issuer.as_ref(), name, &mut findings);
+            self.pck_revoked = crl.into_revoked();
+        }
+        for (certificate, name) in [(&chain.ca, names.ca), (&chain.root, names.root)] {
+            if let Some(certificate) = certificate {
+                check_revocation(certificate, &self.root_revoked, name, &mut findings);
+            }
+        }
+        if let (Some(ca), Some(issuer)) = (&chain.ca, ca_issuer) {
+            self.pck_issuer = Some(PckIssuer {
+                sha256: *ca.sha256(),
+                name: issuer.name.to_vec(),
+                key_identifier: issuer.key_identifier.to_vec(),
+                key: issuer.key.clone(),
+            });
+        }
+        self.pck_chain_findings = findings.into_list();
+    }
+
+    /// TCB info and identity, each with its issuer chain.
+    fn read_documents(&mut self, set: &CollateralSet) {
+        let mut findings = Findings::new(Stage::TcbInfo);
+        let same_chain = set.tcb_info_issuer_chain == set.qe_identity_issuer_chain;
+        let signer = self.read_signing_chain(
+            &set.tcb_info_issuer_chain,
+            TCB_INFO_CHAIN,
+            None,
+            &mut findings,
+        );
+        let name = "tcb_info";
+        match TcbInfo::parse(&set.tcb_info.body) {
+            Ok(tcb_info) => {
+                self.documents.push(json_document(name, tcb_info.window, &set.tcb_info));
+                note_unknown_fields(&tcb_info.unknown_fields, name, &mut findings);
+                self.tcb_info = Some(tcb_info);
+            }
+            Err(error) => malformed(name, &error.to_string(), &mut findings),
+        }
+        check_text(&set.tcb_info, signer.as_ref(), name, &mut findings);
+        self.document_findings.append(&mut findings.into_list());
+
+        let mut findings = Findings::new(Stage::QeIdentity);
+        let verified = signer.filter(|signer| same_chain && signer.sound);
+        let signer = self.read_signing_chain(
+            &set.qe_identity_issuer_chain,
+            QE_IDENTITY_CHAIN,
+            verified,
+            &mut findings,
+        );
+        let name = "qe_identity";
+        match EnclaveIdentity::parse(&set.qe_identity.body) {
+            Ok(identity) => {
+                self.documents.push(json_document(name, identity.window, &set.qe_identity));
+                note_unknown_fields(&identity.unknown_fields, name, &mut findings);
+                self.qe_identity = Some(identity);
+            }
+            Err(error) => malformed(name, &error.to_string(), &mut findings),
+        }
+        check_text(&set.qe_identity, signer.as_ref(), name, &mut findings);
+        self.document_findings.append(&mut findings.into_list());
+    }
+
+    /// Checks an issuer chain of JSON documents and gives its signer.
+    ///
+    /// `verified` is the signer of the very same bytes, where they were found sound before.
+    fn read_signing_chain(
+        &mut self,
+        text: &[u8],
+        names: ChainNames,
+        verified: Option<Signer>,
+        findings: &mut Findings,
+    ) -> Option<Signer> {
+        if let Some(signer) = verified {
+            self.documents.extend(signer.documents.iter().map(|document| DocumentFacts {
+                name: if document.name == TCB_INFO_CHAIN.root { names.root } else { names.end },
+                ..*document
+            }));
+            return Some(signer);
+        }
+        let der = ChainDer::from_pem(text, names.chain, findings);
+        let chain = Chain::assign(&der, Shape::TCB_SIGNING, names, findings);
+        let documents: Vec<DocumentFacts> = chain.documents(names).collect();
+        self.documents.extend_from_slice(&documents);
+        let mut anchor = None;
+        if let Some(root) = &chain.root {
+            anchor = chain::check_root(root, &self.anchors, names.root, findings);
+            check_revocation(root, &self.root_revoked, names.root, findings);
+        }
+        if let (Some(own), Some(set)) = (anchor, &self.anchor)
+            && own != &**set
+        {
+            findings.differ(
+                Code::AnchorsDiffer,
+                names.root,
+                "The chain ends in another trust anchor than the chain of the PCK CRL.",
+                set.name(),
+                own.name(),
+            );
+        }
+        let signer = chain.end.as_ref()?;
+        chain::check_profile(signer, Role::TcbSigner, anchor, names.end, findings);
+        if let Some(root) = chain.root.as_ref().and_then(Issuer::of) {
+            chain::check_issued(signer, &root, names.end, findings);
+        }
+        check_revocation(signer, &self.root_revoked, names.end, findings);
+        Some(Signer {
+            key: signer.public_key().clone(),
+            sound: findings.as_slice().is_empty(),
+            documents,
+        })
+    }
+}
+
+/// The key that signed a JSON document.
+struct Signer {
+    key: PublicKey,
+    /// Nothing at all was found while its chain was checked.
+    sound: bool,
+    documents: Vec<DocumentFacts>,
+}
+
+fn decode_crl<'a>(
+    bytes: &'a [u8],
+    name: &'static str,
+    findings: &mut Findings,
+) -> std::borrow::Cow<'a, [u8]> {
+    crl::decode_encoding(bytes).unwrap_or_else(|error| {
+        findings.fail(
+            Code::CrlMalformed,
+            name,
+            format!("The CRL cannot be read: {error}."),
+        );
+        std::borrow::Cow::Borrowed(&[])
+    })
+}
+
+fn parse_crl<'a>(bytes: &'a [u8], name: &'static str, findings: &mut Findings) -> Option<Crl<'a>> {
+    if bytes.is_empty() {
+        return None;
+    }
+    Crl::parse(bytes)
+        .map_err(|error| {
+            let message = format!("The CRL cannot be read: {error}.");
+            findings.fail(Code::CrlMalformed, name, message);
+        })
+        .ok()
+}
+
+/// Checks that a CRL is the list of this issuer: by name, by key identifier, by signature.
+fn check_crl(
+    crl: &Crl<'_>,
+    issuer: Option<&Issuer<'_>>,
+    name: &'static str,
+    findings: &mut Findings,
+) {
+    // Without an issuer its chain has failed already.
+    let Some(issuer) = issuer else { return };
+    if crl.issuer().der() != issuer.name {
+        findings.fail(
+            Code::CrlIssuerMismatch,
+            name,
+            format!(
+                "The CRL was issued by `{}`, not by the CA it is used for.",
+                crl.issuer().to_text()
+            ),
+        );
+    }
+    if crl.authority_key_identifier() != issuer.key_identifier {
+        findings.differ(
+            Code::CrlIssuerMismatch,
+            name,
+            "The authority key identifier of the CRL is not that of its issuer.",
+            hex::encode(issuer.key_identifier),
+            hex::encode(crl.authority_key_identifier()),
+        );
+    }
+    if crl.verify_signature(issuer.key).is_err() {
+        findings.fail(
+            Code::CrlSignatureInvalid,
+            name,
+            "The CRL is not signed by the key of its issuer.",
+        );
+    }
+}
+
+/// Looks a certificate up in the list of its issuer.
+pub(crate) fn check_revocation(
+    certificate: &Certificate<'_>,
+    revoked: &[Revocation],
+    name: &'static str,
+    findings: &mut Findings,
+) {
+    if let Some(revocation) = crl::find_revocation(revoked, certificate.serial()) {
+        fail_revoked(&revocation, name, findings);
+    }
+}
+
+pub(crate) fn fail_revoked(revocation: &Revocation, name: &'static str, findings: &mut Findings) {
+    findings.fail(
+        Code::CertificateRevoked,
+        name,
+        format!(
+            "The certificate with serial number {} was revoked by its issuer on {}.",
+            revocation.serial, revocation.date
+        ),
+    );
+}
+
+/// Checks the signature over the received text.
+fn check_text(
+    text: &SignedText,
+    signer: Option<&Signer>,
+    name: &'static str,
+    findings: &mut Findings,
+) {
+    let signature = match Signature::from_hex(&text.signature) {
+        Ok(signature) => signature,
+        Err(_) => {
+            findings.fail(
+                Code::DocumentSignatureMalformed,
+                name,
+                "The signature is not 128 hexadecimal digits of two numbers in range.",
+            );
+            return;
+        }
+    };
+    // Without a signer its chain has failed already.
+    let Some(signer) = signer else { return };
+    if signer.key.verify(&text.body, &signature).is_err() {
+        findings.fail(
+            Code::DocumentSignatureInvalid,
+            name,
+            "The signature over the received text does not hold under the key of the signer.",
+        );
+    }
+}
+
+fn malformed(name: &'static str, reason: &str, findings: &mut Findings) {
+    let message = format!("The document cannot be read: {reason}.");
+    findings.fail(Code::DocumentMalformed, name, message);
+}
+
+fn note_unknown_fields(fields: &[String], name: &'static str, findings: &mut Findings) {
+    if !fields.is_empty() {
+        let names: Vec<String> =
+            fields.iter().take(8).map(|field| field.escape_debug().take(40).collect()).collect();
+        findings.note(
+            Code::DocumentFieldUnknown,
+            name,
+            format!("Fields that this version does not know: {}.", names.join(", ")),
+        );
+    }
+}
+
+fn json_document(name: &'static str, window: Window, text: &SignedText) -> DocumentFacts {
+    DocumentFacts {
+        name,
+        kind: DocumentKind::Json,
+        window,
+        sha256: sha256(&text.body),
+    }
+}
+
+fn crl_document(name: &'static str, crl: &Crl<'_>) -> DocumentFacts {
+    DocumentFacts {
+        name,
+        kind: DocumentKind::Crl,
+        window: crl.window(),
+        sha256: *crl.sha256(),
+    }
+}
