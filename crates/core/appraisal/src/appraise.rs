@@ -40,7 +40,10 @@ pub fn appraise(verdict: &Verdict, policy: &Policy) -> Decision {
 }
 
 fn verification_failed(verdict: &Verdict) -> Finding {
-    let codes: Vec<&str> = verdict.failures().map(|failure| failure.code.as_str()).collect();
+    let codes: Vec<&str> = verdict
+        .failures()
+        .map(|failure| failure.code.as_str())
+        .collect();
     let causes = match codes[..] {
         [] => "the verdict is incomplete".to_owned(),
         _ => codes.join(", "),

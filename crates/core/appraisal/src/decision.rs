@@ -48,7 +48,9 @@ impl Decision {
 
     /// The reasons why the evidence is not good enough.
     pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|f| f.severity == Severity::Refusal)
+        self.findings
+            .iter()
+            .filter(|f| f.severity == Severity::Refusal)
     }
 }
 
@@ -255,7 +257,12 @@ mod tests {
     use super::*;
 
     fn finding(severity: Severity) -> Finding {
-        Finding::new(severity, Reason::Migratable, "tdx.migratable", String::new())
+        Finding::new(
+            severity,
+            Reason::Migratable,
+            "tdx.migratable",
+            String::new(),
+        )
     }
 
     #[test]

@@ -11,7 +11,6 @@
 #![cfg_attr(
     not(test),
     deny(
-        clippy::arithmetic_side_effects,
         clippy::as_conversions,
         clippy::indexing_slicing,
         clippy::panic,

@@ -110,7 +110,7 @@ pub use value::{AnyOf, HexBytes, ValueError};
 /// # Ok::<(), bulla_appraisal::PolicyError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct Policy {
     /// Roots that evidence may end in: names of vendors' roots, or SHA-256 of uncompressed public
@@ -167,7 +167,7 @@ pub struct Policy {
 /// These ids are the only guard against keys taken from a genuine processor by physical attack:
 /// everything else that such a key signs is in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct PlatformPolicy {
     /// Platform provisioning ids; 32 hexadecimal digits each.
@@ -208,10 +208,15 @@ impl Policy {
             allowed.any(|exception| exception.id == **id)
         });
         if let Some(id) = both {
-            let message = format!("{id} stands in `allowed_advisories` too; decide for one of them");
+            let message =
+                format!("{id} stands in `allowed_advisories` too; decide for one of them");
             return Some(("rejected_advisories", message));
         }
-        if let Some(PlatformPolicy { ppid: None, platform_instance_id: None }) = &self.platforms {
+        if let Some(PlatformPolicy {
+            ppid: None,
+            platform_instance_id: None,
+        }) = &self.platforms
+        {
             let message = "no platform is listed, so none could pass; \
                            give `ppid` or `platform_instance_id`, or leave the table out";
             return Some(("platforms", message.to_owned()));
@@ -227,6 +232,9 @@ impl Policy {
 
 /// Values as an error message lists them: in backquotes, with commas.
 fn allowed<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = values.into_iter().map(|value| format!("`{value}`")).collect();
+    let quoted: Vec<String> = values
+        .into_iter()
+        .map(|value| format!("`{value}`"))
+        .collect();
     quoted.join(", ")
 }

@@ -12,6 +12,7 @@ pub mod identity;
 mod json;
 pub mod levels;
 pub mod set;
+pub mod set_json;
 pub mod status;
 pub mod tcb_info;
 
@@ -20,5 +21,6 @@ pub use identity::{EnclaveId, EnclaveIdentity};
 pub use json::{DocumentError, MAX_DOCUMENT_SIZE};
 pub use levels::{IsvLevel, IsvLevels};
 pub use set::{CollateralSet, SignedKind, SignedText};
+pub use set_json::{MAX_SET_SIZE, SetError};
 pub use status::{TcbStatus, UnknownTcbStatus};
 pub use tcb_info::{TcbInfo, TcbInfoId, TcbLevel, TcbLevels, TdxModule, TdxModuleIdentity};

@@ -162,14 +162,15 @@ impl TrustAnchors {
         self.0.iter()
     }
 
-    /// The anchor that holds this key, if any does.
-    pub fn find(&self, key: &PublicKey) -> Option<&TrustAnchor> {
-        self.0.iter().find(|anchor| anchor.public_key == *key)
+    /// The anchor that holds this uncompressed key, if any does.
+    pub fn find(&self, key: &[u8; 65]) -> Option<&TrustAnchor> {
+        self.0.iter().find(|anchor| anchor.public_key.uncompressed() == key)
     }
 
     fn with_root(mut self, root_der: &[u8], kind: AnchorKind) -> Result<Self, AnchorError> {
         let root = Certificate::parse(root_der)?;
-        if root.issuer() != root.subject() || root.verify_signature(root.public_key()).is_err() {
+        let public_key = root.public_key().map_err(|_| AnchorError::NotSelfSigned)?;
+        if root.issuer() != root.subject() || root.verify_signature(&public_key).is_err() {
             return Err(AnchorError::NotSelfSigned);
         }
         match (kind, root.extensions().simulated) {
@@ -178,7 +179,7 @@ impl TrustAnchors {
             _ => {}
         }
         let digest = sha256(root_der);
-        if let Some(known) = self.0.iter_mut().find(|a| a.public_key == *root.public_key()) {
+        if let Some(known) = self.0.iter_mut().find(|a| a.public_key == public_key) {
             if known.kind != kind {
                 return Err(AnchorError::AlreadyNamed {
                     name: known.name.clone(),
@@ -187,7 +188,7 @@ impl TrustAnchors {
             known.certificates.push(digest);
             return Ok(self);
         }
-        let public_key_sha256 = sha256(root.public_key().uncompressed());
+        let public_key_sha256 = sha256(public_key.uncompressed());
         let prefix = if kind == AnchorKind::Simulated {
             "simulated"
         } else {
@@ -196,7 +197,7 @@ impl TrustAnchors {
         self.0.push(TrustAnchor {
             kind,
             name: format!("{prefix}-{}", hex::encode(&public_key_sha256[..8])),
-            public_key: root.public_key().clone(),
+            public_key,
             public_key_sha256,
             certificates: vec![digest],
         });

@@ -26,8 +26,8 @@ const SIMULATED: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.32
 
 /// A certificate, borrowed from its encoding.
 ///
-/// One that exists is strict DER of version 3, with a P-256 key that lies on the curve and a
-/// signature in range. Whether the signature holds, and for which role the certificate may serve,
+/// One that exists is strict DER of version 3, with a key and a signature of P-256. Whether the key
+/// lies on the curve, whether the signature holds, and for which role the certificate may serve
 /// are checks of their own.
 #[derive(Clone, Debug)]
 pub struct Certificate<'a> {
@@ -38,7 +38,7 @@ pub struct Certificate<'a> {
     issuer: Name<'a>,
     subject: Name<'a>,
     validity: Window,
-    public_key: PublicKey,
+    public_key: &'a [u8; 65],
     extensions: Extensions<'a>,
     signature: Signature,
 }
@@ -126,9 +126,7 @@ impl<'a> Certificate<'a> {
             issuer: fields.issuer,
             subject: fields.subject,
             validity: fields.validity,
-            public_key: PublicKey::from_uncompressed(
-                &fields.public_key.ok_or(CertificateError::AlgorithmUnsupported)?,
-            )?,
+            public_key: fields.public_key.ok_or(CertificateError::AlgorithmUnsupported)?,
             extensions: Extensions::read(fields.extensions)?,
             signature: Signature::from_der(signature)?,
         })
@@ -164,9 +162,14 @@ impl<'a> Certificate<'a> {
         self.validity
     }
 
-    /// The certified key.
-    pub fn public_key(&self) -> &PublicKey {
-        &self.public_key
+    /// The certified key as encoded: `04`, x, y, big-endian. It may not be a point of the curve.
+    pub fn public_key_bytes(&self) -> &'a [u8; 65] {
+        self.public_key
+    }
+
+    /// The certified key; an error where it is not a point of the curve.
+    pub fn public_key(&self) -> Result<PublicKey, SignatureError> {
+        PublicKey::from_uncompressed(self.public_key)
     }
 
     /// The extensions that this profile reads.
@@ -192,7 +195,7 @@ struct Fields<'a> {
     issuer: Name<'a>,
     validity: Window,
     subject: Name<'a>,
-    public_key: Option<[u8; 65]>,
+    public_key: Option<&'a [u8; 65]>,
     extensions: &'a [u8],
 }
 
@@ -230,7 +233,7 @@ impl<'a> Fields<'a> {
 }
 
 /// `None` where the key is not one on P-256 in uncompressed form.
-fn decode_public_key(fields: &mut SliceReader<'_>) -> der::Result<Option<[u8; 65]>> {
+fn decode_public_key<'a>(fields: &mut SliceReader<'a>) -> der::Result<Option<&'a [u8; 65]>> {
     let algorithm = AnyRef::decode(fields)?;
     let key = BitStringRef::decode(fields)?;
     let oids = algorithm.sequence(|oids| {
@@ -330,7 +333,7 @@ impl BasicConstraints {
 /// into `DistributionPoint.distributionPoint [0].fullName [0]`.
 fn first_uri(value: &[u8]) -> Option<&str> {
     let read = || -> der::Result<Option<&str>> {
-        let point = decode_all(value, |reader| reader.sequence(|list| AnyRef::decode(list)))?;
+        let point = decode_all(value, |reader| reader.sequence(AnyRef::decode))?;
         let mut fields = SliceReader::new(point.value())?;
         let Some(name) = x509::decode_context(&mut fields, 0)? else {
             return Ok(None);

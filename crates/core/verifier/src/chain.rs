@@ -6,8 +6,7 @@
 
 use bulla_pki::certificate::Certificate;
 use bulla_pki::pem;
-use bulla_pki::signature::PublicKey;
-use bulla_pki::{Name, TrustAnchor, TrustAnchors};
+use bulla_pki::{Name, PublicKey, SignatureError, TrustAnchor, TrustAnchors};
 
 use crate::finding::{Code, Findings};
 use crate::verdict::{DocumentFacts, DocumentKind, PckCa};
@@ -215,7 +214,8 @@ impl<'a> Chain<'a> {
 pub(crate) struct Issuer<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) key_identifier: &'a [u8],
-    pub(crate) key: &'a PublicKey,
+    /// An error where the bytes of the key are no point of the curve.
+    pub(crate) key: Result<PublicKey, SignatureError>,
 }
 
 impl<'a> Issuer<'a> {
@@ -240,13 +240,14 @@ pub(crate) fn check_root<'t>(
     name: &'static str,
     findings: &mut Findings,
 ) -> Option<&'t TrustAnchor> {
-    let anchor = anchors.find(root.public_key());
+    let anchor = anchors.find(root.public_key_bytes());
     let known = anchor.is_some_and(|anchor| anchor.knows_certificate(root.sha256()));
-    if !known && root.verify_signature(root.public_key()).is_err() {
+    let self_signed = || root.verify_signature(&root.public_key()?);
+    if !known && let Err(error) = self_signed() {
         findings.fail(
             Code::RootSignatureInvalid,
             name,
-            "The root certificate is not signed by its own key.",
+            format!("The root certificate is not signed by its own key: {error}."),
         );
         return None;
     }
@@ -261,7 +262,7 @@ pub(crate) fn check_root<'t>(
             anchors.iter().map(TrustAnchor::name).collect::<Vec<_>>().join(", "),
             format!(
                 "public key with SHA-256 {}",
-                hex::encode(bulla_pki::digest::sha256(root.public_key().uncompressed()))
+                hex::encode(bulla_pki::digest::sha256(root.public_key_bytes()))
             ),
         );
         return None;
@@ -304,11 +305,12 @@ pub(crate) fn check_issued(
             authority.map_or_else(|| "absent".to_owned(), hex::encode),
         );
     }
-    if certificate.verify_signature(issuer.key).is_err() {
+    let holds = issuer.key.as_ref().map_err(|error| *error);
+    if let Err(error) = holds.and_then(|key| certificate.verify_signature(key)) {
         findings.fail(
             Code::CertificateSignatureInvalid,
             name,
-            "The certificate is not signed by the key of its issuer.",
+            format!("The certificate is not signed by the key of its issuer: {error}."),
         );
     }
 }

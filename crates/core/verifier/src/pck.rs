@@ -209,7 +209,7 @@ fn check_crl_fits(
     };
     let same = ca.subject().der() == issuer.name
         && ca.extensions().subject_key_identifier == Some(&issuer.key_identifier)
-        && *ca.public_key() == issuer.key;
+        && *ca.public_key_bytes() == issuer.key;
     if !same {
         findings.differ(
             Code::CrlIssuerMismatch,
@@ -278,7 +278,7 @@ fn check_qe_report(auth: &AuthData<'_>, leaf: Option<&Certificate<'_>>, findings
     // Without a leaf its chain has failed already.
     if let Some(leaf) = leaf {
         let holds = Signature::from_fixed(auth.qe_report_signature).and_then(|signature| {
-            leaf.public_key().verify(auth.qe_report.as_bytes(), &signature)
+            leaf.public_key()?.verify(auth.qe_report.as_bytes(), &signature)
         });
         if let Err(error) = holds {
             findings.fail(

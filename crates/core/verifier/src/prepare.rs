@@ -6,7 +6,7 @@ use bulla_collateral::{CollateralSet, EnclaveIdentity, SignedText, TcbInfo};
 use bulla_pki::certificate::Certificate;
 use bulla_pki::crl::{self, Crl, Revocation};
 use bulla_pki::digest::sha256;
-use bulla_pki::{PublicKey, Signature, TrustAnchor, TrustAnchors, Window};
+use bulla_pki::{PublicKey, Signature, SignatureError, TrustAnchor, TrustAnchors, Window};
 
 use crate::chain::{self, Chain, ChainDer, ChainNames, Issuer, Role, Shape};
 use crate::finding::{Code, Finding, Findings, Stage};
@@ -60,7 +60,7 @@ pub(crate) struct PckIssuer {
     pub(crate) sha256: [u8; 32],
     pub(crate) name: Vec<u8>,
     pub(crate) key_identifier: Vec<u8>,
-    pub(crate) key: PublicKey,
+    pub(crate) key: [u8; 65],
 }
 
 /// The root that the set's CRLs end in, for quotes that leave it out.
@@ -69,7 +69,7 @@ pub(crate) struct RootCa {
     pub(crate) sha256: [u8; 32],
     pub(crate) name: Vec<u8>,
     pub(crate) key_identifier: Vec<u8>,
-    pub(crate) key: PublicKey,
+    pub(crate) key: Result<PublicKey, SignatureError>,
 }
 
 impl RootCa {
@@ -79,7 +79,7 @@ impl RootCa {
             sha256: *root.sha256(),
             name: issuer.name.to_vec(),
             key_identifier: issuer.key_identifier.to_vec(),
-            key: issuer.key.clone(),
+            key: issuer.key,
         })
     }
 
@@ -87,7 +87,7 @@ impl RootCa {
         Issuer {
             name: &self.name,
             key_identifier: &self.key_identifier,
-            key: &self.key,
+            key: self.key.clone(),
         }
     }
 }
@@ -187,7 +187,7 @@ impl PreparedCollateral {
                 sha256: *ca.sha256(),
                 name: issuer.name.to_vec(),
                 key_identifier: issuer.key_identifier.to_vec(),
-                key: issuer.key.clone(),
+                key: *ca.public_key_bytes(),
             });
         }
         self.pck_chain_findings = findings.into_list();
@@ -280,7 +280,7 @@ impl PreparedCollateral {
         }
         check_revocation(signer, &self.root_revoked, names.end, findings);
         Some(Signer {
-            key: signer.public_key().clone(),
+            key: signer.public_key(),
             sound: findings.as_slice().is_empty(),
             documents,
         })
@@ -289,7 +289,8 @@ impl PreparedCollateral {
 
 /// The key that signed a JSON document.
 struct Signer {
-    key: PublicKey,
+    /// An error where the bytes of the key are no point of the curve.
+    key: Result<PublicKey, SignatureError>,
     /// Nothing at all was found while its chain was checked.
     sound: bool,
     documents: Vec<DocumentFacts>,
@@ -350,11 +351,12 @@ fn check_crl(
             hex::encode(crl.authority_key_identifier()),
         );
     }
-    if crl.verify_signature(issuer.key).is_err() {
+    let holds = issuer.key.as_ref().map_err(|error| *error);
+    if let Err(error) = holds.and_then(|key| crl.verify_signature(key)) {
         findings.fail(
             Code::CrlSignatureInvalid,
             name,
-            "The CRL is not signed by the key of its issuer.",
+            format!("The CRL is not signed by the key of its issuer: {error}."),
         );
     }
 }
@@ -402,11 +404,12 @@ fn check_text(
     };
     // Without a signer its chain has failed already.
     let Some(signer) = signer else { return };
-    if signer.key.verify(&text.body, &signature).is_err() {
+    let holds = signer.key.as_ref().map_err(|error| *error);
+    if let Err(error) = holds.and_then(|key| key.verify(&text.body, &signature)) {
         findings.fail(
             Code::DocumentSignatureInvalid,
             name,
-            "The signature over the received text does not hold under the key of the signer.",
+            format!("The received text is not signed by the key of its signer: {error}."),
         );
     }
 }

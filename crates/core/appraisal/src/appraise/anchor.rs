@@ -21,7 +21,12 @@ pub(super) fn check(root: &TrustAnchor, policy: &Policy, findings: &mut Vec<Find
             root.name()
         );
         let warning = Severity::Warning;
-        findings.push(Finding::new(warning, Reason::TrustAnchorNotGenuine, CHECK, message));
+        findings.push(Finding::new(
+            warning,
+            Reason::TrustAnchorNotGenuine,
+            CHECK,
+            message,
+        ));
     }
 }
 

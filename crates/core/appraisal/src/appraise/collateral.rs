@@ -18,15 +18,32 @@ pub(super) fn check(
     for document in &collateral.documents {
         check_window(document, at, policy, findings);
     }
-    // A name without a window leaves nothing to judge by, so that no exception can be applied.
-    for name in collateral.expired.iter().filter(|name| collateral.document(name).is_none()) {
-        let message = format!("{name} is outside its window, which is not known; fetch it anew.");
-        findings.push(Finding::refusal(Reason::CollateralExpired, subject(name), message));
+    // Listed as expired, and no window shows it: nothing to hold an exception against.
+    for name in &collateral.expired {
+        let mut documents = collateral.documents.iter().filter(|d| d.name == *name);
+        if !documents.any(|document| !document.window.contains(at)) {
+            let message = format!("{name} is outside a window that is not known; fetch it anew.");
+            findings.push(Finding::refusal(
+                Reason::CollateralExpired,
+                subject(name),
+                message,
+            ));
+        }
     }
 
     let minima = [
-        (policy.minimum_issue_date, JSON_DOCUMENTS, Reason::DocumentTooOld, "issueDate"),
-        (policy.minimum_crl_this_update, CRLS, Reason::CrlTooOld, "thisUpdate"),
+        (
+            policy.minimum_issue_date,
+            JSON_DOCUMENTS,
+            Reason::DocumentTooOld,
+            "issueDate",
+        ),
+        (
+            policy.minimum_crl_this_update,
+            CRLS,
+            Reason::CrlTooOld,
+            "thisUpdate",
+        ),
     ];
     for (minimum, names, reason, field) in minima {
         let Some(minimum) = minimum else { continue };
@@ -61,7 +78,10 @@ pub(super) fn check_evaluation_numbers(
                 "collateral.evaluation_data_numbers",
                 message,
             )
-            .sides(format!("tcb_info {tcb_info}"), format!("qe_identity {qe_identity}")),
+            .sides(
+                format!("tcb_info {tcb_info}"),
+                format!("qe_identity {qe_identity}"),
+            ),
         );
     }
 }
@@ -86,10 +106,12 @@ fn check_window(
     }
     if at > window.until {
         let exceptions = || policy.expired_documents.iter().filter(|e| e.covers(name));
-        findings.push(match exceptions().find(|exception| exception.in_force(at)) {
-            Some(exception) => expiry_excepted(document, exception),
-            None => expired(document, at, exceptions().map(|e| e.until).max()),
-        });
+        findings.push(
+            match exceptions().find(|exception| exception.in_force(at)) {
+                Some(exception) => expiry_excepted(document, exception),
+                None => expired(document, at, exceptions().map(|e| e.until).max()),
+            },
+        );
     }
 }
 
@@ -99,7 +121,10 @@ fn expired(document: &DocumentFacts, at: Timestamp, ended: Option<Timestamp>) ->
         Some(ended) => format!("the exception for it ended at {ended}; fetch it anew"),
         None => "fetch it anew, or add a dated exception to `expired_documents`".to_owned(),
     };
-    let message = format!("{name} was valid until {}, and it is {at}; {remedy}.", window.until);
+    let message = format!(
+        "{name} was valid until {}, and it is {at}; {remedy}.",
+        window.until
+    );
     Finding::refusal(Reason::CollateralExpired, subject(name), message)
         .sides(format!("until {}", window.until), at)
 }
@@ -125,7 +150,11 @@ fn issued_too_early(
             "{name} is missing, and the policy asks for one issued at {minimum} or later; \
              fetch it."
         );
-        return Some(Finding::refusal(Reason::CollateralMissing, subject(name), message));
+        return Some(Finding::refusal(
+            Reason::CollateralMissing,
+            subject(name),
+            message,
+        ));
     };
     let issued = document.window.from;
     (issued < minimum).then(|| {
@@ -133,7 +162,8 @@ fn issued_too_early(
             "{name} was issued at {issued} ({field}), and the policy asks for {minimum} or \
              later; fetch a newer one."
         );
-        Finding::refusal(reason, subject(name), message).sides(format!("{minimum} or later"), issued)
+        Finding::refusal(reason, subject(name), message)
+            .sides(format!("{minimum} or later"), issued)
     })
 }
 

@@ -21,14 +21,21 @@ pub(super) fn check(
         return;
     };
     if is_in(listed.ppid.as_ref(), Some(platform.ppid))
-        || is_in(listed.platform_instance_id.as_ref(), platform.platform_instance_id)
+        || is_in(
+            listed.platform_instance_id.as_ref(),
+            platform.platform_instance_id,
+        )
     {
         return;
     }
 
     let actual = match platform.platform_instance_id {
         Some(instance) => {
-            format!("PPID {}, instance {}", shortened(&platform.ppid), shortened(&instance))
+            format!(
+                "PPID {}, instance {}",
+                shortened(&platform.ppid),
+                shortened(&instance)
+            )
         }
         None => format!("PPID {}", shortened(&platform.ppid)),
     };
@@ -47,7 +54,9 @@ pub(super) fn check(
 }
 
 fn is_in(listed: Option<&AnyOf<HexBytes<16>>>, id: Option<[u8; 16]>) -> bool {
-    listed.zip(id).is_some_and(|(listed, id)| listed.contains(&HexBytes(id)))
+    listed
+        .zip(id)
+        .is_some_and(|(listed, id)| listed.contains(&HexBytes(id)))
 }
 
 fn count(listed: Option<&AnyOf<HexBytes<16>>>) -> usize {

@@ -64,7 +64,12 @@ fn check_attributes(flags: u64, demands: &SgxPolicy, findings: &mut Vec<Finding>
         let message = format!(
             "The enclave is in debug mode: whoever runs the host reads its memory; {remedy}."
         );
-        findings.push(Finding::new(severity, Reason::DebugEnclave, "sgx.debug", message));
+        findings.push(Finding::new(
+            severity,
+            Reason::DebugEnclave,
+            "sgx.debug",
+            message,
+        ));
     }
 
     let required = demands.required_attributes.flags();
@@ -74,7 +79,11 @@ fn check_attributes(flags: u64, demands: &SgxPolicy, findings: &mut Vec<Finding>
              that attribute."
         );
         let check = "sgx.required_attributes";
-        findings.push(Finding::refusal(Reason::EnclaveAttributeMissing, check, message));
+        findings.push(Finding::refusal(
+            Reason::EnclaveAttributeMissing,
+            check,
+            message,
+        ));
     }
     let forbidden = demands.forbidden_attributes.flags();
     for name in sgx_attributes::names(forbidden & flags) {
@@ -83,7 +92,11 @@ fn check_attributes(flags: u64, demands: &SgxPolicy, findings: &mut Vec<Finding>
              that attribute."
         );
         let check = "sgx.forbidden_attributes";
-        findings.push(Finding::refusal(Reason::EnclaveAttributeForbidden, check, message));
+        findings.push(Finding::refusal(
+            Reason::EnclaveAttributeForbidden,
+            check,
+            message,
+        ));
     }
 }
 

@@ -9,7 +9,12 @@ use bulla_verifier::{ReachedLevel, TcbFacts};
 use crate::decision::{Finding, Reason, Severity};
 use crate::policy::{AcceptedStatuses, AdvisoryException, Policy};
 
-pub(super) fn check(levels: &TcbFacts, at: Timestamp, policy: &Policy, findings: &mut Vec<Finding>) {
+pub(super) fn check(
+    levels: &TcbFacts,
+    at: Timestamp,
+    policy: &Policy,
+    findings: &mut Vec<Finding>,
+) {
     if is_revoked(levels) {
         findings.push(revoked());
     } else if !policy.accepted_tcb_statuses.contains(levels.status) {
@@ -17,12 +22,20 @@ pub(super) fn check(levels: &TcbFacts, at: Timestamp, policy: &Policy, findings:
     }
 
     let open = open_advisories(levels);
-    for id in policy.rejected_advisories.iter().filter(|id| open.contains(id.as_str())) {
+    for id in policy
+        .rejected_advisories
+        .iter()
+        .filter(|id| open.contains(id.as_str()))
+    {
         let message = format!(
             "{id} is open on the platform, and the policy rejects it; {}.",
             remedy(levels.status)
         );
-        findings.push(Finding::refusal(Reason::AdvisoryRejected, "tcb.advisory_ids", message));
+        findings.push(Finding::refusal(
+            Reason::AdvisoryRejected,
+            "tcb.advisory_ids",
+            message,
+        ));
     }
 
     if let Some(minimum) = policy.minimum_tcb_date
@@ -65,14 +78,19 @@ fn check_exceptions(
 
     findings.push(status_not_accepted(levels, &open, &silent, policy));
     if !policy.allowed_advisories.is_empty() {
-        findings.extend(uncovered.into_iter().map(|id| advisory_not_accepted(id, policy)));
+        findings.extend(
+            uncovered
+                .into_iter()
+                .map(|id| advisory_not_accepted(id, policy)),
+        );
     }
 }
 
 fn is_revoked(levels: &TcbFacts) -> bool {
     let of_levels = reached(levels).any(|(_, level)| level.status == TcbStatus::Revoked);
     of_levels
-        || [levels.status, levels.launch_status, levels.current_status].contains(&TcbStatus::Revoked)
+        || [levels.status, levels.launch_status, levels.current_status]
+            .contains(&TcbStatus::Revoked)
 }
 
 /// The levels behind the converged status, by name.
@@ -88,7 +106,12 @@ fn reached(levels: &TcbFacts) -> impl Iterator<Item = (&'static str, &ReachedLev
 
 fn open_advisories(levels: &TcbFacts) -> BTreeSet<&str> {
     let of_levels = reached(levels).flat_map(|(_, level)| level.advisory_ids.iter());
-    levels.advisory_ids.iter().chain(of_levels).map(AsRef::as_ref).collect()
+    levels
+        .advisory_ids
+        .iter()
+        .chain(of_levels)
+        .map(AsRef::as_ref)
+        .collect()
 }
 
 /// Levels that are not good enough and name no advisory that an exception could be about.
@@ -103,11 +126,7 @@ fn silent_levels(levels: &TcbFacts, accepted: &AcceptedStatuses) -> Vec<&'static
         .collect()
 }
 
-fn exception_for<'a>(
-    id: &str,
-    at: Timestamp,
-    policy: &'a Policy,
-) -> Option<&'a AdvisoryException> {
+fn exception_for<'a>(id: &str, at: Timestamp, policy: &'a Policy) -> Option<&'a AdvisoryException> {
     policy
         .allowed_advisories
         .iter()
@@ -119,12 +138,17 @@ fn excepted(exception: &AdvisoryException) -> Finding {
         "{} is open on the platform and is tolerated until {}: {}",
         exception.id, exception.until, exception.reason
     );
-    Finding::new(Severity::Note, Reason::ExceptionApplied, "tcb.advisory_ids", message)
+    Finding::new(
+        Severity::Note,
+        Reason::ExceptionApplied,
+        "tcb.advisory_ids",
+        message,
+    )
 }
 
 fn revoked() -> Finding {
-    let message = "The platform is revoked, and no policy can accept it; take it out of service."
-        .to_owned();
+    let message =
+        "The platform is revoked, and no policy can accept it; take it out of service.".to_owned();
     Finding::refusal(Reason::TcbRevoked, "tcb.status", message)
         .sides("any status but Revoked", TcbStatus::Revoked)
 }
@@ -135,7 +159,11 @@ fn status_not_accepted(
     silent: &[&str],
     policy: &Policy,
 ) -> Finding {
-    let accepted: Vec<&str> = policy.accepted_tcb_statuses.iter().map(|s| s.as_str()).collect();
+    let accepted: Vec<&str> = policy
+        .accepted_tcb_statuses
+        .iter()
+        .map(|s| s.as_str())
+        .collect();
     let accepted = accepted.join(", ");
     let behind: Vec<String> = reached(levels)
         .map(|(name, level)| format!("{name} {} of {}", level.status, level.date))
@@ -161,7 +189,10 @@ fn status_not_accepted(
 
 fn advisory_not_accepted(id: &str, policy: &Policy) -> Finding {
     let exceptions = policy.allowed_advisories.iter();
-    let ended = exceptions.filter(|e| e.id.as_str() == id).map(|e| e.until).max();
+    let ended = exceptions
+        .filter(|e| e.id.as_str() == id)
+        .map(|e| e.until)
+        .max();
     let why = match ended {
         Some(ended) => format!("its exception ended at {ended}"),
         None => "it has no exception in `allowed_advisories`".to_owned(),

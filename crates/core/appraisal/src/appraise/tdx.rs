@@ -15,7 +15,11 @@ pub(super) fn check(body: Body<'_>, demands: &TdxPolicy, findings: &mut Vec<Find
     };
     check_attributes(report.tdattributes.get(), demands, findings);
     check_measurements(report, demands, findings);
-    check_service_tds(body.td15().map(|report| report.mrservicetd), demands, findings);
+    check_service_tds(
+        body.td15().map(|report| report.mrservicetd),
+        demands,
+        findings,
+    );
 }
 
 /// An attribute that takes protection away, and the policy's word on it.
@@ -84,8 +88,10 @@ fn check_attributes(bits: u64, demands: &TdxPolicy, findings: &mut Vec<Finding>)
             let severity = weigh(attribute.tolerance, attribute.tolerated);
             let message = attribute.consequence.to_owned();
             findings.push(
-                Finding::new(severity, attribute.reason, attribute.field, message)
-                    .sides("no such attribute", format!("tdattributes {bits:#018x}, bits {set:#x}")),
+                Finding::new(severity, attribute.reason, attribute.field, message).sides(
+                    "no such attribute",
+                    format!("tdattributes {bits:#018x}, bits {set:#x}"),
+                ),
             );
         }
     }
@@ -98,35 +104,81 @@ fn check_attributes(bits: u64, demands: &TdxPolicy, findings: &mut Vec<Finding>)
         let message = "SEPT_VE_DISABLE is not set: the host can inject exceptions into the TD \
                        through pending pages; launch it with that attribute.";
         let reason = Reason::SeptVeDisableClear;
-        findings.push(Finding::new(severity, reason, "tdx.sept_ve_disable", message.to_owned()));
+        findings.push(Finding::new(
+            severity,
+            reason,
+            "tdx.sept_ve_disable",
+            message.to_owned(),
+        ));
     }
 }
 
 fn check_measurements(report: &TdReport10, demands: &TdxPolicy, findings: &mut Vec<Finding>) {
     let measurements = [
         (&demands.mrtd, report.mrtd, Reason::MrtdMismatch, "tdx.mrtd"),
-        (&demands.mrseam, report.mrseam, Reason::MrseamMismatch, "tdx.mrseam"),
+        (
+            &demands.mrseam,
+            report.mrseam,
+            Reason::MrseamMismatch,
+            "tdx.mrseam",
+        ),
         (
             &demands.mrsignerseam,
             report.mrsignerseam,
             Reason::MrsignerseamMismatch,
             "tdx.mrsignerseam",
         ),
-        (&demands.mrconfigid, report.mrconfigid, Reason::MrconfigidMismatch, "tdx.mrconfigid"),
-        (&demands.mrowner, report.mrowner, Reason::MrownerMismatch, "tdx.mrowner"),
+        (
+            &demands.mrconfigid,
+            report.mrconfigid,
+            Reason::MrconfigidMismatch,
+            "tdx.mrconfigid",
+        ),
+        (
+            &demands.mrowner,
+            report.mrowner,
+            Reason::MrownerMismatch,
+            "tdx.mrowner",
+        ),
         (
             &demands.mrownerconfig,
             report.mrownerconfig,
             Reason::MrownerconfigMismatch,
             "tdx.mrownerconfig",
         ),
-        (&demands.rtmr0, report.rtmr0, Reason::Rtmr0Mismatch, "tdx.rtmr0"),
-        (&demands.rtmr1, report.rtmr1, Reason::Rtmr1Mismatch, "tdx.rtmr1"),
-        (&demands.rtmr2, report.rtmr2, Reason::Rtmr2Mismatch, "tdx.rtmr2"),
-        (&demands.rtmr3, report.rtmr3, Reason::Rtmr3Mismatch, "tdx.rtmr3"),
+        (
+            &demands.rtmr0,
+            report.rtmr0,
+            Reason::Rtmr0Mismatch,
+            "tdx.rtmr0",
+        ),
+        (
+            &demands.rtmr1,
+            report.rtmr1,
+            Reason::Rtmr1Mismatch,
+            "tdx.rtmr1",
+        ),
+        (
+            &demands.rtmr2,
+            report.rtmr2,
+            Reason::Rtmr2Mismatch,
+            "tdx.rtmr2",
+        ),
+        (
+            &demands.rtmr3,
+            report.rtmr3,
+            Reason::Rtmr3Mismatch,
+            "tdx.rtmr3",
+        ),
     ];
     for (accepted, actual, reason, field) in measurements {
-        one_of(accepted.as_ref(), &HexBytes(actual), reason, field, findings);
+        one_of(
+            accepted.as_ref(),
+            &HexBytes(actual),
+            reason,
+            field,
+            findings,
+        );
     }
     one_of(
         demands.xfam.as_ref(),
@@ -148,7 +200,11 @@ fn check_service_tds(
             let message = "A TD report 1.0 does not tell which service TDs are bound to the TD, \
                            and the policy asks; collect a quote with a TD report 1.5.";
             let reason = Reason::ServiceTdUnknown;
-            findings.push(Finding::refusal(reason, "tdx.service_td", message.to_owned()));
+            findings.push(Finding::refusal(
+                reason,
+                "tdx.service_td",
+                message.to_owned(),
+            ));
         }
         return;
     };

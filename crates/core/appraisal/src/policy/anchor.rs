@@ -35,11 +35,17 @@ impl FromStr for AnchorName {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        if TrustAnchors::vendors().iter().any(|anchor| anchor.name() == text) {
+        if TrustAnchors::vendors()
+            .iter()
+            .any(|anchor| anchor.name() == text)
+        {
             return Ok(Self::Vendor(text.to_owned()));
         }
         let name = || text.to_owned();
-        if ["custom-", "simulated-"].iter().any(|prefix| text.starts_with(prefix)) {
+        if ["custom-", "simulated-"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
             return Err(ValueError::ShortenedAnchor { name: name() });
         }
         if text.chars().all(|c| c.is_ascii_hexdigit()) {
@@ -71,19 +77,33 @@ mod tests {
     #[test]
     fn a_name_is_a_vendors_or_a_whole_digest() {
         let digest = "ab".repeat(32);
-        assert!(matches!("intel-sgx-root".parse(), Ok(AnchorName::Vendor(_))));
-        assert!(matches!(digest.parse(), Ok(AnchorName::KeySha256(HexBytes(d))) if d == [0xab; 32]));
+        assert!(matches!(
+            "intel-sgx-root".parse(),
+            Ok(AnchorName::Vendor(_))
+        ));
+        assert!(
+            matches!(digest.parse(), Ok(AnchorName::KeySha256(HexBytes(d))) if d == [0xab; 32])
+        );
         for text in ["simulated-0011223344556677", "custom-0011223344556677"] {
             let name = text.to_owned();
-            assert_eq!(text.parse::<AnchorName>(), Err(ValueError::ShortenedAnchor { name }));
+            assert_eq!(
+                text.parse::<AnchorName>(),
+                Err(ValueError::ShortenedAnchor { name })
+            );
         }
         assert!(matches!(
             digest[2..].parse::<AnchorName>(),
-            Err(ValueError::HexLength { bytes: 32, found: 62 })
+            Err(ValueError::HexLength {
+                bytes: 32,
+                found: 62
+            })
         ));
         for text in ["Intel-SGX-Root", "amd", "intel-sgx-root "] {
             let name = text.to_owned();
-            assert_eq!(text.parse::<AnchorName>(), Err(ValueError::UnknownAnchor { name }));
+            assert_eq!(
+                text.parse::<AnchorName>(),
+                Err(ValueError::UnknownAnchor { name })
+            );
         }
     }
 

@@ -58,10 +58,10 @@ impl PolicyError {
 
     fn at(text: &str, offset: usize, field: Option<String>, message: String) -> Self {
         let before = text.get(..offset).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.rsplit('\n').next().unwrap_or(before);
         Self {
             line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            column: line.chars().count() + 1,
             field,
             message,
         }

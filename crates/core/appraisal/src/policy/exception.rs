@@ -42,7 +42,9 @@ impl FromStr for DocumentName {
     fn from_str(name: &str) -> Result<Self, ValueError> {
         match DOCUMENT_NAMES.into_iter().find(|known| *known == name) {
             Some(known) => Ok(Self(known)),
-            None => Err(ValueError::UnknownDocument { name: name.to_owned() }),
+            None => Err(ValueError::UnknownDocument {
+                name: name.to_owned(),
+            }),
         }
     }
 }
@@ -58,7 +60,7 @@ impl<'de> Deserialize<'de> for DocumentName {
 /// One that is not valid yet is never tolerated: it says that a clock is wrong, or that somebody
 /// chose the collateral.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct ExpiryException {
     /// Which ones.
     pub documents: AnyOf<DocumentName>,

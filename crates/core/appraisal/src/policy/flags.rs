@@ -5,7 +5,10 @@ use serde::Deserialize;
 /// What to do about an attribute that takes protection away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::exhaustive_enums, reason = "an attribute is tolerated or it is not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an attribute is tolerated or it is not"
+)]
 pub enum Tolerance {
     /// Evidence that has the attribute is refused.
     #[default]
@@ -17,7 +20,10 @@ pub enum Tolerance {
 /// What to do about an attribute that adds protection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::exhaustive_enums, reason = "an attribute is demanded or it is not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an attribute is demanded or it is not"
+)]
 pub enum Demand {
     /// Evidence that lacks the attribute is refused.
     Required,

@@ -12,7 +12,7 @@ use super::value::{AnyOf, HexBytes, ValueError, from_text};
 ///
 /// A list names the accepted values; without it any value passes. All lists must agree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct SgxPolicy {
     /// Measurements of code, data and layout; 64 hexadecimal digits each. Absent: any.
@@ -63,9 +63,14 @@ impl FromStr for AttributeName {
     type Err = ValueError;
 
     fn from_str(name: &str) -> Result<Self, ValueError> {
-        match sgx_attributes::NAMED.iter().find(|(known, _)| *known == name) {
+        match sgx_attributes::NAMED
+            .iter()
+            .find(|(known, _)| *known == name)
+        {
             Some((_, flag)) => Ok(Self(*flag)),
-            None => Err(ValueError::UnknownAttribute { name: name.to_owned() }),
+            None => Err(ValueError::UnknownAttribute {
+                name: name.to_owned(),
+            }),
         }
     }
 }

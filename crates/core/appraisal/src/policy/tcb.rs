@@ -103,7 +103,9 @@ impl FromStr for AdvisoryId {
             {
                 Ok(Self(text.to_owned()))
             }
-            _ => Err(ValueError::AdvisoryId { text: text.to_owned() }),
+            _ => Err(ValueError::AdvisoryId {
+                text: text.to_owned(),
+            }),
         }
     }
 }
@@ -125,7 +127,7 @@ impl<'de> Deserialize<'de> for AdvisoryId {
 /// What it does, and does not do, is told at
 /// [`Policy::allowed_advisories`](super::Policy::allowed_advisories).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct AdvisoryException {
     /// The advisory.
     pub id: AdvisoryId,
@@ -151,15 +153,25 @@ mod tests {
     #[test]
     fn revoked_is_no_status_to_accept() {
         let list = vec![TcbStatus::UpToDate, TcbStatus::Revoked];
-        assert_eq!(AcceptedStatuses::new(list), Err(ValueError::RevokedAccepted));
+        assert_eq!(
+            AcceptedStatuses::new(list),
+            Err(ValueError::RevokedAccepted)
+        );
         assert_eq!(AcceptedStatuses::new(vec![]), Err(ValueError::EmptyList));
     }
 
     #[test]
     fn every_other_status_can_be_accepted() {
-        for status in TcbStatus::ALL.into_iter().filter(|s| *s != TcbStatus::Revoked) {
+        for status in TcbStatus::ALL
+            .into_iter()
+            .filter(|s| *s != TcbStatus::Revoked)
+        {
             let accepted = AcceptedStatuses::new(vec![status]).unwrap();
-            assert!(TcbStatus::ALL.iter().all(|s| accepted.contains(*s) == (*s == status)));
+            assert!(
+                TcbStatus::ALL
+                    .iter()
+                    .all(|s| accepted.contains(*s) == (*s == status))
+            );
         }
     }
 
@@ -168,7 +180,14 @@ mod tests {
         for text in ["INTEL-SA-00615", "AMD-SB-3019"] {
             assert_eq!(text.parse::<AdvisoryId>().unwrap().as_str(), text);
         }
-        for text in ["", "INTEL-SA", "intel-sa-00615", "INTEL-SA-00615 ", "INTEL-SA-", "INTEL-SA-0-1"] {
+        for text in [
+            "",
+            "INTEL-SA",
+            "intel-sa-00615",
+            "INTEL-SA-00615 ",
+            "INTEL-SA-",
+            "INTEL-SA-0-1",
+        ] {
             assert!(text.parse::<AdvisoryId>().is_err(), "{text}");
         }
     }

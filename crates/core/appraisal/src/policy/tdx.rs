@@ -13,7 +13,7 @@ pub type Measurements = Option<AnyOf<HexBytes<48>>>;
 /// A list names the accepted values; without it any value passes. All lists must agree.
 /// Measurements are 96 hexadecimal digits each.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 #[non_exhaustive]
 pub struct TdxPolicy {
     /// Measurements of the TD's initial contents. Absent: any.

@@ -82,7 +82,10 @@ pub enum ValueError {
     #[error("an exception needs a reason, for example the number of a ticket")]
     BlankReason,
     /// A document or certificate that no collateral has.
-    #[error("`{name}` is no document or certificate; allowed are {}", allowed(DOCUMENT_NAMES))]
+    #[error(
+        "`{name}` is no document or certificate; allowed are {}",
+        allowed(DOCUMENT_NAMES)
+    )]
     UnknownDocument {
         /// The name as given.
         name: String,
@@ -221,7 +224,10 @@ mod tests {
         }
         assert_eq!(
             "00g0".parse::<HexBytes<2>>(),
-            Err(ValueError::HexDigit { bytes: 2, found: 'g' })
+            Err(ValueError::HexDigit {
+                bytes: 2,
+                found: 'g'
+            })
         );
     }
 
@@ -232,14 +238,19 @@ mod tests {
             error.to_string(),
             "expected 64 hexadecimal digits (32 bytes), found 2 characters"
         );
-        let error = ValueError::UnknownTcbStatus { word: "Fine".to_owned() };
+        let error = ValueError::UnknownTcbStatus {
+            word: "Fine".to_owned(),
+        };
         assert!(error.to_string().contains("`UpToDate`"));
         assert!(!error.to_string().contains("Revoked"));
     }
 
     #[test]
     fn an_empty_list_is_an_error() {
-        assert_eq!(AnyOf::<u16>::try_from(Vec::new()), Err(ValueError::EmptyList));
+        assert_eq!(
+            AnyOf::<u16>::try_from(Vec::new()),
+            Err(ValueError::EmptyList)
+        );
         assert!(AnyOf::try_from(vec![1]).is_ok_and(|list| list.contains(&1)));
     }
 }
