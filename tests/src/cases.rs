@@ -82,7 +82,9 @@ impl Case {
     /// The collateral of the case.
     pub fn collateral(&self, vectors: &Path) -> CollateralSet {
         let text = |name: &str| {
-            SignedText::from_wrapped(&read(vectors, name)).expect("a signed document").1
+            SignedText::from_wrapped(&read(vectors, name))
+                .expect("a signed document")
+                .1
         };
         CollateralSet {
             tcb_info: text(&self.tcb_info),

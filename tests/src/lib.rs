@@ -1,5 +1,8 @@
 //! What the black box and cross-storey tests share.
 
+pub mod binary;
 pub mod cases;
 pub mod qvl;
+pub mod scenarios;
 pub mod vectors;
+pub mod workbench;

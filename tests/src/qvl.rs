@@ -22,7 +22,10 @@ pub fn answer(verdict: &Verdict) -> Expect {
         .map(|document| document.window)
         .collect();
     let quote = match stage(Stage::Quote) {
-        "STATUS_OK" => verdict.tcb.as_ref().map_or("STATUS_OK", |tcb| tcb_status(tcb.status)),
+        "STATUS_OK" => verdict
+            .tcb
+            .as_ref()
+            .map_or("STATUS_OK", |tcb| tcb_status(tcb.status)),
         failed => failed,
     };
     let tcb = verdict.tcb.as_ref();
@@ -38,9 +41,15 @@ pub fn answer(verdict: &Verdict) -> Expect {
         }),
         tcb_date: tcb.map_or(0, |tcb| tcb.date.unix_seconds()),
         tcb_eval_min: tcb.map_or(0, |tcb| tcb.evaluation_data_number()),
-        issue_min: tcb.and(json.iter().map(|w| w.from.unix_seconds()).min()).unwrap_or(0),
-        issue_max: tcb.and(json.iter().map(|w| w.from.unix_seconds()).max()).unwrap_or(0),
-        expiration_min: tcb.and(json.iter().map(|w| w.until.unix_seconds()).min()).unwrap_or(0),
+        issue_min: tcb
+            .and(json.iter().map(|w| w.from.unix_seconds()).min())
+            .unwrap_or(0),
+        issue_max: tcb
+            .and(json.iter().map(|w| w.from.unix_seconds()).max())
+            .unwrap_or(0),
+        expiration_min: tcb
+            .and(json.iter().map(|w| w.until.unix_seconds()).min())
+            .unwrap_or(0),
     }
 }
 

@@ -14,7 +14,10 @@ pub fn folder(test: &str) -> Option<PathBuf> {
         .is_ok_and(|list| list.split(',').any(|need| need == "vectors"));
     match folder {
         Some(folder) if folder.join("dcap/cases.jsonl").is_file() => Some(folder),
-        Some(folder) => panic!("BULLA_VECTORS names {}, which holds no vectors", folder.display()),
+        Some(folder) => panic!(
+            "BULLA_VECTORS names {}, which holds no vectors",
+            folder.display()
+        ),
         None if required => panic!("vectors are required; set BULLA_VECTORS to their folder"),
         None => {
             eprintln!("{test}: skipped, BULLA_VECTORS names no folder");

@@ -70,12 +70,23 @@ fn verdicts_agree_with_intels_library_on_every_recorded_case() {
     assert_eq!(cases.len(), 838);
     for case in &cases {
         let collateral = case.collateral(&folder);
-        let verdict = bulla_verifier::verify(&case.quote(&folder), &collateral, &anchors, case.at());
-        assert!(verdict.collateral.expired.is_empty(), "{}: {:?}", case.id, verdict.collateral);
+        let verdict =
+            bulla_verifier::verify(&case.quote(&folder), &collateral, &anchors, case.at());
+        assert!(
+            verdict.collateral.expired.is_empty(),
+            "{}: {:?}",
+            case.id,
+            verdict.collateral
+        );
         let expected = &case.expect;
         if expected.quote == "STATUS_TCB_NOT_SUPPORTED" {
             // Where no level applies the record holds zeros, as does bulla's answer.
-            assert_eq!((expected.tcb_date, expected.tcb_eval_min), (0, 0), "{}", case.id);
+            assert_eq!(
+                (expected.tcb_date, expected.tcb_eval_min),
+                (0, 0),
+                "{}",
+                case.id
+            );
         }
         let found = differences(expected, &qvl::answer(&verdict));
         let listed = known.remove(&case.id);
@@ -91,7 +102,12 @@ fn verdicts_agree_with_intels_library_on_every_recorded_case() {
         }
     }
     surprises.extend(known.keys().map(|id| format!("{id}: no such case")));
-    assert!(surprises.is_empty(), "{} surprises:\n{}", surprises.len(), surprises.join("\n"));
+    assert!(
+        surprises.is_empty(),
+        "{} surprises:\n{}",
+        surprises.len(),
+        surprises.join("\n")
+    );
 }
 
 /// The three speeds are one procedure: the same verdict from each.
@@ -107,9 +123,19 @@ fn every_speed_gives_the_same_verdict() {
         let prepared = Arc::new(PreparedCollateral::new(&collateral, &anchors));
         let known = KnownPlatforms::new(Arc::clone(&prepared), 4.try_into().expect("not zero"));
         let cold = format!("{cold:?}");
-        assert_eq!(format!("{:?}", prepared.verify(&quote, case.at())), cold, "{}", case.id);
+        assert_eq!(
+            format!("{:?}", prepared.verify(&quote, case.at())),
+            cold,
+            "{}",
+            case.id
+        );
         for _ in 0..2 {
-            assert_eq!(format!("{:?}", known.verify(&quote, case.at())), cold, "{}", case.id);
+            assert_eq!(
+                format!("{:?}", known.verify(&quote, case.at())),
+                cold,
+                "{}",
+                case.id
+            );
         }
     }
 }

@@ -2,9 +2,8 @@
 //! Evaluation Data Numbers").
 
 use bulla_pki::{Timestamp, Window};
-use serde::Deserialize;
 
-use crate::json::{self, DocumentError, Text, Time, UnknownFields};
+use crate::json::{self, DocumentError, Text, Time, object};
 use crate::tcb_info::TcbInfoId;
 
 /// The list of evaluation data numbers of one technology, read from its signed text.
@@ -72,7 +71,7 @@ impl EvaluationDataNumbers {
                 problem: "is empty",
             });
         }
-        if numbers.windows(2).any(|pair| pair[0].number == pair[1].number) {
+        if !numbers.is_sorted_by(|high, low| high.number > low.number) {
             return Err(DocumentError::LevelRepeated { list });
         }
         Ok(Self {
@@ -87,25 +86,24 @@ impl EvaluationDataNumbers {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NumbersWire<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    version: u64,
-    issue_date: Time,
-    next_update: Time,
-    tcb_eval_numbers: Vec<NumberWire>,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    struct NumbersWire<'de>;
+    required {
+        id: Text<'de> = "id",
+        version: u64 = "version",
+        issue_date: Time = "issueDate",
+        next_update: Time = "nextUpdate",
+        tcb_eval_numbers: Vec<NumberWire> = "tcbEvalNumbers",
+    }
+    optional {}
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NumberWire {
-    tcb_evaluation_data_number: u32,
-    tcb_recovery_event_date: Time,
-    tcb_date: Time,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    struct NumberWire;
+    required {
+        tcb_evaluation_data_number: u32 = "tcbEvaluationDataNumber",
+        tcb_recovery_event_date: Time = "tcbRecoveryEventDate",
+        tcb_date: Time = "tcbDate",
+    }
+    optional {}
 }

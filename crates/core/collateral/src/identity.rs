@@ -2,14 +2,16 @@
 //! Enclave Identity" and kin).
 
 use bulla_pki::Window;
-use serde::Deserialize;
 
-use crate::json::{self, DocumentError, Hex, Text, Time, UnknownFields};
+use crate::json::{self, DocumentError, Hex, Text, Time, object};
 use crate::levels::{IsvLevelWire, IsvLevels};
 
 /// Which of the vendor's enclaves an identity describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the vendor's list; a new one must break callers")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the vendor's list; a new one must break callers"
+)]
 pub enum EnclaveId {
     /// The quoting enclave for SGX enclaves.
     Qe,
@@ -102,22 +104,21 @@ impl EnclaveIdentity {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EnclaveIdentityWire<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    version: u64,
-    issue_date: Time,
-    next_update: Time,
-    tcb_evaluation_data_number: u32,
-    miscselect: Hex<4>,
-    miscselect_mask: Hex<4>,
-    attributes: Hex<16>,
-    attributes_mask: Hex<16>,
-    mrsigner: Hex<32>,
-    isvprodid: u16,
-    tcb_levels: Vec<IsvLevelWire>,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    struct EnclaveIdentityWire<'de>;
+    required {
+        id: Text<'de> = "id",
+        version: u64 = "version",
+        issue_date: Time = "issueDate",
+        next_update: Time = "nextUpdate",
+        tcb_evaluation_data_number: u32 = "tcbEvaluationDataNumber",
+        miscselect: Hex<4> = "miscselect",
+        miscselect_mask: Hex<4> = "miscselectMask",
+        attributes: Hex<16> = "attributes",
+        attributes_mask: Hex<16> = "attributesMask",
+        mrsigner: Hex<32> = "mrsigner",
+        isvprodid: u16 = "isvprodid",
+        tcb_levels: Vec<IsvLevelWire> = "tcbLevels",
+    }
+    optional {}
 }

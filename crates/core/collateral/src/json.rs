@@ -1,5 +1,5 @@
-//! Reading the vendor's JSON strictly: exact types, no duplicate keys at any depth, unknown
-//! fields kept by name.
+//! Reading the vendor's JSON strictly: exact types, no duplicate keys at any depth, no `null` for
+//! an absent field, unknown fields kept by name.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -70,7 +70,12 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Docume
             limit: MAX_DOCUMENT_SIZE,
         });
     }
-    serde_json::from_slice(bytes).map_err(|error| DocumentError::Json {
+    let text = std::str::from_utf8(bytes).map_err(|error| DocumentError::Json {
+        line: 0,
+        column: 0,
+        reason: format!("not UTF-8 from byte {} on", error.valid_up_to()),
+    })?;
+    serde_json::from_str(text).map_err(|error| DocumentError::Json {
         line: error.line(),
         column: error.column(),
         reason: reason_without_position(&error),
@@ -127,9 +132,7 @@ impl<'de> Deserialize<'de> for Status {
         let text = Text::deserialize(deserializer)?.0;
         match text.parse() {
             // The advice to launch again is a conclusion of the verifier, never a level's word.
-            Ok(
-                TcbStatus::TDRelaunchAdvised | TcbStatus::TDRelaunchAdvisedConfigurationNeeded,
-            )
+            Ok(TcbStatus::TDRelaunchAdvised | TcbStatus::TDRelaunchAdvisedConfigurationNeeded)
             | Err(_) => Err(D::Error::custom(format_args!(
                 "`{}` is not a TCB status of a level",
                 shortened(&text)
@@ -159,9 +162,82 @@ fn shortened(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-/// The names of the fields that a struct did not take, through `#[serde(flatten)]`.
+/// A string that is read and dropped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DroppedText;
+
+impl<'de> Deserialize<'de> for DroppedText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Text::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+/// Declares a struct that is read from a JSON object.
 ///
-/// Their values are read to the end and dropped: a duplicate key anywhere in them is an error.
+/// Unlike serde's derived reader this one keeps the names of unknown fields, finds duplicate keys
+/// inside them too, and takes `null` for a value of the wrong type where a field is optional. It
+/// buffers nothing.
+macro_rules! object {
+    (
+        $vis:vis struct $name:ident $(<$life:lifetime>)?;
+        required { $($field:ident: $type:ty = $key:literal,)* }
+        optional { $($optional:ident: $optional_type:ty = $optional_key:literal,)* }
+    ) => {
+        $vis struct $name $(<$life>)? {
+            $($field: $type,)*
+            $($optional: Option<$optional_type>,)*
+            #[allow(dead_code, reason = "not every reader looks at them")]
+            unknown: $crate::json::UnknownFields,
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name $(<$life>)? {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Members;
+
+                impl<'de> serde::de::Visitor<'de> for Members {
+                    type Value = $name $(<$life>)?;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        mut map: A,
+                    ) -> Result<Self::Value, A::Error> {
+                        $(let mut $field: Option<$type> = None;)*
+                        $(let mut $optional: Option<$optional_type> = None;)*
+                        let mut unknown = $crate::json::UnknownFields::default();
+                        while let Some(key) = map.next_key::<$crate::json::Text<'de>>()? {
+                            let repeated = match &*key.0 {
+                                $($key => $field.replace(map.next_value()?).is_some(),)*
+                                $($optional_key => {
+                                    $optional.replace(map.next_value()?).is_some()
+                                })*
+                                other => unknown.take(other, &mut map)?,
+                            };
+                            if repeated {
+                                return Err($crate::json::duplicate_field(&key.0));
+                            }
+                        }
+                        let missing = <A::Error as serde::de::Error>::missing_field;
+                        Ok($name {
+                            $($field: $field.ok_or_else(|| missing($key))?,)*
+                            $($optional,)*
+                            unknown,
+                        })
+                    }
+                }
+
+                deserializer.deserialize_map(Members)
+            }
+        }
+    };
+}
+pub(crate) use object;
+
+/// The names of the fields that a struct does not know. Their values are read to the end and
+/// dropped: a duplicate key anywhere in them is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UnknownFields(pub(crate) BTreeSet<String>);
 
@@ -184,33 +260,6 @@ impl UnknownFields {
     }
 }
 
-impl<'de> Deserialize<'de> for UnknownFields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = UnknownFields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UnknownFields, A::Error> {
-                read_members(map, MAX_UNKNOWN_DEPTH).map(UnknownFields)
-            }
-        }
-        deserializer.deserialize_map(Names)
-    }
-}
-
-/// Reads an optional field that, where it is there, must have a value: `null` is none.
-pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
 pub(crate) fn duplicate_field<E: Error>(name: &str) -> E {
     E::custom(format_args!("duplicate field `{}`", shortened(name)))
 }
@@ -227,20 +276,6 @@ impl Anything {
             .map(|depth| Self { depth })
             .ok_or_else(|| E::custom("nested too deeply"))
     }
-}
-
-fn read_members<'de, A: MapAccess<'de>>(
-    mut map: A,
-    depth: usize,
-) -> Result<BTreeSet<String>, A::Error> {
-    let mut names = BTreeSet::new();
-    while let Some(name) = map.next_key::<String>()? {
-        map.next_value_seed(Anything { depth })?;
-        if let Some(name) = names.replace(name) {
-            return Err(duplicate_field(&name));
-        }
-    }
-    Ok(names)
 }
 
 impl<'de> DeserializeSeed<'de> for Anything {
@@ -288,8 +323,16 @@ impl<'de> Visitor<'de> for Anything {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        read_members(map, self.inner::<A::Error>()?.depth).map(drop)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let depth = self.inner::<A::Error>()?.depth;
+        let mut names = BTreeSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            map.next_value_seed(Anything { depth })?;
+            if let Some(name) = names.replace(name) {
+                return Err(duplicate_field(&name));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -297,11 +340,16 @@ impl<'de> Visitor<'de> for Anything {
 mod tests {
     use super::*;
 
-    #[derive(Debug, serde::Deserialize)]
-    struct Sample {
-        number: u8,
-        #[serde(flatten)]
-        unknown: UnknownFields,
+    object! {
+        struct Sample;
+        required { number: u8 = "number", }
+        optional { word: DroppedText = "word", }
+    }
+
+    impl std::fmt::Debug for Sample {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{} {:?} {:?}", self.number, self.word, self.unknown)
+        }
     }
 
     fn read(text: &str) -> Result<Sample, DocumentError> {
@@ -324,12 +372,24 @@ mod tests {
 
     #[test]
     fn what_a_lenient_reader_would_let_pass() {
-        assert_eq!(reason(r#"{"number":1,"number":1}"#), "duplicate field `number`");
-        assert_eq!(reason(r#"{"number":1,"numb\u0065r":1}"#), "duplicate field `number`");
+        assert_eq!(
+            reason(r#"{"number":1,"number":1}"#),
+            "duplicate field `number`"
+        );
+        assert_eq!(
+            reason(r#"{"number":1,"numb\u0065r":1}"#),
+            "duplicate field `number`"
+        );
         assert_eq!(reason(r#"{"number":1,"a":1,"a":1}"#), "duplicate field `a`");
-        assert_eq!(reason(r#"{"number":1,"a":[{"b":1,"b":1}]}"#), "duplicate field `b`");
+        assert_eq!(
+            reason(r#"{"number":1,"a":[{"b":1,"b":1}]}"#),
+            "duplicate field `b`"
+        );
         assert_eq!(reason(r#"{"number":1} x"#), "trailing characters");
         assert_eq!(reason("{}"), "missing field `number`");
+        assert!(read(r#"{"number":1,"word":"a"}"#).unwrap().word.is_some());
+        assert!(read(r#"{"number":1,"word":null}"#).is_err());
+        assert!(read(r#"{"number":1,"word":1}"#).is_err());
         for number in ["256", "-1", "1.0", "1e0", "\"1\"", "null", "01", "-0"] {
             let text = format!(r#"{{"number":{number}}}"#);
             assert!(read(&text).is_err(), "{text}");
@@ -338,7 +398,13 @@ mod tests {
 
     #[test]
     fn depth_and_size_have_limits() {
-        let nested = |depth| format!(r#"{{"number":1,"a":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        let nested = |depth| {
+            format!(
+                r#"{{"number":1,"a":{}{}}}"#,
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
+        };
         assert!(read(&nested(MAX_UNKNOWN_DEPTH)).is_ok());
         assert_eq!(reason(&nested(MAX_UNKNOWN_DEPTH + 1)), "nested too deeply");
         assert!(read(&nested(50_000)).is_err());

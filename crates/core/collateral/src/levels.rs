@@ -4,9 +4,8 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use bulla_pki::Timestamp;
-use serde::Deserialize;
 
-use crate::json::{Advisories, DocumentError, Status, Time, UnknownFields};
+use crate::json::{Advisories, DocumentError, Status, Time, UnknownFields, object};
 use crate::status::TcbStatus;
 
 /// A level of an enclave or a TDX module: reached from this `isvsvn` on.
@@ -48,7 +47,11 @@ impl IsvLevels {
             unknown.absorb(level.unknown);
             unknown.absorb(level.tcb.unknown);
             let status = level.tcb_status.0;
-            let allowed = [TcbStatus::UpToDate, TcbStatus::OutOfDate, TcbStatus::Revoked];
+            let allowed = [
+                TcbStatus::UpToDate,
+                TcbStatus::OutOfDate,
+                TcbStatus::Revoked,
+            ];
             if !allowed.contains(&status) {
                 return Err(DocumentError::Field {
                     field: "tcbStatus",
@@ -59,7 +62,7 @@ impl IsvLevels {
                 isvsvn: level.tcb.isvsvn,
                 date: level.tcb_date.0,
                 status,
-                advisory_ids: level.advisory_ids.0,
+                advisory_ids: level.advisory_ids.unwrap_or_default().0,
             });
         }
         levels.sort_by_key(|level| Reverse(level.isvsvn));
@@ -69,28 +72,29 @@ impl IsvLevels {
                 problem: "is empty",
             });
         }
-        if levels.windows(2).any(|pair| pair[0].isvsvn == pair[1].isvsvn) {
+        if !levels.is_sorted_by(|high, low| high.isvsvn > low.isvsvn) {
             return Err(DocumentError::LevelRepeated { list });
         }
         Ok(Self(levels))
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct IsvLevelWire {
-    tcb: IsvTcbWire,
-    tcb_date: Time,
-    tcb_status: Status,
-    #[serde(default, rename = "advisoryIDs")]
-    advisory_ids: Advisories,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    pub(crate) struct IsvLevelWire;
+    required {
+        tcb: IsvTcbWire = "tcb",
+        tcb_date: Time = "tcbDate",
+        tcb_status: Status = "tcbStatus",
+    }
+    optional {
+        advisory_ids: Advisories = "advisoryIDs",
+    }
 }
 
-#[derive(Deserialize)]
-struct IsvTcbWire {
-    isvsvn: u16,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    struct IsvTcbWire;
+    required {
+        isvsvn: u16 = "isvsvn",
+    }
+    optional {}
 }

@@ -4,8 +4,21 @@
 //! Documents are read strictly from the text that was signed; a document that exists is well
 //! formed. Whether its signature holds is the verifier's question.
 #![forbid(unsafe_code)]
-#![deny(clippy::as_conversions)]
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::exhaustive_enums,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod evaluation_numbers;
 pub mod identity;

@@ -1,11 +1,8 @@
 //! The documents that one quote needs, as received and not yet checked.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::{self, DocumentError};
+use crate::json::{self, DocumentError, Text, object};
 
 /// A signed JSON document taken apart: the text that was signed, and the signature over it.
 ///
@@ -41,16 +38,21 @@ impl SignedText {
         let bodies = [
             (SignedKind::TcbInfo, wrapped.tcb_info),
             (SignedKind::EnclaveIdentity, wrapped.enclave_identity),
-            (SignedKind::EvaluationDataNumbers, wrapped.tcb_evaluation_data_numbers),
+            (
+                SignedKind::EvaluationDataNumbers,
+                wrapped.tcb_evaluation_data_numbers,
+            ),
         ];
-        let mut found = bodies.into_iter().filter_map(|(kind, body)| Some((kind, body?)));
+        let mut found = bodies
+            .into_iter()
+            .filter_map(|(kind, body)| Some((kind, body?)));
         let field = "tcbInfo, enclaveIdentity or tcbEvaluationDataNumbers";
         match (found.next(), found.next()) {
             (Some((kind, body)), None) => Ok((
                 kind,
                 Self {
                     body: body.get().as_bytes().to_vec(),
-                    signature: wrapped.signature.into_owned(),
+                    signature: wrapped.signature.0.into_owned(),
                 },
             )),
             (None, _) => Err(DocumentError::Field {
@@ -65,17 +67,16 @@ impl SignedText {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Wrapped<'a> {
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    tcb_info: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    enclave_identity: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    tcb_evaluation_data_numbers: Option<&'a RawValue>,
-    #[serde(borrow)]
-    signature: Cow<'a, str>,
+object! {
+    struct Wrapped<'de>;
+    required {
+        signature: Text<'de> = "signature",
+    }
+    optional {
+        tcb_info: &'de RawValue = "tcbInfo",
+        enclave_identity: &'de RawValue = "enclaveIdentity",
+        tcb_evaluation_data_numbers: &'de RawValue = "tcbEvaluationDataNumbers",
+    }
 }
 
 /// The collateral for one quote: unverified bytes in the forms that services deliver.

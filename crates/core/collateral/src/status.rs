@@ -8,7 +8,10 @@ use std::str::FromStr;
 /// The first seven come from TCB levels; the two `TDRelaunchAdvised` words are conclusions about
 /// a TD that was started before its platform was updated (body type 1.5 and later).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the vendor's list; a new word must break callers")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the vendor's list; a new word must break callers"
+)]
 pub enum TcbStatus {
     /// Every known issue is closed.
     UpToDate,

@@ -1,14 +1,14 @@
 //! TCB info: the security levels of a family of platforms (Intel PCS API, "Get TCB Info").
 
 use std::cmp::Reverse;
-use std::fmt;
 use std::sync::Arc;
 
 use bulla_pki::{Timestamp, Window};
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::json::{self, Advisories, DocumentError, Hex, Status, Text, Time, UnknownFields};
+use crate::json::{
+    self, Advisories, DocumentError, DroppedText, Hex, Status, Text, Time, UnknownFields, object,
+};
 use crate::levels::{IsvLevelWire, IsvLevels};
 use crate::status::TcbStatus;
 
@@ -130,7 +130,7 @@ impl TcbLevels {
             return Err(field("tcbLevels", "is empty"));
         }
         levels.sort_by_key(|level| Reverse(level.key()));
-        if levels.windows(2).any(|pair| pair[0].key() == pair[1].key()) {
+        if !levels.is_sorted_by(|high, low| high.key() > low.key()) {
             return Err(DocumentError::LevelRepeated { list: "tcbLevels" });
         }
         Ok(Self(levels))
@@ -212,8 +212,10 @@ fn module_identities(
     let mut identities: Vec<TdxModuleIdentity> = Vec::with_capacity(list.len());
     for wire in list {
         unknown.absorb(wire.unknown);
-        let version = module_version(&wire.id.0)
-            .ok_or(field("tdxModuleIdentities.id", "is not `TDX_` and two hexadecimal digits"))?;
+        let version = module_version(&wire.id.0).ok_or(field(
+            "tdxModuleIdentities.id",
+            "is not `TDX_` and two hexadecimal digits",
+        ))?;
         if identities.iter().any(|known| known.version == version) {
             return Err(field("tdxModuleIdentities.id", "stands twice"));
         }
@@ -242,65 +244,142 @@ fn module_version(id: &str) -> Option<u8> {
     prefix.eq_ignore_ascii_case("TDX_").then_some(version[0])
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TcbInfoWire<'a> {
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    id: Option<Text<'a>>,
-    version: u64,
-    issue_date: Time,
-    next_update: Time,
-    fmspc: Hex<6>,
-    pce_id: Hex<2>,
-    tcb_type: u64,
-    tcb_evaluation_data_number: u32,
-    #[serde(default, deserialize_with = "json::present")]
-    tdx_module: Option<TdxModuleWire>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    tdx_module_identities: Option<Vec<TdxModuleIdentityWire<'a>>>,
-    #[serde(borrow)]
-    tcb_levels: Vec<TcbLevelWire<'a>>,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    struct TcbInfoWire<'de>;
+    required {
+        version: u64 = "version",
+        issue_date: Time = "issueDate",
+        next_update: Time = "nextUpdate",
+        fmspc: Hex<6> = "fmspc",
+        pce_id: Hex<2> = "pceId",
+        tcb_type: u64 = "tcbType",
+        tcb_evaluation_data_number: u32 = "tcbEvaluationDataNumber",
+        tcb_levels: Vec<TcbLevelWire> = "tcbLevels",
+    }
+    optional {
+        id: Text<'de> = "id",
+        tdx_module: TdxModuleWire = "tdxModule",
+        tdx_module_identities: Vec<TdxModuleIdentityWire<'de>> = "tdxModuleIdentities",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TdxModuleWire {
-    mrsigner: Hex<48>,
-    attributes: Hex<8>,
-    attributes_mask: Hex<8>,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    struct TdxModuleWire;
+    required {
+        mrsigner: Hex<48> = "mrsigner",
+        attributes: Hex<8> = "attributes",
+        attributes_mask: Hex<8> = "attributesMask",
+    }
+    optional {}
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TdxModuleIdentityWire<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    mrsigner: Hex<48>,
-    attributes: Hex<8>,
-    attributes_mask: Hex<8>,
-    tcb_levels: Vec<IsvLevelWire>,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    struct TdxModuleIdentityWire<'de>;
+    required {
+        id: Text<'de> = "id",
+        mrsigner: Hex<48> = "mrsigner",
+        attributes: Hex<8> = "attributes",
+        attributes_mask: Hex<8> = "attributesMask",
+        tcb_levels: Vec<IsvLevelWire> = "tcbLevels",
+    }
+    optional {}
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TcbLevelWire<'a> {
-    #[serde(borrow)]
-    tcb: TcbWire<'a>,
-    tcb_date: Time,
-    tcb_status: Status,
-    #[serde(default, rename = "advisoryIDs")]
-    advisory_ids: Advisories,
-    #[serde(flatten)]
-    unknown: UnknownFields,
+object! {
+    struct TcbLevelWire;
+    required {
+        tcb: TcbWire = "tcb",
+        tcb_date: Time = "tcbDate",
+        tcb_status: Status = "tcbStatus",
+    }
+    optional {
+        advisory_ids: Advisories = "advisoryIDs",
+    }
 }
 
-impl TcbLevelWire<'_> {
+object! {
+    struct ComponentWire;
+    required {
+        svn: u8 = "svn",
+    }
+    optional {
+        _category: DroppedText = "category",
+        _kind: DroppedText = "type",
+    }
+}
+
+// The SVNs of a level. Version 2 spells every component out, version 3 lists them.
+object! {
+    struct TcbWire;
+    required {
+        pcesvn: u16 = "pcesvn",
+    }
+    optional {
+        sgxtcbcomponents: Svns = "sgxtcbcomponents",
+        tdxtcbcomponents: Svns = "tdxtcbcomponents",
+        c01: u8 = "sgxtcbcomp01svn",
+        c02: u8 = "sgxtcbcomp02svn",
+        c03: u8 = "sgxtcbcomp03svn",
+        c04: u8 = "sgxtcbcomp04svn",
+        c05: u8 = "sgxtcbcomp05svn",
+        c06: u8 = "sgxtcbcomp06svn",
+        c07: u8 = "sgxtcbcomp07svn",
+        c08: u8 = "sgxtcbcomp08svn",
+        c09: u8 = "sgxtcbcomp09svn",
+        c10: u8 = "sgxtcbcomp10svn",
+        c11: u8 = "sgxtcbcomp11svn",
+        c12: u8 = "sgxtcbcomp12svn",
+        c13: u8 = "sgxtcbcomp13svn",
+        c14: u8 = "sgxtcbcomp14svn",
+        c15: u8 = "sgxtcbcomp15svn",
+        c16: u8 = "sgxtcbcomp16svn",
+    }
+}
+
+impl TcbWire {
+    fn numbered(&self) -> [Option<u8>; 16] {
+        [
+            self.c01, self.c02, self.c03, self.c04, self.c05, self.c06, self.c07, self.c08,
+            self.c09, self.c10, self.c11, self.c12, self.c13, self.c14, self.c15, self.c16,
+        ]
+    }
+
+    /// The 16 SGX components in the form of the document's version, and in no other form.
+    fn sgx_components(&mut self, version: u64, unknown: &mut UnknownFields) -> Option<[u8; 16]> {
+        let numbered = self.numbered();
+        match (version, self.sgxtcbcomponents.take()) {
+            (2, None) => {
+                let mut all = [0; 16];
+                for (slot, svn) in all.iter_mut().zip(numbered) {
+                    *slot = svn?;
+                }
+                Some(all)
+            }
+            (3, Some(list)) if numbered == [None; 16] => Some(list.take(unknown)),
+            _ => None,
+        }
+    }
+}
+
+/// Exactly 16 components.
+struct Svns([ComponentWire; 16]);
+
+impl<'de> Deserialize<'de> for Svns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Deserialize::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Svns {
+    fn take(self, unknown: &mut UnknownFields) -> [u8; 16] {
+        self.0.map(|component| {
+            unknown.absorb(component.unknown);
+            component.svn
+        })
+    }
+}
+
+impl TcbLevelWire {
     fn into_level(
         self,
         id: TcbInfoId,
@@ -308,23 +387,20 @@ impl TcbLevelWire<'_> {
         unknown: &mut UnknownFields,
     ) -> Result<TcbLevel, DocumentError> {
         unknown.absorb(self.unknown);
-        let rest = self.tcb.rest;
-        let sgx_components = match (version, self.tcb.sgxtcbcomponents, rest.all_numbered()) {
-            (2, None, Some(components)) => components,
-            (3, Some(components), _) if !rest.any_numbered() => svns(components, unknown),
-            _ => {
-                return Err(field(
-                    "tcb",
-                    "does not hold exactly the 16 SGX components of its version",
-                ));
-            }
-        };
-        unknown.absorb(rest.unknown);
-        let tdx_components = match (id, self.tcb.tdxtcbcomponents) {
-            (TcbInfoId::Tdx, Some(components)) => Some(svns(components, unknown)),
+        let mut tcb = self.tcb;
+        let sgx_components = tcb.sgx_components(version, unknown).ok_or(field(
+            "tcb",
+            "does not hold exactly the 16 SGX components in the form of its version",
+        ))?;
+        unknown.absorb(tcb.unknown);
+        let tdx_components = match (id, tcb.tdxtcbcomponents) {
+            (TcbInfoId::Tdx, Some(components)) => Some(components.take(unknown)),
             (TcbInfoId::Sgx, None) => None,
             (TcbInfoId::Tdx, None) => {
-                return Err(field("tdxtcbcomponents", "is missing in a TCB info for TDX"));
+                return Err(field(
+                    "tdxtcbcomponents",
+                    "is missing in a TCB info for TDX",
+                ));
             }
             (TcbInfoId::Sgx, Some(_)) => {
                 return Err(field("tdxtcbcomponents", "stands in a TCB info for SGX"));
@@ -332,101 +408,11 @@ impl TcbLevelWire<'_> {
         };
         Ok(TcbLevel {
             sgx_components,
-            pcesvn: self.tcb.pcesvn,
+            pcesvn: tcb.pcesvn,
             tdx_components,
             date: self.tcb_date.0,
             status: self.tcb_status.0,
-            advisory_ids: self.advisory_ids.0,
+            advisory_ids: self.advisory_ids.unwrap_or_default().0,
         })
-    }
-}
-
-#[derive(Deserialize)]
-struct TcbWire<'a> {
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    sgxtcbcomponents: Option<[ComponentWire<'a>; 16]>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    tdxtcbcomponents: Option<[ComponentWire<'a>; 16]>,
-    pcesvn: u16,
-    #[serde(flatten)]
-    rest: TcbRest,
-}
-
-#[derive(Deserialize)]
-struct ComponentWire<'a> {
-    svn: u8,
-    // Words for people, in no way part of the decision.
-    #[serde(borrow, default, rename = "category", deserialize_with = "json::present")]
-    _category: Option<Text<'a>>,
-    #[serde(borrow, default, rename = "type", deserialize_with = "json::present")]
-    _type: Option<Text<'a>>,
-    #[serde(flatten)]
-    unknown: UnknownFields,
-}
-
-
-fn svns(components: [ComponentWire<'_>; 16], unknown: &mut UnknownFields) -> [u8; 16] {
-    components.map(|component| {
-        unknown.absorb(component.unknown);
-        component.svn
-    })
-}
-
-/// The fields of a level's `tcb` that only version 2 has, `sgxtcbcomp01svn` to `sgxtcbcomp16svn`,
-/// and those that this program does not know.
-#[derive(Default)]
-struct TcbRest {
-    numbered: [Option<u8>; 16],
-    unknown: UnknownFields,
-}
-
-impl TcbRest {
-    fn any_numbered(&self) -> bool {
-        self.numbered.iter().any(Option::is_some)
-    }
-
-    fn all_numbered(&self) -> Option<[u8; 16]> {
-        let mut all = [0; 16];
-        for (slot, svn) in all.iter_mut().zip(self.numbered) {
-            *slot = svn?;
-        }
-        Some(all)
-    }
-}
-
-/// The index in `sgxtcbcomp01svn` (0) to `sgxtcbcomp16svn` (15).
-fn component_index(name: &str) -> Option<usize> {
-    let digits = name.strip_prefix("sgxtcbcomp")?.strip_suffix("svn")?;
-    let number: usize = digits.parse().ok()?;
-    let in_form = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    number.checked_sub(1).filter(|index| in_form && *index < 16)
-}
-
-impl<'de> Deserialize<'de> for TcbRest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Rest;
-        impl<'de> Visitor<'de> for Rest {
-            type Value = TcbRest;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TcbRest, A::Error> {
-                let mut rest = TcbRest::default();
-                while let Some(name) = map.next_key::<String>()? {
-                    let slot = component_index(&name).and_then(|i| rest.numbered.get_mut(i));
-                    let repeated = match slot {
-                        Some(slot) => slot.replace(map.next_value()?).is_some(),
-                        None => rest.unknown.take(&name, &mut map)?,
-                    };
-                    if repeated {
-                        return Err(json::duplicate_field(&name));
-                    }
-                }
-                Ok(rest)
-            }
-        }
-        deserializer.deserialize_map(Rest)
     }
 }

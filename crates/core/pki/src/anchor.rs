@@ -164,7 +164,9 @@ impl TrustAnchors {
 
     /// The anchor that holds this uncompressed key, if any does.
     pub fn find(&self, key: &[u8; 65]) -> Option<&TrustAnchor> {
-        self.0.iter().find(|anchor| anchor.public_key.uncompressed() == key)
+        self.0
+            .iter()
+            .find(|anchor| anchor.public_key.uncompressed() == key)
     }
 
     fn with_root(mut self, root_der: &[u8], kind: AnchorKind) -> Result<Self, AnchorError> {

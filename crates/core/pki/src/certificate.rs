@@ -126,7 +126,9 @@ impl<'a> Certificate<'a> {
             issuer: fields.issuer,
             subject: fields.subject,
             validity: fields.validity,
-            public_key: fields.public_key.ok_or(CertificateError::AlgorithmUnsupported)?,
+            public_key: fields
+                .public_key
+                .ok_or(CertificateError::AlgorithmUnsupported)?,
             extensions: Extensions::read(fields.extensions)?,
             signature: Signature::from_der(signature)?,
         })
@@ -237,7 +239,10 @@ fn decode_public_key<'a>(fields: &mut SliceReader<'a>) -> der::Result<Option<&'a
     let algorithm = AnyRef::decode(fields)?;
     let key = BitStringRef::decode(fields)?;
     let oids = algorithm.sequence(|oids| {
-        Ok::<_, der::Error>((ObjectIdentifier::decode(oids)?, ObjectIdentifier::decode(oids)?))
+        Ok::<_, der::Error>((
+            ObjectIdentifier::decode(oids)?,
+            ObjectIdentifier::decode(oids)?,
+        ))
     });
     Ok(match oids {
         Ok((EC_PUBLIC_KEY, PRIME256V1)) => key.as_bytes().and_then(|bytes| bytes.try_into().ok()),
@@ -260,9 +265,13 @@ impl<'a> Extensions<'a> {
             })
         })?;
         seen.sort_unstable();
-        match seen.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(CertificateError::ExtensionRepeated {
-                oid: pair[0].to_string(),
+        match seen
+            .iter()
+            .zip(seen.iter().skip(1))
+            .find(|(one, next)| one == next)
+        {
+            Some((oid, _)) => Err(CertificateError::ExtensionRepeated {
+                oid: oid.to_string(),
             }),
             None => Ok(found),
         }
@@ -286,7 +295,8 @@ impl<'a> Extensions<'a> {
             SGX_EXTENSIONS => self.sgx = Some(value),
             SIMULATED => self.simulated = true,
             other if extension.critical => {
-                self.unknown_critical.get_or_insert_with(|| other.to_string());
+                self.unknown_critical
+                    .get_or_insert_with(|| other.to_string());
             }
             _ => {}
         }
@@ -342,9 +352,11 @@ fn first_uri(value: &[u8]) -> Option<&str> {
             return Ok(None);
         };
         let general_name = AnyRef::decode(&mut SliceReader::new(full_name)?)?;
-        let is_uri = general_name.tag().is_context_specific()
-            && general_name.tag().number().value() == 6;
-        Ok(is_uri.then(|| std::str::from_utf8(general_name.value()).ok()).flatten())
+        let is_uri =
+            general_name.tag().is_context_specific() && general_name.tag().number().value() == 6;
+        Ok(is_uri
+            .then(|| std::str::from_utf8(general_name.value()).ok())
+            .flatten())
     };
     read().ok().flatten()
 }

@@ -62,7 +62,10 @@ pub fn decode_encoding(bytes: &[u8]) -> Result<Cow<'_, [u8]>, CrlError> {
     if bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
         let mut blocks =
             pem::decode(bytes, "X509 CRL", 1).map_err(|_| CrlError::EncodingUnknown)?;
-        return blocks.pop().map(Cow::Owned).ok_or(CrlError::EncodingUnknown);
+        return blocks
+            .pop()
+            .map(Cow::Owned)
+            .ok_or(CrlError::EncodingUnknown);
     }
     hex::decode(bytes.trim_ascii())
         .map(Cow::Owned)
@@ -277,6 +280,7 @@ fn read_number(digits: &[u8]) -> Result<u64, CrlError> {
     let mut bytes = [0; 8];
     let start = bytes.len().checked_sub(digits.len());
     let end = start.and_then(|start| bytes.get_mut(start..));
-    end.ok_or(CrlError::NumberOutOfRange)?.copy_from_slice(digits);
+    end.ok_or(CrlError::NumberOutOfRange)?
+        .copy_from_slice(digits);
     Ok(u64::from_be_bytes(bytes))
 }

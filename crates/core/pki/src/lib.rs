@@ -4,8 +4,22 @@
 //! and trust anchors are arguments. Types that exist are well formed; whether a signature holds is
 //! a separate question that is always asked of a key.
 #![forbid(unsafe_code)]
-#![deny(clippy::as_conversions)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::as_conversions))]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::exhaustive_enums,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod anchor;
 pub mod certificate;

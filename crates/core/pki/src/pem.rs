@@ -57,7 +57,7 @@ pub fn decode(text: &[u8], label: &'static str, limit: usize) -> Result<Vec<Vec<
             return Err(PemError::TooMany { limit });
         }
         // No base64 digit is a hyphen: the first one ends the content.
-        let content_length = after_begin.iter().position(|byte| *byte == b'-');
+        let content_length = memchr::memchr(b'-', after_begin);
         let (content, after) =
             after_begin.split_at(content_length.ok_or(PemError::Unterminated { offset })?);
         rest = after
@@ -72,10 +72,14 @@ pub fn decode(text: &[u8], label: &'static str, limit: usize) -> Result<Vec<Vec<
     blocks
         .into_iter()
         .map(|(offset, content)| {
-            let digits: Vec<u8> = content
-                .split(u8::is_ascii_whitespace)
-                .collect::<Vec<_>>()
-                .concat();
+            let mut digits = Vec::with_capacity(content.len());
+            let mut rest = content;
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                let (line, after) = rest.split_at(end);
+                digits.extend_from_slice(line.trim_ascii());
+                rest = after.get(1..).unwrap_or_default();
+            }
+            digits.extend_from_slice(rest.trim_ascii());
             BASE64_STANDARD
                 .decode(digits)
                 .map_err(|_| PemError::Base64 { offset })
@@ -110,14 +114,44 @@ mod tests {
             ("\0", PemError::Empty),
             (&three, PemError::TooMany { limit: 2 }),
             ("x", PemError::TextOutside { label, offset: 0 }),
-            (&format!("{BLOCK}x{BLOCK}"), PemError::TextOutside { label, offset: BLOCK.len() }),
-            (&format!("{BLOCK}\0\0"), PemError::TextOutside { label, offset: BLOCK.len() }),
-            (&format!("{BLOCK}\0{BLOCK}"), PemError::TextOutside { label, offset: BLOCK.len() }),
+            (
+                &format!("{BLOCK}x{BLOCK}"),
+                PemError::TextOutside {
+                    label,
+                    offset: BLOCK.len(),
+                },
+            ),
+            (
+                &format!("{BLOCK}\0\0"),
+                PemError::TextOutside {
+                    label,
+                    offset: BLOCK.len(),
+                },
+            ),
+            (
+                &format!("{BLOCK}\0{BLOCK}"),
+                PemError::TextOutside {
+                    label,
+                    offset: BLOCK.len(),
+                },
+            ),
             (&BLOCK[..40], PemError::Unterminated { offset: 0 }),
-            (&BLOCK.replace("END", "FIN"), PemError::Unterminated { offset: 0 }),
-            (&BLOCK.replace("AAEC", "AA*C"), PemError::Base64 { offset: 0 }),
-            (&BLOCK.replace("AwQ=", "AwQ"), PemError::Base64 { offset: 0 }),
-            (&BLOCK.replace("AwQ=", "AwR="), PemError::Base64 { offset: 0 }),
+            (
+                &BLOCK.replace("END", "FIN"),
+                PemError::Unterminated { offset: 0 },
+            ),
+            (
+                &BLOCK.replace("AAEC", "AA*C"),
+                PemError::Base64 { offset: 0 },
+            ),
+            (
+                &BLOCK.replace("AwQ=", "AwQ"),
+                PemError::Base64 { offset: 0 },
+            ),
+            (
+                &BLOCK.replace("AwQ=", "AwR="),
+                PemError::Base64 { offset: 0 },
+            ),
         ] {
             assert_eq!(read(text), Err(error), "{text:?}");
         }

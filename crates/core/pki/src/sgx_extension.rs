@@ -1,12 +1,13 @@
 //! Intel's SGX extension of PCK certificates (Intel SGX PCK Certificate and CRL Profile
 //! Specification, `1.2.840.113741.1.13.1`).
 
-use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
-use der::{Decode, ErrorKind, Reader, SliceReader, Tag, Tagged};
+use der::asn1::{AnyRef, OctetStringRef};
+use der::{Decode, Reader, SliceReader, Tag, Tagged};
 
 use crate::x509::decode_all;
 
-const ROOT: &str = "1.2.840.113741.1.13.1";
+/// The content octets of the object identifier `1.2.840.113741.1.13.1`.
+const ROOT: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01];
 
 /// What the vendor certifies about a platform.
 ///
@@ -62,12 +63,12 @@ impl SgxExtension {
     /// SGXExtensions ::= SEQUENCE OF SEQUENCE { OBJECT IDENTIFIER, ANY }
     /// ```
     pub fn parse(content: &[u8]) -> Result<Self, SgxExtensionError> {
-        let top = Entries::read("", content)?;
+        let top = Entries::read("", &[], content)?;
         let count = top.count();
         if count != 5 && count != 7 {
             return Err(top.error("", format!("{count} entries, not 5 or 7")));
         }
-        let tcb = Entries::read(".2", top.sequence(2)?)?;
+        let tcb = Entries::read(".2", &[2], top.sequence(2)?)?;
         if tcb.count() != 18 {
             return Err(tcb.error("", format!("{} entries, not 18", tcb.count())));
         }
@@ -94,7 +95,7 @@ impl SgxExtension {
 
 impl PlatformEntries {
     fn read(top: &Entries<'_>) -> Result<Self, SgxExtensionError> {
-        let configuration = Entries::read(".7", top.sequence(7)?)?;
+        let configuration = Entries::read(".7", &[7], top.sequence(7)?)?;
         if configuration.count() != 3 {
             let reason = format!("{} entries, not 3", configuration.count());
             return Err(configuration.error("", reason));
@@ -127,28 +128,34 @@ struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn read(prefix: &'static str, content: &'a [u8]) -> Result<Self, SgxExtensionError> {
+    /// `parent` are the arcs below the root under which the entries of this list stand.
+    fn read(
+        prefix: &'static str,
+        parent: &[u8],
+        content: &'a [u8],
+    ) -> Result<Self, SgxExtensionError> {
         let mut entries = Self {
             prefix,
             values: [None; MAX_ENTRIES],
         };
-        let parent = ObjectIdentifier::new(&format!("{ROOT}{prefix}"))
-            .map_err(|error| entries.error("", error.to_string()))?;
         let read = decode_all(content, |reader| {
             reader.sequence(|list| {
                 while !list.is_finished() {
                     let (oid, value) = list.sequence(|pair| {
-                        Ok::<_, der::Error>((ObjectIdentifier::decode(pair)?, pair.tlv_bytes()?))
+                        let oid = AnyRef::decode(pair)?;
+                        oid.tag().assert_eq(Tag::ObjectIdentifier)?;
+                        Ok::<_, der::Error>((oid.value(), pair.tlv_bytes()?))
                     })?;
-                    let slot = oid
-                        .arcs()
-                        .last()
-                        .filter(|_| oid.parent() == Some(parent))
-                        .and_then(|number| usize::try_from(number).ok()?.checked_sub(1))
-                        .and_then(|index| entries.values.get_mut(index))
-                        .ok_or(ErrorKind::OidUnknown { oid })?;
-                    if slot.replace(value).is_some() {
-                        return Err(Tag::ObjectIdentifier.value_error().into());
+                    // The last arc is below 128 and therefore one octet.
+                    let slot = match oid.strip_prefix(&ROOT).and_then(|o| o.strip_prefix(parent)) {
+                        Some([number]) => usize::from(*number)
+                            .checked_sub(1)
+                            .and_then(|index| entries.values.get_mut(index)),
+                        _ => None,
+                    };
+                    match slot {
+                        Some(slot @ None) => *slot = Some(value),
+                        _ => return Err(Tag::ObjectIdentifier.value_error().into()),
                     }
                 }
                 Ok(())
@@ -168,7 +175,12 @@ impl<'a> Entries<'a> {
         let index = usize::from(number).checked_sub(1);
         index
             .and_then(|index| self.values.get(index).copied().flatten())
-            .ok_or_else(|| self.error(&format!(".{number}"), "missing".to_owned()))
+            .ok_or_else(|| {
+                self.error(
+                    &format!(".{number}"),
+                    "missing or of another list".to_owned(),
+                )
+            })
     }
 
     fn value<T>(
@@ -184,7 +196,10 @@ impl<'a> Entries<'a> {
         self.value(number, |reader| {
             let octets = <&OctetStringRef>::decode(reader)?;
             let length_error = Tag::OctetString.length_error();
-            octets.as_bytes().try_into().map_err(|_| length_error.into())
+            octets
+                .as_bytes()
+                .try_into()
+                .map_err(|_| length_error.into())
         })
     }
 

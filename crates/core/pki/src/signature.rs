@@ -1,5 +1,6 @@
 //! ECDSA over P-256 with SHA-256: the only signature algorithm of the DCAP world.
 
+use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
@@ -62,6 +63,17 @@ impl PublicKey {
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
         self.parsed
             .verify_sig(message, &signature.0)
+            .map_err(|_| SignatureError::Invalid)
+    }
+
+    /// Checks `signature` over a message whose SHA-256 is `digest`.
+    pub fn verify_digest(
+        &self,
+        digest: &[u8; 32],
+        signature: &Signature,
+    ) -> Result<(), SignatureError> {
+        Digest::import_less_safe(digest, &SHA256)
+            .and_then(|digest| self.parsed.verify_digest_sig(&digest, &signature.0))
             .map_err(|_| SignatureError::Invalid)
     }
 }
@@ -169,7 +181,13 @@ mod tests {
         let (key, fixed) = signed(b"message");
         let signature = Signature::from_fixed(&fixed).unwrap();
         assert_eq!(key.verify(b"message", &signature), Ok(()));
-        assert_eq!(key.verify(b"massage", &signature), Err(SignatureError::Invalid));
+        assert_eq!(
+            key.verify(b"massage", &signature),
+            Err(SignatureError::Invalid)
+        );
+        let by_digest = |message| key.verify_digest(&crate::digest::sha256(message), &signature);
+        assert_eq!(by_digest(b"message"), Ok(()));
+        assert_eq!(by_digest(b"massage"), Err(SignatureError::Invalid));
 
         let mut other_s = fixed;
         other_s[32..].copy_from_slice(&negated(&fixed[32..]));
@@ -179,11 +197,18 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_are_malformed() {
-        let one = { let mut x = [0; 32]; x[31] = 1; x };
+        let one = {
+            let mut x = [0; 32];
+            x[31] = 1;
+            x
+        };
         for bad in [[0; 32], GROUP_ORDER, [0xff; 32]] {
             for (r, s) in [(bad, one), (one, bad)] {
                 let fixed: [u8; 64] = [r, s].concat().try_into().unwrap();
-                assert_eq!(Signature::from_fixed(&fixed), Err(SignatureError::Malformed));
+                assert_eq!(
+                    Signature::from_fixed(&fixed),
+                    Err(SignatureError::Malformed)
+                );
             }
         }
         let small: [u8; 64] = [one, one].concat().try_into().unwrap();
@@ -198,8 +223,17 @@ mod tests {
         let text = hex::encode(fixed);
         assert!(Signature::from_hex(&text).is_ok());
         assert!(Signature::from_hex(&text.to_uppercase()).is_ok());
-        for bad in [&text[..126], &format!("{text}00"), &format!("0x{}", &text[2..]), ""] {
-            assert_eq!(Signature::from_hex(bad), Err(SignatureError::Malformed), "{bad}");
+        for bad in [
+            &text[..126],
+            &format!("{text}00"),
+            &format!("0x{}", &text[2..]),
+            "",
+        ] {
+            assert_eq!(
+                Signature::from_hex(bad),
+                Err(SignatureError::Malformed),
+                "{bad}"
+            );
         }
     }
 
@@ -216,7 +250,11 @@ mod tests {
             &[0x30, 6, 2, 1, 0, 2, 1, 7],           // zero
             &[],
         ] {
-            assert_eq!(Signature::from_der(bad), Err(SignatureError::Malformed), "{bad:x?}");
+            assert_eq!(
+                Signature::from_der(bad),
+                Err(SignatureError::Malformed),
+                "{bad:x?}"
+            );
         }
     }
 
@@ -228,7 +266,11 @@ mod tests {
         off[64] ^= 1;
         let mut compressed_tag = *key.uncompressed();
         compressed_tag[0] = 2;
-        for bad in [off, compressed_tag, [0; 65], { let mut zero = [0; 65]; zero[0] = 4; zero }] {
+        for bad in [off, compressed_tag, [0; 65], {
+            let mut zero = [0; 65];
+            zero[0] = 4;
+            zero
+        }] {
             assert_eq!(refused(&bad), SignatureError::KeyNotOnCurve);
         }
         assert!(PublicKey::from_coordinates(&[0; 64]).is_err());

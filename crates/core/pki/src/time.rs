@@ -95,7 +95,11 @@ mod tests {
 
     #[test]
     fn text_form_round_trips_and_nothing_else_is_read() {
-        for text in ["2018-05-21T10:45:10Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+        for text in [
+            "2018-05-21T10:45:10Z",
+            "1970-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+        ] {
             assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
         }
         for text in [
@@ -117,7 +121,10 @@ mod tests {
     #[test]
     fn both_ends_of_a_window_belong_to_it() {
         let at = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
-        let window = Window { from: at(10), until: at(20) };
+        let window = Window {
+            from: at(10),
+            until: at(20),
+        };
         let inside: Vec<bool> = [9, 10, 20, 21].map(|s| window.contains(at(s))).to_vec();
         assert_eq!(inside, [false, true, true, false]);
     }

@@ -1,13 +1,15 @@
 //! The pieces that certificates and CRLs share: names, times, algorithms, extensions, serials.
 
 use std::fmt;
+use std::ops::Range;
 
-use der::asn1::{AnyRef, GeneralizedTime, ObjectIdentifier, OctetStringRef, UintRef, UtcTime};
-use der::{Decode, ErrorKind, Header, Length, Reader, SliceReader, Tag, Tagged};
+use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef, UintRef};
+use der::{DateTime, Decode, ErrorKind, Header, Length, Reader, SliceReader, Tag, Tagged};
 
 use crate::time::Timestamp;
 
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+/// Content octets of `2.5.4.3`.
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 
 pub(crate) const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier =
@@ -29,44 +31,48 @@ impl<'a> Name<'a> {
     /// that is no `PrintableString` or `UTF8String`.
     pub fn common_name(&self) -> Option<&'a str> {
         let mut found = None;
-        for (oid, value) in self.attributes().ok()? {
-            if oid == COMMON_NAME && found.replace(value).is_some() {
-                return None;
+        let mut is_only = true;
+        self.for_each_attribute(|oid, value| {
+            if oid == COMMON_NAME {
+                is_only = found.replace(value).is_none();
             }
-        }
-        found
+        })
+        .ok()?;
+        found.filter(|_| is_only)
     }
 
     /// `CN=..., O=...` in the order of the encoding, for people.
     pub fn to_text(&self) -> String {
-        let Ok(attributes) = self.attributes() else {
-            return format!("(unreadable name {})", hex::encode(self.der));
-        };
-        let parts: Vec<String> = attributes
-            .into_iter()
-            .map(|(oid, value)| match oid.to_string().as_str() {
-                "2.5.4.3" => format!("CN={value}"),
-                "2.5.4.6" => format!("C={value}"),
-                "2.5.4.7" => format!("L={value}"),
-                "2.5.4.8" => format!("ST={value}"),
-                "2.5.4.10" => format!("O={value}"),
-                "2.5.4.11" => format!("OU={value}"),
-                other => format!("{other}={value}"),
-            })
-            .collect();
-        parts.join(", ")
+        let mut parts = Vec::new();
+        let read = self.for_each_attribute(|oid, value| {
+            let value = value.escape_debug();
+            let label = match oid {
+                [0x55, 0x04, 3] => "CN",
+                [0x55, 0x04, 6] => "C",
+                [0x55, 0x04, 7] => "L",
+                [0x55, 0x04, 8] => "ST",
+                [0x55, 0x04, 10] => "O",
+                [0x55, 0x04, 11] => "OU",
+                _ => "other",
+            };
+            parts.push(format!("{label}={value}"));
+        });
+        match read {
+            Ok(()) => parts.join(", "),
+            Err(_) => format!("(unreadable name {})", hex::encode(self.der)),
+        }
     }
 
-    fn attributes(&self) -> der::Result<Vec<(ObjectIdentifier, &'a str)>> {
-        let mut found = Vec::new();
+    fn for_each_attribute(&self, mut see: impl FnMut(&'a [u8], &'a str)) -> der::Result<()> {
         SliceReader::new(self.der)?.sequence(|names| {
             while !names.is_finished() {
                 let set = AnyRef::decode(names)?;
                 set.tag().assert_eq(Tag::Set)?;
                 let mut attributes = SliceReader::new(set.value())?;
                 while !attributes.is_finished() {
-                    found.push(attributes.sequence(|pair| {
-                        let oid = ObjectIdentifier::decode(pair)?;
+                    let (oid, value) = attributes.sequence(|pair| {
+                        let oid = AnyRef::decode(pair)?;
+                        oid.tag().assert_eq(Tag::ObjectIdentifier)?;
                         let value = AnyRef::decode(pair)?;
                         let text = match value.tag() {
                             Tag::PrintableString | Tag::Utf8String => {
@@ -75,11 +81,12 @@ impl<'a> Name<'a> {
                             }
                             tag => return Err(ErrorKind::Value { tag }.into()),
                         };
-                        Ok::<_, der::Error>((oid, text))
-                    })?);
+                        Ok::<_, der::Error>((oid.value(), text))
+                    })?;
+                    see(oid, value);
                 }
             }
-            Ok(found)
+            Ok(())
         })
     }
 
@@ -109,8 +116,8 @@ impl Serial {
 /// Hexadecimal digits without leading zero octets.
 impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let start = self.0.iter().position(|byte| *byte != 0).unwrap_or(0);
-        f.write_str(&hex::encode(&self.0[start..]))
+        let significant = self.0.iter().position(|byte| *byte != 0).unwrap_or(0);
+        f.write_str(&hex::encode(self.0.get(significant..).unwrap_or_default()))
     }
 }
 
@@ -129,11 +136,42 @@ pub(crate) fn decode_serial(reader: &mut SliceReader<'_>) -> der::Result<Option<
 /// Time ::= CHOICE { utcTime UTCTime, generalTime GeneralizedTime }
 /// ```
 pub(crate) fn decode_time(reader: &mut SliceReader<'_>) -> der::Result<Timestamp> {
-    match Header::peek(reader)?.tag() {
-        Tag::UtcTime => Ok(UtcTime::decode(reader)?.to_date_time().into()),
-        Tag::GeneralizedTime => Ok(GeneralizedTime::decode(reader)?.to_date_time().into()),
-        tag => Err(tag.unexpected_error(Some(Tag::UtcTime)).into()),
+    let time = AnyRef::decode(reader)?;
+    let mut text = *b"YYYYMMDDHHMMSSZ";
+    let (century, rest) = text.split_at_mut(2);
+    match (
+        time.tag(),
+        <&[u8; 13]>::try_from(time.value()),
+        time.value().try_into(),
+    ) {
+        (Tag::UtcTime, Ok(short), _) => {
+            // Two digits of the year stand for 1950 to 2049 (RFC 5280, section 4.1.2.5.1).
+            let is_this_century = short.first().is_some_and(|decade| *decade < b'5');
+            century.copy_from_slice(if is_this_century { b"20" } else { b"19" });
+            rest.copy_from_slice(short);
+        }
+        (Tag::GeneralizedTime, _, Ok(long)) => text = long,
+        (tag, ..) => return Err(tag.unexpected_error(Some(Tag::UtcTime)).into()),
     }
+    read_time(&text).ok_or_else(|| time.tag().value_error().into())
+}
+
+/// Reads `YYYYMMDDHHMMSSZ`.
+fn read_time(text: &[u8; 15]) -> Option<Timestamp> {
+    let digits = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = |range: Range<usize>| digits.get(range)?.parse().ok();
+    let time = DateTime::new(
+        digits.get(0..4)?.parse().ok()?,
+        number(4..6)?,
+        number(6..8)?,
+        number(8..10)?,
+        number(10..12)?,
+        number(12..14)?,
+    );
+    time.ok().map(Timestamp::from)
 }
 
 /// Whether the algorithm identifier is exactly `ecdsa-with-SHA256`, without parameters (RFC 5758).
@@ -242,12 +280,58 @@ mod tests {
     }
 
     #[test]
+    fn times_have_one_form_each() {
+        let read = |tag: u8, text: &str| {
+            let der = [&[tag, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+            decode_all(&der, decode_time)
+                .map(|time| time.to_string())
+                .ok()
+        };
+        assert_eq!(
+            read(0x17, "491231235959Z"),
+            Some("2049-12-31T23:59:59Z".into())
+        );
+        assert_eq!(
+            read(0x17, "180521104510Z"),
+            Some("2018-05-21T10:45:10Z".into())
+        );
+        assert_eq!(
+            read(0x17, "700101000000Z"),
+            Some("1970-01-01T00:00:00Z".into())
+        );
+        assert_eq!(
+            read(0x18, "20600101000000Z"),
+            Some("2060-01-01T00:00:00Z".into())
+        );
+        for (tag, text) in [
+            (0x17, "500101000000Z"), // 1950
+            (0x17, "180521104510"),
+            (0x17, "1805211045Z"),
+            (0x17, "180521104510+0100"),
+            (0x17, "180521104510ZZ"),
+            (0x17, "18052110451 Z"),
+            (0x17, "181321104510Z"),
+            (0x17, "180230104510Z"),
+            (0x17, "180521104560Z"),
+            (0x17, "20180521104510Z"),
+            (0x17, ""),
+            (0x18, "180521104510Z"),
+            (0x18, "20600101000000.5Z"),
+            (0x18, "2x600101000000Z"),
+            (0x13, "180521104510Z"),
+        ] {
+            assert_eq!(read(tag, text), None, "{tag:x} {text}");
+        }
+    }
+
+    #[test]
     fn a_default_that_is_written_out_is_refused() {
         let with_critical = |byte| [0x30, 9, 6, 2, 0x2a, 3, 1, 1, byte, 4, 0];
         let mut wanted = [0x30, 10, 6, 2, 0x2a, 3, 1, 1, 0, 4, 0];
         wanted[1] = 9;
         assert_eq!(wanted.len(), with_critical(0).len());
-        let critical = |byte| decode_all(&with_critical(byte), Extension::decode).map(|e| e.critical);
+        let critical =
+            |byte| decode_all(&with_critical(byte), Extension::decode).map(|e| e.critical);
         assert_eq!(critical(0xff), Ok(true));
         assert!(critical(0x00).is_err());
         assert!(critical(0x01).is_err());

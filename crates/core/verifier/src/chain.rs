@@ -6,7 +6,7 @@
 
 use bulla_pki::certificate::Certificate;
 use bulla_pki::pem;
-use bulla_pki::{Name, PublicKey, SignatureError, TrustAnchor, TrustAnchors};
+use bulla_pki::{Name, PublicKey, SignatureError, TrustAnchor, TrustAnchors, Window};
 
 use crate::finding::{Code, Findings};
 use crate::verdict::{DocumentFacts, DocumentKind, PckCa};
@@ -101,12 +101,122 @@ impl ChainDer {
     }
 }
 
+/// A CA or root of the collateral set whose every check was passed. Where the same bytes occur
+/// again there is nothing left to check.
+#[derive(Debug)]
+pub(crate) struct CheckedCertificate {
+    der: Vec<u8>,
+    subject: Vec<u8>,
+    key_identifier: Vec<u8>,
+    key: PublicKey,
+    pck_ca: Option<PckCa>,
+    window: Window,
+    sha256: [u8; 32],
+}
+
+impl CheckedCertificate {
+    /// Remembers a certificate that the caller has checked, with its key as an issuer.
+    pub(crate) fn new(certificate: &Certificate<'_>, issuer: Issuer<'_>) -> Option<Self> {
+        Some(Self {
+            der: certificate.der().to_vec(),
+            subject: issuer.name.to_vec(),
+            key_identifier: issuer.key_identifier.to_vec(),
+            key: issuer.key.ok()?,
+            pck_ca: pck_ca(certificate),
+            window: certificate.validity(),
+            sha256: *certificate.sha256(),
+        })
+    }
+
+    pub(crate) fn as_issuer(&self) -> Issuer<'_> {
+        Issuer {
+            name: &self.subject,
+            key_identifier: &self.key_identifier,
+            key: Ok(self.key.clone()),
+        }
+    }
+
+    /// Whether `other` is a certificate of the same CA: name, key identifier and key are equal.
+    pub(crate) fn is_same_authority(&self, other: &Certificate<'_>) -> bool {
+        other.subject().der() == self.subject
+            && other.extensions().subject_key_identifier == Some(&self.key_identifier)
+            && other.public_key_bytes() == self.key.uncompressed()
+    }
+
+    pub(crate) fn key_identifier(&self) -> &[u8] {
+        &self.key_identifier
+    }
+}
+
+/// A CA or root in a chain.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives on the stack for one verification"
+)]
+pub(crate) enum Link<'a> {
+    /// The very bytes of a certificate that was checked before.
+    Checked(&'a CheckedCertificate),
+    /// A certificate still to be checked.
+    Fresh(Certificate<'a>),
+}
+
+impl Link<'_> {
+    pub(crate) fn as_issuer(&self) -> Option<Issuer<'_>> {
+        match self {
+            Self::Checked(known) => Some(known.as_issuer()),
+            Self::Fresh(certificate) => Issuer::of(certificate),
+        }
+    }
+
+    pub(crate) fn pck_ca(&self) -> Option<PckCa> {
+        match self {
+            Self::Checked(known) => known.pck_ca,
+            Self::Fresh(certificate) => pck_ca(certificate),
+        }
+    }
+
+    pub(crate) fn fresh(&self) -> Option<&Certificate<'_>> {
+        match self {
+            Self::Checked(_) => None,
+            Self::Fresh(certificate) => Some(certificate),
+        }
+    }
+
+    fn document(&self, name: &'static str) -> DocumentFacts {
+        match self {
+            Self::Checked(known) => DocumentFacts {
+                name,
+                kind: DocumentKind::Certificate,
+                window: known.window,
+                sha256: known.sha256,
+            },
+            Self::Fresh(certificate) => document(name, certificate),
+        }
+    }
+}
+
+fn document(name: &'static str, certificate: &Certificate<'_>) -> DocumentFacts {
+    DocumentFacts {
+        name,
+        kind: DocumentKind::Certificate,
+        window: certificate.validity(),
+        sha256: *certificate.sha256(),
+    }
+}
+
 /// The certificates of a chain by role.
 #[derive(Default)]
 pub(crate) struct Chain<'a> {
-    pub(crate) root: Option<Certificate<'a>>,
-    pub(crate) ca: Option<Certificate<'a>>,
+    pub(crate) root: Option<Link<'a>>,
+    pub(crate) ca: Option<Link<'a>>,
     pub(crate) end: Option<Certificate<'a>>,
+}
+
+/// The certificates that were checked before, by role.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Checked<'a> {
+    pub(crate) root: Option<&'a CheckedCertificate>,
+    pub(crate) ca: Option<&'a CheckedCertificate>,
 }
 
 /// The shape that a chain must have.
@@ -147,10 +257,20 @@ impl<'a> Chain<'a> {
         der: &'a ChainDer,
         shape: Shape,
         names: ChainNames,
+        checked: Checked<'a>,
         findings: &mut Findings,
     ) -> Self {
         let mut chain = Self::default();
         for der in &der.0 {
+            let is = |known: &&CheckedCertificate| known.der == *der;
+            if let (Some(known), None) = (checked.root.filter(is), &chain.root) {
+                chain.root = Some(Link::Checked(known));
+                continue;
+            }
+            if let (Some(known), None, true) = (checked.ca.filter(is), &chain.ca, shape.ca) {
+                chain.ca = Some(Link::Checked(known));
+                continue;
+            }
             let certificate = match Certificate::parse(der) {
                 Ok(certificate) => certificate,
                 Err(error) => {
@@ -159,26 +279,28 @@ impl<'a> Chain<'a> {
                     continue;
                 }
             };
-            let subject = certificate.subject().to_text();
-            let slot = match Role::of(&certificate) {
-                Some(Role::Root) => Some(&mut chain.root),
-                Some(Role::PckCa) if shape.ca => Some(&mut chain.ca),
-                role if role.is_some() && role == shape.end => Some(&mut chain.end),
-                _ => None,
+            let surplus = match Role::of(&certificate) {
+                Some(Role::Root) if chain.root.is_none() => {
+                    chain.root = Some(Link::Fresh(certificate));
+                    continue;
+                }
+                Some(Role::PckCa) if shape.ca && chain.ca.is_none() => {
+                    chain.ca = Some(Link::Fresh(certificate));
+                    continue;
+                }
+                role if role.is_some() && role == shape.end && chain.end.is_none() => {
+                    chain.end = Some(certificate);
+                    continue;
+                }
+                _ => certificate.subject().to_text(),
             };
-            match slot {
-                Some(slot @ None) => *slot = Some(certificate),
-                Some(Some(_)) => findings.fail(
-                    Code::CertificateUnexpected,
-                    names.chain,
-                    format!("Two certificates of the chain have the same role: {subject}."),
+            findings.fail(
+                Code::CertificateUnexpected,
+                names.chain,
+                format!(
+                    "A certificate has no role in this chain, or one that is taken: {surplus}."
                 ),
-                None => findings.fail(
-                    Code::CertificateUnexpected,
-                    names.chain,
-                    format!("A certificate has no role in this chain: {subject}."),
-                ),
-            }
+            );
         }
         let mut require = |missing: bool, subject, role: Role| {
             if missing {
@@ -190,23 +312,23 @@ impl<'a> Chain<'a> {
             require(chain.end.is_none(), names.end, role);
         }
         require(shape.ca && chain.ca.is_none(), names.ca, Role::PckCa);
-        require(shape.root_required && chain.root.is_none(), names.root, Role::Root);
+        require(
+            shape.root_required && chain.root.is_none(),
+            names.root,
+            Role::Root,
+        );
         chain
     }
 
     /// Window and digest of each certificate.
     pub(crate) fn documents(&self, names: ChainNames) -> impl Iterator<Item = DocumentFacts> {
-        [(names.end, &self.end), (names.ca, &self.ca), (names.root, &self.root)]
-            .into_iter()
-            .filter_map(|(name, certificate)| {
-                let certificate = certificate.as_ref()?;
-                Some(DocumentFacts {
-                    name,
-                    kind: DocumentKind::Certificate,
-                    window: certificate.validity(),
-                    sha256: *certificate.sha256(),
-                })
-            })
+        let end = self
+            .end
+            .as_ref()
+            .map(|certificate| document(names.end, certificate));
+        let ca = self.ca.as_ref().map(|link| link.document(names.ca));
+        let root = self.root.as_ref().map(|link| link.document(names.root));
+        [end, ca, root].into_iter().flatten()
     }
 }
 
@@ -222,10 +344,18 @@ impl<'a> Issuer<'a> {
     /// The issuer that a certificate describes; absent without a subject key identifier, which
     /// the check of its own extensions reports.
     pub(crate) fn of(certificate: &'a Certificate<'_>) -> Option<Self> {
+        Self::with_key(certificate, certificate.public_key())
+    }
+
+    /// As [`Self::of`], with the certificate's key read before.
+    pub(crate) fn with_key(
+        certificate: &'a Certificate<'_>,
+        key: Result<PublicKey, SignatureError>,
+    ) -> Option<Self> {
         Some(Self {
             name: certificate.subject().der(),
             key_identifier: certificate.extensions().subject_key_identifier?,
-            key: certificate.public_key(),
+            key,
         })
     }
 }
@@ -259,7 +389,11 @@ pub(crate) fn check_root<'t>(
                 "The chain ends in the root `{}`, whose key is no trust anchor.",
                 root.subject().to_text()
             ),
-            anchors.iter().map(TrustAnchor::name).collect::<Vec<_>>().join(", "),
+            anchors
+                .iter()
+                .map(TrustAnchor::name)
+                .collect::<Vec<_>>()
+                .join(", "),
             format!(
                 "public key with SHA-256 {}",
                 hex::encode(bulla_pki::digest::sha256(root.public_key_bytes()))
@@ -343,7 +477,11 @@ pub(crate) fn check_profile(
     match extensions.basic_constraints {
         None => wrong("basic constraints are missing"),
         Some(constraints) if constraints.ca != role.is_ca() => {
-            wrong(if role.is_ca() { "it is not a CA" } else { "it is a CA" });
+            wrong(if role.is_ca() {
+                "it is not a CA"
+            } else {
+                "it is a CA"
+            });
         }
         Some(_) => {}
     }
@@ -375,7 +513,7 @@ pub(crate) fn check_profile(
 }
 
 /// Which PCK CA a certificate is.
-pub(crate) fn pck_ca(certificate: &Certificate<'_>) -> Option<PckCa> {
+fn pck_ca(certificate: &Certificate<'_>) -> Option<PckCa> {
     let name = certificate.subject().common_name()?;
     if name.contains("SGX PCK Platform CA") {
         Some(PckCa::Platform)

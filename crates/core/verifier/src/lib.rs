@@ -12,7 +12,12 @@
 //!
 //! Everything is pure: trust anchors, collateral and time are arguments.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![deny(
+    clippy::exhaustive_enums,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
 
 mod chain;
 pub mod finding;
@@ -54,6 +59,8 @@ pub fn verify(
 impl PreparedCollateral {
     /// The verdict on `quote` at the instant `at`.
     pub fn verify(&self, quote: &[u8], at: Timestamp) -> Verdict {
-        procedure::verify(quote, self, at, |quote| Arc::new(pck::check(quote.auth(), self)))
+        procedure::verify(quote, self, at, |quote| {
+            Arc::new(pck::check(quote.auth(), self))
+        })
     }
 }

@@ -6,7 +6,9 @@ use bulla_pki::digest::sha256_of;
 use bulla_pki::{PublicKey, Serial, SgxExtension, Signature};
 use zerocopy::IntoBytes;
 
-use crate::chain::{self, Chain, ChainDer, ChainNames, Issuer, Role, Shape};
+use crate::chain::{
+    self, Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Link, Role, Shape,
+};
 use crate::finding::{Code, Finding, Findings, Stage};
 use crate::prepare::{self, PreparedCollateral};
 use crate::verdict::{DocumentFacts, PckCa, PlatformFacts};
@@ -78,12 +80,16 @@ pub(crate) fn check(auth: &AuthData<'_>, collateral: &PreparedCollateral) -> Pla
     };
     if let Some(text) = choose_chain(auth, collateral, &mut chain_findings, &mut quote_findings) {
         let der = ChainDer::from_pem(text, PCK_CHAIN.chain, &mut chain_findings);
-        let chain = Chain::assign(&der, Shape::PCK, PCK_CHAIN, &mut chain_findings);
+        let checked = Checked {
+            root: collateral.root.as_ref(),
+            ca: collateral.pck_ca.as_ref(),
+        };
+        let chain = Chain::assign(&der, Shape::PCK, PCK_CHAIN, checked, &mut chain_findings);
         platform.documents.extend(chain.documents(PCK_CHAIN));
         platform.anchored = check_chain(&chain, collateral, &mut chain_findings);
         if let Some(leaf) = &chain.end {
             platform.pck_serial = Some(leaf.serial());
-            let ca = chain.ca.as_ref().and_then(chain::pck_ca);
+            let ca = chain.ca.as_ref().and_then(Link::pck_ca);
             platform.facts = read_platform(leaf, ca, &mut quote_findings);
         }
         check_qe_report(auth, chain.end.as_ref(), &mut quote_findings);
@@ -147,38 +153,28 @@ fn check_chain(
     findings: &mut Findings,
 ) -> bool {
     let names = PCK_CHAIN;
-    // A certificate whose bytes were checked as part of the collateral is not checked again.
-    let root_known = |root: &Certificate<'_>| {
-        collateral.root.as_ref().is_some_and(|known| known.sha256 == *root.sha256())
-            && collateral.anchor.is_some()
-    };
     let own_anchor = match &chain.root {
-        Some(root) if root_known(root) => collateral.anchor.as_deref(),
-        Some(root) => chain::check_root(root, &collateral.anchors, names.root, findings),
-        None => collateral.anchor.as_deref(),
+        Some(Link::Fresh(root)) => {
+            prepare::check_revocation(root, &collateral.root_revoked, names.root, findings);
+            chain::check_root(root, &collateral.anchors, names.root, findings)
+        }
+        Some(Link::Checked(_)) | None => collateral.anchor.as_deref(),
     };
     let root_issuer = match &chain.root {
-        Some(root) => Issuer::of(root),
-        None => collateral.root.as_ref().map(prepare::RootCa::as_issuer),
+        Some(root) => root.as_issuer(),
+        None => collateral.root.as_ref().map(CheckedCertificate::as_issuer),
     };
-    if let Some(root) = &chain.root {
-        prepare::check_revocation(root, &collateral.root_revoked, names.root, findings);
-    }
-    if let Some(ca) = &chain.ca {
-        let issuer = collateral.pck_issuer.as_ref();
-        let same_bytes = issuer.is_some_and(|issuer| issuer.sha256 == *ca.sha256());
-        if !(same_bytes && own_anchor == collateral.anchor.as_deref()) {
-            chain::check_profile(ca, Role::PckCa, own_anchor, names.ca, findings);
-            if let Some(root) = &root_issuer {
-                chain::check_issued(ca, root, names.ca, findings);
-            }
-            prepare::check_revocation(ca, &collateral.root_revoked, names.ca, findings);
+    if let Some(Link::Fresh(ca)) = &chain.ca {
+        chain::check_profile(ca, Role::PckCa, own_anchor, names.ca, findings);
+        if let Some(root) = &root_issuer {
+            chain::check_issued(ca, root, names.ca, findings);
         }
+        prepare::check_revocation(ca, &collateral.root_revoked, names.ca, findings);
         check_crl_fits(ca, collateral, findings);
     }
     if let Some(leaf) = &chain.end {
         chain::check_profile(leaf, Role::PckLeaf, own_anchor, names.end, findings);
-        if let Some(ca) = chain.ca.as_ref().and_then(Issuer::of) {
+        if let Some(ca) = chain.ca.as_ref().and_then(Link::as_issuer) {
             chain::check_issued(leaf, &ca, names.end, findings);
         }
     }
@@ -199,25 +195,19 @@ fn check_chain(
 }
 
 /// The PCK CRL of the set must be the list of the very CA that issued the PCK certificate.
-fn check_crl_fits(
-    ca: &Certificate<'_>,
-    collateral: &PreparedCollateral,
-    findings: &mut Findings,
-) {
-    let Some(issuer) = &collateral.pck_issuer else {
+fn check_crl_fits(ca: &Certificate<'_>, collateral: &PreparedCollateral, findings: &mut Findings) {
+    // Without a sound CA of the set its CRL has failed already.
+    let Some(issuer) = &collateral.pck_ca else {
         return;
     };
-    let same = ca.subject().der() == issuer.name
-        && ca.extensions().subject_key_identifier == Some(&issuer.key_identifier)
-        && *ca.public_key_bytes() == issuer.key;
-    if !same {
+    if !issuer.is_same_authority(ca) {
         findings.differ(
             Code::CrlIssuerMismatch,
             "pck_crl",
             "The PCK CRL is that of another CA than the one that issued the PCK certificate; \
              fetch the CRL of the right CA (`ca=processor` or `ca=platform`).",
             ca.subject().to_text(),
-            format!("key identifier {}", hex::encode(&issuer.key_identifier)),
+            format!("key identifier {}", hex::encode(issuer.key_identifier())),
         );
     }
 }
@@ -278,15 +268,14 @@ fn check_qe_report(auth: &AuthData<'_>, leaf: Option<&Certificate<'_>>, findings
     // Without a leaf its chain has failed already.
     if let Some(leaf) = leaf {
         let holds = Signature::from_fixed(auth.qe_report_signature).and_then(|signature| {
-            leaf.public_key()?.verify(auth.qe_report.as_bytes(), &signature)
+            leaf.public_key()?
+                .verify(auth.qe_report.as_bytes(), &signature)
         });
         if let Err(error) = holds {
             findings.fail(
                 Code::QeReportSignatureInvalid,
                 name,
-                format!(
-                    "The report of the quoting enclave is not signed by the PCK key: {error}."
-                ),
+                format!("The report of the quoting enclave is not signed by the PCK key: {error}."),
             );
         }
     }

@@ -8,7 +8,9 @@ use bulla_pki::crl::{self, Crl, Revocation};
 use bulla_pki::digest::sha256;
 use bulla_pki::{PublicKey, Signature, SignatureError, TrustAnchor, TrustAnchors, Window};
 
-use crate::chain::{self, Chain, ChainDer, ChainNames, Issuer, Role, Shape};
+use crate::chain::{
+    self, Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Issuer, Link, Role, Shape,
+};
 use crate::finding::{Code, Finding, Findings, Stage};
 use crate::verdict::{DocumentFacts, DocumentKind};
 
@@ -40,8 +42,10 @@ const QE_IDENTITY_CHAIN: ChainNames = ChainNames {
 pub struct PreparedCollateral {
     pub(crate) anchors: TrustAnchors,
     pub(crate) anchor: Option<Arc<TrustAnchor>>,
-    pub(crate) pck_issuer: Option<PckIssuer>,
-    pub(crate) root: Option<RootCa>,
+    /// The CA whose CRL the set holds; absent where anything about the CRLs failed.
+    pub(crate) pck_ca: Option<CheckedCertificate>,
+    /// The root that the set's CRLs end in; absent where anything about the CRLs failed.
+    pub(crate) root: Option<CheckedCertificate>,
     pub(crate) root_revoked: Vec<Revocation>,
     pub(crate) pck_revoked: Vec<Revocation>,
     pub(crate) tcb_info: Option<TcbInfo>,
@@ -54,51 +58,13 @@ pub struct PreparedCollateral {
     pub(crate) document_findings: Vec<Finding>,
 }
 
-/// The CA whose CRL the set holds.
-#[derive(Debug)]
-pub(crate) struct PckIssuer {
-    pub(crate) sha256: [u8; 32],
-    pub(crate) name: Vec<u8>,
-    pub(crate) key_identifier: Vec<u8>,
-    pub(crate) key: [u8; 65],
-}
-
-/// The root that the set's CRLs end in, for quotes that leave it out.
-#[derive(Debug)]
-pub(crate) struct RootCa {
-    pub(crate) sha256: [u8; 32],
-    pub(crate) name: Vec<u8>,
-    pub(crate) key_identifier: Vec<u8>,
-    pub(crate) key: Result<PublicKey, SignatureError>,
-}
-
-impl RootCa {
-    fn of(root: &Certificate<'_>) -> Option<Self> {
-        let issuer = Issuer::of(root)?;
-        Some(Self {
-            sha256: *root.sha256(),
-            name: issuer.name.to_vec(),
-            key_identifier: issuer.key_identifier.to_vec(),
-            key: issuer.key,
-        })
-    }
-
-    pub(crate) fn as_issuer(&self) -> Issuer<'_> {
-        Issuer {
-            name: &self.name,
-            key_identifier: &self.key_identifier,
-            key: self.key.clone(),
-        }
-    }
-}
-
 impl PreparedCollateral {
     /// Checks everything in `set` that depends neither on a quote nor on the time.
     pub fn new(set: &CollateralSet, anchors: &TrustAnchors) -> Self {
         let mut prepared = Self {
             anchors: anchors.clone(),
             anchor: None,
-            pck_issuer: None,
+            pck_ca: None,
             root: None,
             root_revoked: Vec::new(),
             pck_revoked: Vec::new(),
@@ -118,14 +84,24 @@ impl PreparedCollateral {
 
     /// What is wrong with the set, whatever the quote; empty for a good one but for notes.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.pck_chain_findings.iter().chain(&self.document_findings)
+        self.pck_chain_findings
+            .iter()
+            .chain(&self.document_findings)
     }
 
     /// The span in which every document and certificate of the set is valid; absent where there
     /// is none, or nothing could be read.
     pub fn window(&self) -> Option<Window> {
-        let from = self.documents.iter().map(|document| document.window.from).max()?;
-        let until = self.documents.iter().map(|document| document.window.until).min()?;
+        let from = self
+            .documents
+            .iter()
+            .map(|document| document.window.from)
+            .max()?;
+        let until = self
+            .documents
+            .iter()
+            .map(|document| document.window.until)
+            .min()?;
         (from <= until).then_some(Window { from, until })
     }
 
@@ -144,14 +120,20 @@ impl PreparedCollateral {
         let mut findings = Findings::new(Stage::PckChain);
         let names = PCK_CRL_CHAIN;
         let der = ChainDer::from_pem(&set.pck_crl_issuer_chain, names.chain, &mut findings);
-        let chain = Chain::assign(&der, Shape::CRL_ISSUER, names, &mut findings);
-        let root_issuer = chain.root.as_ref().and_then(Issuer::of);
-        if let Some(root) = &chain.root {
+        let nothing = Checked::default();
+        let chain = Chain::assign(&der, Shape::CRL_ISSUER, names, nothing, &mut findings);
+        let root = chain.root.as_ref().and_then(Link::fresh);
+        let ca = chain.ca.as_ref().and_then(Link::fresh);
+        if let Some(root) = root {
             self.anchor = chain::check_root(root, &self.anchors, names.root, &mut findings)
                 .map(|anchor| Arc::new(anchor.clone()));
-            self.root = RootCa::of(root);
         }
-        if let Some(ca) = &chain.ca {
+        let root_issuer = root.and_then(|root| match &self.anchor {
+            Some(anchor) => Issuer::with_key(root, Ok(anchor.public_key().clone())),
+            None => Issuer::of(root),
+        });
+        let ca_issuer = ca.and_then(Issuer::of);
+        if let Some(ca) = ca {
             let anchor = self.anchor.as_deref();
             chain::check_profile(ca, Role::PckCa, anchor, names.ca, &mut findings);
             if let Some(root) = &root_issuer {
@@ -169,7 +151,6 @@ impl PreparedCollateral {
             self.root_revoked = crl.into_revoked();
         }
         name = "pck_crl";
-        let ca_issuer = chain.ca.as_ref().and_then(Issuer::of);
         let bytes = decode_crl(&set.pck_crl, name, &mut findings);
         if let Some(crl) = parse_crl(&bytes, name, &mut findings) {
             self.documents.push(crl_document(name, &crl));
@@ -177,18 +158,15 @@ impl PreparedCollateral {
             check_crl(&crl, ca_issuer.as_ref(), name, &mut findings);
             self.pck_revoked = crl.into_revoked();
         }
-        for (certificate, name) in [(&chain.ca, names.ca), (&chain.root, names.root)] {
+        for (certificate, name) in [(ca, names.ca), (root, names.root)] {
             if let Some(certificate) = certificate {
                 check_revocation(certificate, &self.root_revoked, name, &mut findings);
             }
         }
-        if let (Some(ca), Some(issuer)) = (&chain.ca, ca_issuer) {
-            self.pck_issuer = Some(PckIssuer {
-                sha256: *ca.sha256(),
-                name: issuer.name.to_vec(),
-                key_identifier: issuer.key_identifier.to_vec(),
-                key: *ca.public_key_bytes(),
-            });
+        if !findings.failed() {
+            let checked = |(certificate, issuer)| CheckedCertificate::new(certificate, issuer);
+            self.root = root.zip(root_issuer).and_then(checked);
+            self.pck_ca = ca.zip(ca_issuer).and_then(checked);
         }
         self.pck_chain_findings = findings.into_list();
     }
@@ -204,15 +182,17 @@ impl PreparedCollateral {
             &mut findings,
         );
         let name = "tcb_info";
+        let digest = sha256(&set.tcb_info.body);
         match TcbInfo::parse(&set.tcb_info.body) {
             Ok(tcb_info) => {
-                self.documents.push(json_document(name, tcb_info.window, &set.tcb_info));
+                self.documents
+                    .push(json_document(name, tcb_info.window, digest));
                 note_unknown_fields(&tcb_info.unknown_fields, name, &mut findings);
                 self.tcb_info = Some(tcb_info);
             }
             Err(error) => malformed(name, &error.to_string(), &mut findings),
         }
-        check_text(&set.tcb_info, signer.as_ref(), name, &mut findings);
+        check_text(&set.tcb_info, &digest, signer.as_ref(), name, &mut findings);
         self.document_findings.append(&mut findings.into_list());
 
         let mut findings = Findings::new(Stage::QeIdentity);
@@ -224,15 +204,23 @@ impl PreparedCollateral {
             &mut findings,
         );
         let name = "qe_identity";
+        let digest = sha256(&set.qe_identity.body);
         match EnclaveIdentity::parse(&set.qe_identity.body) {
             Ok(identity) => {
-                self.documents.push(json_document(name, identity.window, &set.qe_identity));
+                self.documents
+                    .push(json_document(name, identity.window, digest));
                 note_unknown_fields(&identity.unknown_fields, name, &mut findings);
                 self.qe_identity = Some(identity);
             }
             Err(error) => malformed(name, &error.to_string(), &mut findings),
         }
-        check_text(&set.qe_identity, signer.as_ref(), name, &mut findings);
+        check_text(
+            &set.qe_identity,
+            &digest,
+            signer.as_ref(),
+            name,
+            &mut findings,
+        );
         self.document_findings.append(&mut findings.into_list());
     }
 
@@ -247,21 +235,33 @@ impl PreparedCollateral {
         findings: &mut Findings,
     ) -> Option<Signer> {
         if let Some(signer) = verified {
-            self.documents.extend(signer.documents.iter().map(|document| DocumentFacts {
-                name: if document.name == TCB_INFO_CHAIN.root { names.root } else { names.end },
-                ..*document
-            }));
+            self.documents
+                .extend(signer.documents.iter().map(|document| DocumentFacts {
+                    name: if document.name == TCB_INFO_CHAIN.root {
+                        names.root
+                    } else {
+                        names.end
+                    },
+                    ..*document
+                }));
             return Some(signer);
         }
         let der = ChainDer::from_pem(text, names.chain, findings);
-        let chain = Chain::assign(&der, Shape::TCB_SIGNING, names, findings);
+        let checked = Checked {
+            root: self.root.as_ref(),
+            ca: None,
+        };
+        let chain = Chain::assign(&der, Shape::TCB_SIGNING, names, checked, findings);
         let documents: Vec<DocumentFacts> = chain.documents(names).collect();
         self.documents.extend_from_slice(&documents);
-        let mut anchor = None;
-        if let Some(root) = &chain.root {
-            anchor = chain::check_root(root, &self.anchors, names.root, findings);
-            check_revocation(root, &self.root_revoked, names.root, findings);
-        }
+        let anchor = match &chain.root {
+            Some(Link::Checked(_)) => self.anchor.as_deref(),
+            Some(Link::Fresh(root)) => {
+                check_revocation(root, &self.root_revoked, names.root, findings);
+                chain::check_root(root, &self.anchors, names.root, findings)
+            }
+            None => None,
+        };
         if let (Some(own), Some(set)) = (anchor, &self.anchor)
             && own != &**set
         {
@@ -275,7 +275,7 @@ impl PreparedCollateral {
         }
         let signer = chain.end.as_ref()?;
         chain::check_profile(signer, Role::TcbSigner, anchor, names.end, findings);
-        if let Some(root) = chain.root.as_ref().and_then(Issuer::of) {
+        if let Some(root) = chain.root.as_ref().and_then(Link::as_issuer) {
             chain::check_issued(signer, &root, names.end, findings);
         }
         check_revocation(signer, &self.root_revoked, names.end, findings);
@@ -384,9 +384,10 @@ pub(crate) fn fail_revoked(revocation: &Revocation, name: &'static str, findings
     );
 }
 
-/// Checks the signature over the received text.
+/// Checks the signature over the received text, of which `sha256` is the digest.
 fn check_text(
     text: &SignedText,
+    sha256: &[u8; 32],
     signer: Option<&Signer>,
     name: &'static str,
     findings: &mut Findings,
@@ -405,7 +406,7 @@ fn check_text(
     // Without a signer its chain has failed already.
     let Some(signer) = signer else { return };
     let holds = signer.key.as_ref().map_err(|error| *error);
-    if let Err(error) = holds.and_then(|key| key.verify(&text.body, &signature)) {
+    if let Err(error) = holds.and_then(|key| key.verify_digest(sha256, &signature)) {
         findings.fail(
             Code::DocumentSignatureInvalid,
             name,
@@ -421,22 +422,28 @@ fn malformed(name: &'static str, reason: &str, findings: &mut Findings) {
 
 fn note_unknown_fields(fields: &[String], name: &'static str, findings: &mut Findings) {
     if !fields.is_empty() {
-        let names: Vec<String> =
-            fields.iter().take(8).map(|field| field.escape_debug().take(40).collect()).collect();
+        let names: Vec<String> = fields
+            .iter()
+            .take(8)
+            .map(|field| field.escape_debug().take(40).collect())
+            .collect();
         findings.note(
             Code::DocumentFieldUnknown,
             name,
-            format!("Fields that this version does not know: {}.", names.join(", ")),
+            format!(
+                "Fields that this version does not know: {}.",
+                names.join(", ")
+            ),
         );
     }
 }
 
-fn json_document(name: &'static str, window: Window, text: &SignedText) -> DocumentFacts {
+fn json_document(name: &'static str, window: Window, sha256: [u8; 32]) -> DocumentFacts {
     DocumentFacts {
         name,
         kind: DocumentKind::Json,
         window,
-        sha256: sha256(&text.body),
+        sha256,
     }
 }
 

@@ -62,7 +62,12 @@ pub(crate) fn verify(
             .any(|f| f.severity == Severity::Failure && stages.contains(&f.stage))
     };
     let genuine = platform.anchored
-        && !failed_in(&[Stage::PckChain, Stage::TcbInfo, Stage::QeIdentity, Stage::Quote]);
+        && !failed_in(&[
+            Stage::PckChain,
+            Stage::TcbInfo,
+            Stage::QeIdentity,
+            Stage::Quote,
+        ]);
     Verdict {
         at,
         trust_anchor: collateral
@@ -115,7 +120,10 @@ fn check_trailing(trailing: &[u8], findings: &mut Findings) {
         findings.note(
             Code::TrailingBytes,
             "format",
-            format!("{} zero bytes follow the quote; they do not count.", trailing.len()),
+            format!(
+                "{} zero bytes follow the quote; they do not count.",
+                trailing.len()
+            ),
         );
     }
 }
@@ -154,7 +162,13 @@ fn check_content(
         return None;
     }
     let facts = platform.facts.as_ref()?;
-    Some(tcb::evaluate(tcb_info, identity, facts, body, report.isvsvn.get()))
+    Some(tcb::evaluate(
+        tcb_info,
+        identity,
+        facts,
+        body,
+        report.isvsvn.get(),
+    ))
 }
 
 fn check_signature(quote: &Quote<'_>, platform: &Platform, findings: &mut Findings) {

@@ -120,7 +120,11 @@ pub(crate) fn check_quoting_enclave(
 }
 
 fn masked(bytes: &[u8], mask: &[u8]) -> Vec<u8> {
-    bytes.iter().zip(mask).map(|(byte, mask)| byte & mask).collect()
+    bytes
+        .iter()
+        .zip(mask)
+        .map(|(byte, mask)| byte & mask)
+        .collect()
 }
 
 /// The TDX modules that a TD names must be the vendor's.

@@ -123,7 +123,10 @@ impl<'a> Levels<'a> {
 
     /// The vendor's word for the platform, lowered by the worst of module and quoting enclave.
     fn converged(&self) -> Status {
-        let parts = [self.tdx_module.map(|level| level.status), Some(self.qe.status)];
+        let parts = [
+            self.tdx_module.map(|level| level.status),
+            Some(self.qe.status),
+        ];
         let any = |wanted| parts.contains(&Some(wanted));
         match self.platform.status {
             _ if any(Status::Revoked) => Status::Revoked,
@@ -140,8 +143,16 @@ impl<'a> Levels<'a> {
     }
 
     fn earliest_date(&self) -> bulla_pki::Timestamp {
-        let dates = [Some(self.platform.date), self.tdx_module.map(|l| l.date), Some(self.qe.date)];
-        dates.into_iter().flatten().min().unwrap_or(self.platform.date)
+        let dates = [
+            Some(self.platform.date),
+            self.tdx_module.map(|l| l.date),
+            Some(self.qe.date),
+        ];
+        dates
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(self.platform.date)
     }
 
     fn advisories(&self) -> Vec<Arc<str>> {
@@ -150,8 +161,11 @@ impl<'a> Levels<'a> {
             self.tdx_module.map(|level| &level.advisory_ids),
             Some(&self.qe.advisory_ids),
         ];
-        let union: BTreeSet<&Arc<str>> =
-            lists.into_iter().flatten().flat_map(|list| list.iter()).collect();
+        let union: BTreeSet<&Arc<str>> = lists
+            .into_iter()
+            .flatten()
+            .flat_map(|list| list.iter())
+            .collect();
         union.into_iter().cloned().collect()
     }
 }
@@ -161,14 +175,18 @@ fn module_level(levels: &IsvLevels, isvsvn: u8) -> Option<&IsvLevel> {
 }
 
 fn at_least(svns: &[u8], demanded: &[u8]) -> bool {
-    svns.iter().zip(demanded).all(|(svn, demanded)| svn >= demanded)
+    svns.iter()
+        .zip(demanded)
+        .all(|(svn, demanded)| svn >= demanded)
 }
 
 /// Bytes 0 and 1 of `tee_tcb_svn` are the TDX module's ISVSVN and version: where the module has an
 /// identity of its own (version above 0) that identity judges them, not the platform's level.
 fn tdx_at_least(tee_tcb_svn: &[u8; 16], demanded: &[u8; 16]) -> bool {
-    let judged = if tee_tcb_svn[1] > 0 { 2 } else { 0 };
-    at_least(&tee_tcb_svn[judged..], &demanded[judged..])
+    let [isvsvn, version, rest @ ..] = tee_tcb_svn;
+    let [least_isvsvn, least_version, least_rest @ ..] = demanded;
+    let module = *version > 0 || (isvsvn >= least_isvsvn && version >= least_version);
+    module && at_least(rest, least_rest)
 }
 
 /// Whether launching the TD again would raise its level.
@@ -188,11 +206,13 @@ fn relaunch_advice(launch: Status, current: Status) -> Option<Status> {
         ConfigurationNeeded | ConfigurationAndSWHardeningNeeded => true,
         _ => return None,
     };
-    Some(if launch_needs_configuration || current_needs_configuration {
-        TDRelaunchAdvisedConfigurationNeeded
-    } else {
-        TDRelaunchAdvised
-    })
+    Some(
+        if launch_needs_configuration || current_needs_configuration {
+            TDRelaunchAdvisedConfigurationNeeded
+        } else {
+            TDRelaunchAdvised
+        },
+    )
 }
 
 #[cfg(test)]
@@ -211,7 +231,10 @@ mod tests {
             Some(Status::TDRelaunchAdvised)
         );
         let configuration = Some(Status::TDRelaunchAdvisedConfigurationNeeded);
-        assert_eq!(advice(Status::OutOfDate, Status::ConfigurationNeeded), configuration);
+        assert_eq!(
+            advice(Status::OutOfDate, Status::ConfigurationNeeded),
+            configuration
+        );
         assert_eq!(
             advice(Status::OutOfDateConfigurationNeeded, Status::UpToDate),
             configuration

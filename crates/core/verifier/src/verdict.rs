@@ -41,7 +41,10 @@ pub struct Verdict {
 impl Verdict {
     /// `Ok` exactly when a trust anchor was reached, a TCB level applies and nothing failed.
     pub fn verification(&self) -> Verification {
-        let failed = self.findings.iter().any(|f| f.severity == Severity::Failure);
+        let failed = self
+            .findings
+            .iter()
+            .any(|f| f.severity == Severity::Failure);
         if !failed && self.trust_anchor.is_some() && self.evidence.is_some() && self.tcb.is_some() {
             Verification::Ok
         } else {
@@ -51,7 +54,9 @@ impl Verdict {
 
     /// The findings that made verification fail.
     pub fn failures(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|f| f.severity == Severity::Failure)
+        self.findings
+            .iter()
+            .filter(|f| f.severity == Severity::Failure)
     }
 }
 
@@ -72,7 +77,10 @@ pub struct EvidenceFacts {
 
 /// A quote's body, owned. See [`Body`].
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "moved once; boxing would cost an allocation per quote")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once; boxing would cost an allocation per quote"
+)]
 #[expect(clippy::exhaustive_enums, reason = "follows `Body`")]
 pub enum OwnedBody {
     /// An SGX enclave report.
@@ -217,7 +225,10 @@ pub struct DocumentFacts {
 
 /// The kinds of things that make up collateral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the three kinds of signed things in this field")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the three kinds of signed things in this field"
+)]
 pub enum DocumentKind {
     /// TCB info or enclave identity.
     Json,

@@ -1,0 +1,263 @@
+//! The command line as typed. Nothing is read or opened here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::Error;
+use crate::output::{self, Exit};
+
+const OVERVIEW: &str = "\
+Examples:
+  See everything at work, without files, hardware or network:
+      bulla demo
+  Verify a quote with the collateral that was fetched for it:
+      bulla verify --quote quote.bin --collateral collateral.json
+  Learn why it was refused, and what would raise its level:
+      bulla explain --quote quote.bin --collateral collateral.json
+  Look into any file of this field:
+      bulla inspect quote.bin
+
+Exit status: 0 accepted or done, 1 refused, 2 usage, input or other error.";
+
+const VERIFY_DETAILS: &str = "\
+Collateral is one of
+  a JSON file    with tcb_info, tcb_info_signature, tcb_info_issuer_chain, qe_identity,
+                 qe_identity_signature, qe_identity_issuer_chain, pck_crl, root_ca_crl (hex DER
+                 or PEM), pck_crl_issuer_chain and perhaps pck_certificate_chain
+  a directory    with tcb-info.json, tcb-info-issuer-chain.pem, qe-identity.json,
+                 qe-identity-issuer-chain.pem, pck-crl.der, pck-crl-issuer-chain.pem,
+                 root-ca-crl.der (the CRLs also as .pem or .hex) and perhaps
+                 pck-certificate-chain.pem
+
+Several quotes come as JSON Lines: {\"quote\": hex or base64, \"id\": any text, \"collateral\":
+object as above, \"at\": time} on each line, all but the quote optional. The answers are JSON
+Lines in the same order. A line that cannot be read gets an error of its own, and the rest
+goes on.
+
+Without a policy evidence is accepted that is genuine under a vendor's root, has the TCB status
+UpToDate, rests on documents all in their window, and is neither open to debugging nor to
+profiling. Roots given by --trust-root make evidence verifiable; to accept it, the policy must
+name the SHA-256 of their key in `trust_anchors`.
+
+Examples:
+  bulla verify --quote quote.bin --collateral set/ --at 2026-11-23T08:00:00Z
+  bulla verify --quote quote.hex --collateral set.json --format json | jq .tcb.status
+  bulla verify --quote quote.bin --collateral set/ \\
+      --accept-tcb-status UpToDate,SWHardeningNeeded
+  bulla verify --quote fleet.jsonl --collateral set/ > verdicts.jsonl
+
+Exit status: 0 accepted, 1 refused, 2 usage, input or other error. For several quotes: 2 if any
+line was an error, else 1 if any quote was refused.";
+
+const EXPLAIN_DETAILS: &str = "\
+The same question as `bulla verify` asks, with the same answer and exit status, told as a story:
+who vouches for whom, from the root to the enclave, and whether it held; how old each document
+is; which level was reached, and what keeps the platform from the next better one.";
+
+const INSPECT_DETAILS: &str = "\
+The kind of file is told by its content: quotes and collateral raw, in hex or base64;
+certificates and CRLs in PEM or DER; TCB info, enclave identities and evaluation data numbers
+with or without their signature; collateral sets as JSON or directory; enclave images (SGXS) and
+SIGSTRUCTs.
+
+Inspecting verifies nothing: whatever a forger wrote is shown as he wrote it.
+
+Examples:
+  bulla inspect quote.bin
+  bulla inspect pck-chain.pem --format json
+  curl ... | bulla inspect -";
+
+const DEMO_DETAILS: &str = "\
+A simulated vendor certifies a simulated platform, which attests an SGX enclave and a TDX trust
+domain. bulla accepts both under a policy that names the simulated root, and refuses what an
+attacker or a careless operator might try. Everything happens in memory.
+
+Exit status: 0 if every outcome is the expected one.";
+
+/// Attestation of confidential computing: verify evidence, offline, by rules you set.
+#[derive(Debug, Parser)]
+#[command(name = "bulla", version, after_help = OVERVIEW, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Verify quotes and appraise them, offline
+    #[command(after_long_help = VERIFY_DETAILS)]
+    Verify(VerifyArgs),
+    /// Tell the chain of trust behind a verdict, step by step
+    #[command(after_long_help = EXPLAIN_DETAILS)]
+    Explain(VerifyArgs),
+    /// Show what is in a quote, certificate, document or enclave image; verifies nothing
+    #[command(after_long_help = INSPECT_DETAILS)]
+    Inspect(InspectArgs),
+    /// Watch a simulated platform attest, and bulla accept and refuse
+    #[command(after_long_help = DEMO_DETAILS)]
+    Demo(DemoArgs),
+}
+
+impl Command {
+    /// The format that was asked for.
+    pub(crate) fn format(&self) -> Option<Format> {
+        match self {
+            Self::Verify(args) | Self::Explain(args) => args.format,
+            Self::Inspect(args) => args.format,
+            Self::Demo(args) => args.format,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The quote: raw, hex or base64; or several as JSON Lines; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) quote: PathBuf,
+
+    /// The collateral of the quote: a directory or a JSON file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) collateral: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) terms: TermsArgs,
+
+    /// How to answer [default: text; json for JSON Lines]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+/// What evidence is judged by.
+#[derive(Debug, Args)]
+pub(crate) struct TermsArgs {
+    /// The instant to judge by: RFC 3339 or Unix seconds [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+
+    /// What is demanded of the evidence, in TOML [default: the strictest that needs no knowledge
+    /// of you]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// TCB statuses to accept, instead of those of the policy, with commas between them
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) accept_tcb_status: Option<Vec<String>>,
+
+    /// A root certificate, PEM or DER, to verify by beside the vendors' own; repeatable. What ends
+    /// in it is never called genuine
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_root: Vec<PathBuf>,
+
+    /// The roots given by --trust-root are those of a simulated vendor
+    #[arg(long, requires = "trust_root")]
+    pub(crate) simulated: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The file, or the directory of a collateral set; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) path: PathBuf,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The instant at which it happens: RFC 3339 or Unix seconds [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs; stable
+    Json,
+}
+
+/// Why no command is run.
+pub(crate) struct Stop {
+    reason: clap::Error,
+    format: Format,
+}
+
+/// Reads the command line.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Command, Stop> {
+    CommandLine::try_parse_from(arguments)
+        .map(|line| line.command)
+        .map_err(|reason| Stop {
+            reason,
+            format: format_asked_for(arguments),
+        })
+}
+
+impl Stop {
+    /// Shows help or version where they were asked for, else says what is wrong.
+    pub(crate) fn report(self) -> Exit {
+        let asked_for = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion];
+        if asked_for.contains(&self.reason.kind()) {
+            return match self.reason.print() {
+                Ok(()) => Exit::Done,
+                Err(_) => Exit::Failed,
+            };
+        }
+        match self.format {
+            Format::Json => {
+                let rendered = self.reason.render().to_string();
+                let message = rendered
+                    .trim()
+                    .strip_prefix("error: ")
+                    .unwrap_or(&rendered)
+                    .to_owned();
+                output::report_error(&Error::Usage { message }, Format::Json);
+            }
+            // Where standard error is closed, the exit status has to do.
+            Format::Text => drop(self.reason.print()),
+        }
+        Exit::Failed
+    }
+}
+
+/// The format in arguments that cannot be parsed: who reads the answer does not change because
+/// the question was wrong.
+fn format_asked_for(arguments: &[OsString]) -> Format {
+    let words: Vec<&str> = arguments.iter().filter_map(|a| a.to_str()).collect();
+    let json = words.contains(&"--format=json")
+        || words.windows(2).any(|pair| pair == ["--format", "json"]);
+    if json { Format::Json } else { Format::Text }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_format_is_known_even_of_a_wrong_command_line() {
+        let format = |line: &str| {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            format_asked_for(&arguments)
+        };
+        assert_eq!(format("bulla verify --format json"), Format::Json);
+        assert_eq!(format("bulla verify --format=json --oops"), Format::Json);
+        assert_eq!(format("bulla verify --format"), Format::Text);
+        assert_eq!(format("bulla json"), Format::Text);
+    }
+}

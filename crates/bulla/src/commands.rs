@@ -1,0 +1,6 @@
+//! One file for each command.
+
+pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod inspect;
+pub(crate) mod verify;

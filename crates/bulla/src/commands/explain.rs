@@ -1,0 +1,130 @@
+//! `bulla explain`: the same answer as `bulla verify`, told as a story.
+
+use bulla_pki::Timestamp;
+
+use crate::args::{Format, VerifyArgs};
+use crate::commands::verify::{is_json, judge_one};
+use crate::error::{Error, Result};
+use crate::explain::Explanation;
+use crate::explain::levels::{Gap, Shortfalls, Target};
+use crate::explain::steps::Step;
+use crate::explain::timeline::{Span, draw};
+use crate::input::Source;
+use crate::judge::Outcome;
+use crate::output::{Exit, Output};
+use crate::render::style::{BAD, FAINT, GOOD, PLAIN, STRONG, WIDTH, harmless, paint, wrap};
+use crate::render::text::{day, findings, headline};
+
+const MARGIN: &str = "            ";
+
+pub(crate) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit> {
+    let mut source = Source::open("quote", &args.quote)?;
+    if is_json(source.peek()?) {
+        let reason = "it is JSON, and one quote is told at a time; \
+                      take the `quote` out of its line, and the collateral beside it";
+        return Err(Error::Unexplainable { reason });
+    }
+    let (collateral, outcome) = judge_one(source, args)?;
+    let explanation = Explanation::of(&outcome, &collateral);
+    match output.format() {
+        Format::Json => output.json(&explanation)?,
+        Format::Text => output.text(&text(&explanation, &outcome))?,
+    }
+    Ok(outcome.exit())
+}
+
+fn text(explanation: &Explanation<'_>, outcome: &Outcome) -> String {
+    let mut text = format!("{}\n", headline(outcome));
+    let mut section = |title: &str, content: String| {
+        text.push_str(&format!("\n{}\n{content}", paint(STRONG, title)));
+    };
+    let steps = explanation.steps.iter().map(step).collect();
+    section(
+        "the chain of trust, from the root to what you attest",
+        steps,
+    );
+    let at = outcome.verdict.at;
+    section(
+        &format!("when the documents count (| is {at})"),
+        timeline(&explanation.timeline, at),
+    );
+    if let Some(found) = &explanation.shortfalls {
+        section("what would raise the level", shortfalls(found));
+    }
+    text.push_str(&format!("\n{}", findings(&outcome.findings())));
+    text
+}
+
+fn step(step: &Step) -> String {
+    let word = match step.held {
+        Some(true) => paint(GOOD, "held  "),
+        Some(false) => paint(BAD, "BROKEN"),
+        None => paint(FAINT, "unseen"),
+    };
+    let mut text = format!("  {word}    {}\n", step.title);
+    text.push_str(&paragraph(step.meaning, FAINT));
+    if let Some(here) = &step.here {
+        text.push_str(&paragraph(&format!("Here: {here}."), PLAIN));
+    }
+    for failure in &step.failures {
+        let told = format!("{}: {}", failure.code, failure.message);
+        text.push_str(&paragraph(&told, BAD));
+    }
+    text
+}
+
+fn paragraph(text: &str, style: anstyle::Style) -> String {
+    wrap(&harmless(text), WIDTH.saturating_sub(MARGIN.len()))
+        .iter()
+        .map(|line| format!("{MARGIN}{}\n", paint(style, line)))
+        .collect()
+}
+
+fn timeline(spans: &[Span], at: Timestamp) -> String {
+    let width = spans.iter().map(|span| span.name.len()).max().unwrap_or(0);
+    let rows = spans.iter().zip(draw(spans, at));
+    rows.map(|(span, row)| {
+        let style = if span.in_window { PLAIN } else { BAD };
+        let dates = format!("{} to {}", day(span.from), day(span.until));
+        format!("  {:width$}  {}  {dates}\n", span.name, paint(style, row))
+    })
+    .collect()
+}
+
+fn shortfalls(found: &Shortfalls) -> String {
+    let mut text = String::new();
+    for (name, target) in [("next", &found.next), ("best", &found.best)] {
+        if let Some(target) = target {
+            text.push_str(&target_text(name, target));
+        }
+    }
+    if !found.parts.is_empty() {
+        text.push_str("  parts with levels of their own\n");
+        text.push_str(&gaps(&found.parts));
+    }
+    if text.is_empty() {
+        text.push_str(
+            "  Nothing: every version reaches the highest level that the vendor lists.\n",
+        );
+    }
+    text
+}
+
+fn target_text(name: &str, target: &Target) -> String {
+    let title = format!("{name} level: {} of {}", target.status, target.date);
+    match target.gaps.is_empty() {
+        // The level applies by its versions, and was not reached for another reason.
+        true => format!("  {title}, no version is too low\n"),
+        false => format!("  {title}\n{}", gaps(&target.gaps)),
+    }
+}
+
+fn gaps(gaps: &[Gap]) -> String {
+    let row = |gap: &Gap| {
+        format!(
+            "    {} has {}, needs {}: {}\n",
+            gap.component, gap.has, gap.needs, gap.raised_by
+        )
+    };
+    gaps.iter().map(row).collect()
+}

@@ -1,0 +1,168 @@
+//! Why a command could not do what it was asked for: exit status 2.
+//!
+//! A refusal is none of these. What is wrong with evidence or collateral that could be read is
+//! said by findings, under exit status 1; an error means that there is no verdict at all.
+
+use std::io;
+use std::path::PathBuf;
+
+use bulla_appraisal::{PolicyError, ValueError};
+use bulla_collateral::{DocumentError, SetError};
+use bulla_pki::AnchorError;
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// Why there is no answer. Every message names the thing, what is wrong with it and what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{message}")]
+    Usage { message: String },
+
+    #[error("{}: there is no such file; check the path of the {what}", path.display())]
+    FileNotFound { what: &'static str, path: PathBuf },
+
+    #[error("{}: this is a directory; the {what} must be a file", path.display())]
+    FileIsDirectory { what: &'static str, path: PathBuf },
+
+    #[error("{}: the {what} cannot be read: {source}", path.display())]
+    FileUnreadable {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+
+    #[error("{}: the {what} is empty; check that it was written completely", path.display())]
+    InputEmpty { what: &'static str, path: PathBuf },
+
+    #[error(
+        "{}: the {what} has more than {limit} bytes, which none needs; check that this is the \
+         right file",
+        path.display()
+    )]
+    InputTooLarge {
+        what: &'static str,
+        path: PathBuf,
+        limit: usize,
+    },
+
+    #[error(
+        "no collateral was given; add `--collateral PATH` with the directory or JSON file that \
+         holds it"
+    )]
+    CollateralMissing,
+
+    #[error(
+        "{}: the collateral set lacks {names}; fetch it, or give the set as one JSON file",
+        directory.display()
+    )]
+    CollateralFileMissing { directory: PathBuf, names: String },
+
+    #[error("{}: this is not a collateral set: {reason}", path.display())]
+    CollateralMalformed { path: PathBuf, reason: String },
+
+    #[error("{}: the policy cannot be used: {source}", path.display())]
+    PolicyMalformed { path: PathBuf, source: PolicyError },
+
+    #[error("{}: the policy is not UTF-8 text at byte {offset}", path.display())]
+    PolicyNotText { path: PathBuf, offset: usize },
+
+    #[error("--accept-tcb-status: {0}")]
+    TcbStatusInvalid(#[from] ValueError),
+
+    #[error("{}: {source}{remedy}", path.display())]
+    TrustRootInvalid {
+        path: PathBuf,
+        source: AnchorError,
+        remedy: &'static str,
+    },
+
+    #[error("{}: the trust root is neither DER nor one PEM certificate: {reason}", path.display())]
+    TrustRootUnreadable { path: PathBuf, reason: String },
+
+    #[error("`{text}` is no time: {reason}; write 2026-11-23T08:00:00Z or Unix seconds")]
+    TimeInvalid { text: String, reason: String },
+
+    #[error("the system clock is before 1970 or after 9999; set it, or give the time with `--at`")]
+    ClockUnusable,
+
+    #[error("line {number} cannot be read: {source}")]
+    LineUnreadable { number: u64, source: io::Error },
+
+    #[error("line {number} is longer than {limit} bytes; write one quote on each line")]
+    LineTooLong { number: u64, limit: usize },
+
+    #[error(
+        "line {number}: {reason}; each line is {{\"quote\": ..., \"id\"?, \"collateral\"?, \"at\"?}}"
+    )]
+    LineMalformed { number: u64, reason: String },
+
+    #[error("{}: {reason}; inspect reads {}", path.display(), crate::inspect::READABLE)]
+    ContentUnknown { path: PathBuf, reason: String },
+
+    #[error("{}: this looks like {what}, but cannot be read: {reason}", path.display())]
+    ContentMalformed {
+        path: PathBuf,
+        what: &'static str,
+        reason: String,
+    },
+
+    #[error("this cannot be explained: {reason}")]
+    Unexplainable { reason: &'static str },
+
+    #[error("the demonstration cannot be set up: {reason}; this is a fault in bulla, report it")]
+    DemoBroken { reason: String },
+
+    #[error("the result cannot be written: {0}")]
+    OutputFailed(io::Error),
+}
+
+impl Error {
+    /// The name of the error, stable across releases.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Usage { .. } => "UsageInvalid",
+            Self::FileNotFound { .. } => "FileNotFound",
+            Self::FileIsDirectory { .. } => "FileIsDirectory",
+            Self::FileUnreadable { .. } => "FileUnreadable",
+            Self::InputEmpty { .. } => "InputEmpty",
+            Self::InputTooLarge { .. } => "InputTooLarge",
+            Self::CollateralMissing => "CollateralMissing",
+            Self::CollateralFileMissing { .. } => "CollateralFileMissing",
+            Self::CollateralMalformed { .. } => "CollateralMalformed",
+            Self::PolicyMalformed { .. } | Self::PolicyNotText { .. } => "PolicyMalformed",
+            Self::TcbStatusInvalid(_) => "TcbStatusInvalid",
+            Self::TrustRootInvalid { .. } | Self::TrustRootUnreadable { .. } => "TrustRootInvalid",
+            Self::TimeInvalid { .. } => "TimeInvalid",
+            Self::ClockUnusable => "ClockUnusable",
+            Self::LineUnreadable { .. } => "FileUnreadable",
+            Self::LineTooLong { .. } => "LineTooLong",
+            Self::LineMalformed { .. } => "LineMalformed",
+            Self::ContentUnknown { .. } => "ContentUnknown",
+            Self::ContentMalformed { .. } => "ContentMalformed",
+            Self::Unexplainable { .. } => "Unexplainable",
+            Self::DemoBroken { .. } => "DemoBroken",
+            Self::OutputFailed(_) => "OutputFailed",
+        }
+    }
+
+    /// Whether nobody is left to be told: the reader of our output went away.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::OutputFailed(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// What is wrong with a set, for a file at `path`.
+pub(crate) fn malformed_set(path: &std::path::Path, error: &SetError) -> Error {
+    Error::CollateralMalformed {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// What is wrong with a document of a set, for a file at `path`.
+pub(crate) fn malformed_document(path: &std::path::Path, error: &DocumentError) -> Error {
+    Error::CollateralMalformed {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,35 @@
+//! Why a verdict is what it is, for people who meet attestation for the first time.
+
+pub(crate) mod levels;
+pub(crate) mod steps;
+pub(crate) mod timeline;
+
+use bulla_verifier::PreparedCollateral;
+use serde::Serialize;
+
+use crate::judge::Outcome;
+use crate::render::json::Answer;
+use levels::Shortfalls;
+use steps::Step;
+use timeline::Span;
+
+/// The whole story of one verdict.
+#[derive(Serialize)]
+pub(crate) struct Explanation<'a> {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) timeline: Vec<Span>,
+    /// What keeps the platform from better levels; absent where no level could be asked for.
+    pub(crate) shortfalls: Option<Shortfalls>,
+    pub(crate) answer: Answer<'a>,
+}
+
+impl<'a> Explanation<'a> {
+    pub(crate) fn of(outcome: &'a Outcome, collateral: &PreparedCollateral) -> Self {
+        Self {
+            steps: steps::of(&outcome.verdict),
+            timeline: timeline::of(&outcome.verdict),
+            shortfalls: levels::of(&outcome.verdict, collateral),
+            answer: Answer::from(outcome),
+        }
+    }
+}

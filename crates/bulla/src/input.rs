@@ -1,0 +1,117 @@
+//! Reading files, never more than they may have.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Largest file of a collateral set, and largest set in one file: as
+/// [`bulla_collateral::MAX_SET_SIZE`].
+pub(crate) const MAX_COLLATERAL_SIZE: usize = bulla_collateral::MAX_SET_SIZE;
+
+/// Largest policy file. One that lists a thousand measurements has 100 KB.
+pub(crate) const MAX_POLICY_SIZE: usize = 1024 * 1024;
+
+/// Largest file with a certificate: one of [`bulla_pki::certificate::MAX_CERTIFICATE_SIZE`] in
+/// PEM, twice.
+pub(crate) const MAX_ROOT_SIZE: usize = 4 * bulla_pki::certificate::MAX_CERTIFICATE_SIZE;
+
+/// How much of a file is looked at to tell what it is.
+const PEEK_SIZE: usize = 64 * 1024;
+
+/// A file or standard input, opened and not yet read.
+pub(crate) struct Source {
+    what: &'static str,
+    path: PathBuf,
+    size: Option<u64>,
+    reader: BufReader<Box<dyn Read>>,
+}
+
+impl Source {
+    /// Opens the file that holds the `what`; `-` is standard input.
+    pub(crate) fn open(what: &'static str, path: &Path) -> Result<Self> {
+        let (size, reader): (_, Box<dyn Read>) = if path == Path::new("-") {
+            (None, Box::new(io::stdin()))
+        } else {
+            let file = open_file(what, path)?;
+            let metadata = file.metadata().map_err(|e| unreadable(what, path, e))?;
+            if metadata.is_dir() {
+                let path = path.to_owned();
+                return Err(Error::FileIsDirectory { what, path });
+            }
+            (metadata.is_file().then(|| metadata.len()), Box::new(file))
+        };
+        Ok(Self {
+            what,
+            path: path.to_owned(),
+            size,
+            reader: BufReader::with_capacity(PEEK_SIZE, reader),
+        })
+    }
+
+    /// The first bytes, which stay to be read.
+    pub(crate) fn peek(&mut self) -> Result<&[u8]> {
+        let (what, path) = (self.what, &self.path);
+        self.reader
+            .fill_buf()
+            .map_err(|e| unreadable(what, path, e))
+    }
+
+    /// Reads all of it: at least one byte that is no white space, at most `limit` bytes.
+    ///
+    /// What the file system calls too large is refused unread; devices and pipes are read up to
+    /// the limit.
+    pub(crate) fn read_all(self, limit: usize) -> Result<Vec<u8>> {
+        let Self { what, path, .. } = self;
+        let ceiling = u64::try_from(limit).unwrap_or(u64::MAX);
+        if self.size.is_some_and(|size| size > ceiling) {
+            return Err(Error::InputTooLarge { what, path, limit });
+        }
+        let mut bytes = Vec::new();
+        self.reader
+            .take(ceiling.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| unreadable(what, &path, error))?;
+        if bytes.len() > limit {
+            return Err(Error::InputTooLarge { what, path, limit });
+        }
+        if bytes.trim_ascii().is_empty() {
+            return Err(Error::InputEmpty { what, path });
+        }
+        Ok(bytes)
+    }
+
+    /// Gives the reader away, for whoever reads it piece by piece.
+    pub(crate) fn into_reader(self) -> BufReader<Box<dyn Read>> {
+        self.reader
+    }
+}
+
+/// Reads the file that holds the `what`.
+pub(crate) fn read(what: &'static str, path: &Path, limit: usize) -> Result<Vec<u8>> {
+    Source::open(what, path)?.read_all(limit)
+}
+
+/// Whether the path is a directory; `false` where there is nothing.
+pub(crate) fn is_directory(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+fn open_file(what: &'static str, path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::FileNotFound {
+            what,
+            path: path.to_owned(),
+        },
+        _ => unreadable(what, path, error),
+    })
+}
+
+fn unreadable(what: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::FileUnreadable {
+        what,
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,7 @@
+//! How results look.
+
+pub(crate) mod fields;
+pub(crate) mod json;
+pub(crate) mod line;
+pub(crate) mod style;
+pub(crate) mod text;
