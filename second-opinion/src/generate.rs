@@ -41,11 +41,6 @@ impl Generator {
         })
     }
 
-    /// How many cases come first that nothing was changed about.
-    pub(crate) fn unchanged(&self) -> u64 {
-        (self.recorded.len() + self.issued.all.len()) as u64
-    }
-
     /// The case of this index.
     pub(crate) fn case(&self, index: u64) -> Case {
         let position = index as usize;

@@ -4,7 +4,7 @@ use bulla_issuer::{
     CertificationKind, PckCa, QuoteBody, QuoteKind, Scenario, Seed, YEAR, sign_text,
 };
 use bulla_collateral::SignedText;
-use bulla_evidence::{Body, Quote};
+use bulla_evidence::Quote;
 use bulla_pki::{Timestamp, Window};
 use bulla_verifier::{OwnedBody, Verdict};
 
@@ -50,11 +50,14 @@ impl Issued {
     /// `genuine` are cases with what bulla says about them: its reading of the platform is taken
     /// over.
     pub(crate) fn new(genuine: &[(&Recorded, Verdict)]) -> Self {
-        let of_genuine = genuine.iter();
+        let mut bases = Bases::default();
         Self {
             all: templates(VENDOR, &CERTIFICATIONS),
             of_another_vendor: templates("another vendor", &CERTIFICATIONS[..1]),
-            genuine: of_genuine.filter_map(|(case, verdict)| resigned(case, verdict)).collect(),
+            genuine: genuine
+                .iter()
+                .filter_map(|(case, verdict)| resigned(case, verdict, &mut bases))
+                .collect(),
         }
     }
 
@@ -107,7 +110,7 @@ fn templates(seed: &str, certifications: &[CertificationKind]) -> Vec<Template> 
 
 /// The genuine content of a case under the issuer's root: the text of both documents, the body of
 /// the quote, the report of the quoting enclave, and what the certificate says of the platform.
-fn resigned(case: &Recorded, verdict: &Verdict) -> Option<Template> {
+fn resigned(case: &Recorded, verdict: &Verdict, bases: &mut Bases) -> Option<Template> {
     let quote = Quote::parse(&case.quote).ok()?;
     let evidence = verdict.evidence.as_ref()?;
     let platform = evidence.platform?;
@@ -119,16 +122,16 @@ fn resigned(case: &Recorded, verdict: &Verdict) -> Option<Template> {
     };
     // The other side cannot read TCB info of version 2; the recorded cases show that often enough.
     let has_id = case.collateral.tcb_info.body.starts_with(br#"{"id":"#);
-    if !has_id || quote.version() != kind.version() || matches!(quote.body(), Body::Td10(_)) && kind != QuoteKind::Td10V4 {
+    if !has_id || quote.version() != kind.version() {
         return None;
     }
     let ca = match platform.ca {
         bulla_verifier::PckCa::Processor => PckCa::Processor,
         bulla_verifier::PckCa::Platform => PckCa::Platform,
     };
-    let mut scenario = scenario(VENDOR, ca, kind);
+    let mut draft = bases.get(ca, kind);
+    let scenario = &mut draft.scenario;
     scenario.at = case.at;
-    valid_always(&mut scenario);
     scenario.quote.header = *quote.header();
     scenario.quote.body = body;
     scenario.quote.qe_report = *quote.auth().qe_report;
@@ -140,7 +143,10 @@ fn resigned(case: &Recorded, verdict: &Verdict) -> Option<Template> {
     sgx.component_svns = platform.components.map(u32::from).to_vec();
     sgx.pcesvn = platform.pcesvn.into();
     let signer = scenario.vendor.tcb_signer.key.clone();
-    let mut draft = Draft::new(scenario);
+    for part in [Part::PckCertificate, Part::Body, Part::QeReport] {
+        draft.touch(part);
+    }
+    draft.sign();
     let again = |text: &SignedText| sign_text(text.body.clone(), &signer);
     draft.documents.collateral.tcb_info = again(&case.collateral.tcb_info);
     draft.documents.collateral.qe_identity = again(&case.collateral.qe_identity);
@@ -149,6 +155,24 @@ fn resigned(case: &Recorded, verdict: &Verdict) -> Option<Template> {
         draft,
         weight: 1,
     })
+}
+
+/// Drafts that were valid whenever genuine documents were, each signed once.
+#[derive(Default)]
+struct Bases(Vec<(PckCa, QuoteKind, Draft)>);
+
+impl Bases {
+    fn get(&mut self, ca: PckCa, kind: QuoteKind) -> Draft {
+        let known = self.0.iter().find(|base| (base.0, base.1) == (ca, kind));
+        if let Some((_, _, draft)) = known {
+            return draft.clone();
+        }
+        let mut scenario = scenario(VENDOR, ca, kind);
+        valid_always(&mut scenario);
+        let draft = Draft::new(scenario);
+        self.0.push((ca, kind, draft.clone()));
+        draft
+    }
 }
 
 /// Certificates and CRLs that were valid whenever genuine documents were.

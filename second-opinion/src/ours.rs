@@ -35,11 +35,10 @@ struct PolicyKey {
 impl Ours {
     /// bulla with the vendors' roots and, apart from them, the issuer's.
     pub(crate) fn new(issuer_root_der: &[u8]) -> Self {
-        let none = TrustAnchors::vendors();
-        let issuer = none.with_simulated(issuer_root_der).expect("the issuer's root is one");
+        let issuer = TrustAnchors::vendors().with_simulated(issuer_root_der);
         Self {
             vendor: Side::new(TrustAnchors::vendors()),
-            issuer: Side::new(issuer),
+            issuer: Side::new(issuer.expect("the issuer's root is a simulated one")),
         }
     }
 
@@ -98,20 +97,18 @@ impl Side {
     fn new(anchors: TrustAnchors) -> Self {
         let last = anchors.iter().last().expect("an anchor");
         let root = hex::encode(last.public_key_sha256());
-        let flags = [false, true];
-        let keys = flags.iter().flat_map(|debug| {
-            flags.iter().flat_map(move |service_td| {
-                flags.iter().map(move |tells_service_td| PolicyKey {
-                    tolerance: Tolerance {
-                        debug: *debug,
-                        service_td: *service_td,
-                    },
-                    tells_service_td: *tells_service_td,
-                })
-            })
-        });
+        let mut keys = Vec::new();
+        for bits in 0..8_u8 {
+            keys.push(PolicyKey {
+                tolerance: Tolerance {
+                    debug: bits & 1 != 0,
+                    service_td: bits & 2 != 0,
+                },
+                tells_service_td: bits & 4 != 0,
+            });
+        }
         Self {
-            policies: keys.map(|key| (key, equivalent_policy(&root, key))).collect(),
+            policies: keys.into_iter().map(|key| (key, equivalent_policy(&root, key))).collect(),
             anchors,
         }
     }

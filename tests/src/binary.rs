@@ -58,7 +58,7 @@ fn build(profile: &Path) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok()?.executable)
-        .last()
+        .next_back()
 }
 
 /// The target folder, above the folder of a target triple if there is one.

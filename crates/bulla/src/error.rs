@@ -4,7 +4,7 @@
 //! said by findings, under exit status 1; an error means that there is no verdict at all.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bulla_appraisal::{PolicyError, ValueError};
 use bulla_collateral::{DocumentError, SetError};
@@ -18,26 +18,29 @@ pub(crate) enum Error {
     #[error("{message}")]
     Usage { message: String },
 
-    #[error("{}: there is no such file; check the path of the {what}", path.display())]
+    #[error("{}: there is no such file; check the path of the {what}", shown(path))]
     FileNotFound { what: &'static str, path: PathBuf },
 
-    #[error("{}: this is a directory; the {what} must be a file", path.display())]
+    #[error("{}: this is a directory; the {what} must be a file", shown(path))]
     FileIsDirectory { what: &'static str, path: PathBuf },
 
-    #[error("{}: the {what} cannot be read: {source}", path.display())]
+    #[error("{}: the {what} cannot be read: {source}", shown(path))]
     FileUnreadable {
         what: &'static str,
         path: PathBuf,
         source: io::Error,
     },
 
-    #[error("{}: the {what} is empty; check that it was written completely", path.display())]
+    #[error(
+        "{}: the {what} is empty; check that it was written completely",
+        shown(path)
+    )]
     InputEmpty { what: &'static str, path: PathBuf },
 
     #[error(
         "{}: the {what} has more than {limit} bytes, which none needs; check that this is the \
          right file",
-        path.display()
+        shown(path)
     )]
     InputTooLarge {
         what: &'static str,
@@ -53,30 +56,33 @@ pub(crate) enum Error {
 
     #[error(
         "{}: the collateral set lacks {names}; fetch it, or give the set as one JSON file",
-        directory.display()
+        shown(directory)
     )]
     CollateralFileMissing { directory: PathBuf, names: String },
 
-    #[error("{}: this is not a collateral set: {reason}", path.display())]
+    #[error("{}: this is not a collateral set: {reason}", shown(path))]
     CollateralMalformed { path: PathBuf, reason: String },
 
-    #[error("{}: the policy cannot be used: {source}", path.display())]
+    #[error("{}: the policy cannot be used: {source}", shown(path))]
     PolicyMalformed { path: PathBuf, source: PolicyError },
 
-    #[error("{}: the policy is not UTF-8 text at byte {offset}", path.display())]
+    #[error("{}: the policy is not UTF-8 text at byte {offset}", shown(path))]
     PolicyNotText { path: PathBuf, offset: usize },
 
     #[error("--accept-tcb-status: {0}")]
     TcbStatusInvalid(#[from] ValueError),
 
-    #[error("{}: {source}{remedy}", path.display())]
+    #[error("{}: {source}{remedy}", shown(path))]
     TrustRootInvalid {
         path: PathBuf,
         source: AnchorError,
         remedy: &'static str,
     },
 
-    #[error("{}: the trust root is neither DER nor one PEM certificate: {reason}", path.display())]
+    #[error(
+        "{}: the trust root is neither DER nor one PEM certificate: {reason}",
+        shown(path)
+    )]
     TrustRootUnreadable { path: PathBuf, reason: String },
 
     #[error("`{text}` is no time: {reason}; write 2026-11-23T08:00:00Z or Unix seconds")]
@@ -96,10 +102,17 @@ pub(crate) enum Error {
     )]
     LineMalformed { number: u64, reason: String },
 
-    #[error("{}: {reason}; inspect reads {}", path.display(), crate::inspect::READABLE)]
+    #[error(
+        "{}: {reason}; inspect reads {}",
+        shown(path),
+        crate::inspect::READABLE
+    )]
     ContentUnknown { path: PathBuf, reason: String },
 
-    #[error("{}: this looks like {what}, but cannot be read: {reason}", path.display())]
+    #[error(
+        "{}: this looks like {what}, but cannot be read: {reason}",
+        shown(path)
+    )]
     ContentMalformed {
         path: PathBuf,
         what: &'static str,
@@ -151,8 +164,16 @@ impl Error {
     }
 }
 
+/// A path as people know it.
+fn shown(path: &Path) -> String {
+    match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    }
+}
+
 /// What is wrong with a set, for a file at `path`.
-pub(crate) fn malformed_set(path: &std::path::Path, error: &SetError) -> Error {
+pub(crate) fn malformed_set(path: &Path, error: &SetError) -> Error {
     Error::CollateralMalformed {
         path: path.to_owned(),
         reason: error.to_string(),
@@ -160,7 +181,7 @@ pub(crate) fn malformed_set(path: &std::path::Path, error: &SetError) -> Error {
 }
 
 /// What is wrong with a document of a set, for a file at `path`.
-pub(crate) fn malformed_document(path: &std::path::Path, error: &DocumentError) -> Error {
+pub(crate) fn malformed_document(path: &Path, error: &DocumentError) -> Error {
     Error::CollateralMalformed {
         path: path.to_owned(),
         reason: error.to_string(),

@@ -33,7 +33,7 @@ const LINKS: [Link; 8] = [
 #[derive(Debug, Serialize)]
 pub(crate) struct Step {
     pub(crate) link: Link,
-    /// Absent where it was not looked at, since the bytes are no quote.
+    /// Absent where it was not looked at, because something before it is missing.
     pub(crate) held: Option<bool>,
     /// Who vouches for whom.
     pub(crate) title: &'static str,
@@ -65,16 +65,42 @@ fn step(link: Link, verdict: &Verdict) -> Step {
             message: finding.message.clone(),
         })
         .collect();
-    let known = verdict.evidence.is_some() || link == Link::Collateral;
-    let held = failures.is_empty() && (link != Link::TcbLevel || verdict.tcb.is_some());
     let (title, meaning) = words(link);
     Step {
         link,
-        held: (known || !failures.is_empty()).then_some(held),
+        held: match failures.is_empty() {
+            true => was_looked_at(link, verdict).then_some(true),
+            false => Some(false),
+        },
         title,
         meaning,
         here: here(link, verdict),
         failures,
+    }
+}
+
+/// Whether a link without failures was checked at all, rather than passed over since something it
+/// needs is missing. In doubt it was not: a link that held must have been seen to hold.
+fn was_looked_at(link: Link, verdict: &Verdict) -> bool {
+    let failed = |codes: &[Code]| verdict.failures().any(|f| codes.contains(&f.code));
+    let platform = verdict
+        .evidence
+        .as_ref()
+        .and_then(|evidence| evidence.platform.as_ref());
+    match link {
+        Link::Collateral => true,
+        Link::Root | Link::PckCa | Link::PckCertificate => {
+            platform.is_some()
+                && !failed(&[
+                    Code::ChainMalformed,
+                    Code::CertificateMalformed,
+                    Code::CertificateMissing,
+                    Code::CertificateUnexpected,
+                ])
+        }
+        Link::QuotingEnclave | Link::AttestationKey => platform.is_some(),
+        Link::Evidence => verdict.evidence.is_some() && !failed(&[Code::AttestationKeyInvalid]),
+        Link::TcbLevel => verdict.tcb.is_some(),
     }
 }
 

@@ -181,10 +181,14 @@ fn tcb(tcb: &TcbFacts) -> Fields {
                 tcb.tcb_info_evaluation_data_number, tcb.qe_identity_evaluation_data_number
             ),
         };
+    let module = tcb.tdx_module_level.iter();
+    let module = module.fold(Fields::new(), |fields, module| {
+        fields.with("tdx_module", level(module))
+    });
     Fields::new()
         .with("status", words)
         .with("platform", level(&tcb.platform_level))
-        .with("tdx_module", tcb.tdx_module_level.as_ref().map(level))
+        .and(module)
         .with("qe", level(&tcb.qe_level))
         .with("advisories", advisories)
         .with("evaluation_data_number", numbers)

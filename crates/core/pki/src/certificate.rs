@@ -1,28 +1,34 @@
 //! X.509 certificates of the vendor's profile: version 3, P-256, ECDSA with SHA-256.
 
-use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef};
-use der::{Decode, Reader, SliceReader, Tag, Tagged};
-
+use crate::der::{self, DerError, Reader, tag};
 use crate::digest::sha256;
 use crate::error::CertificateError;
 use crate::signature::{PublicKey, Signature, SignatureError};
 use crate::time::Window;
-use crate::x509::{self, Extension, Name, Serial, decode_all};
+use crate::x509::{self, Extension, Name, Serial};
 
 /// Largest certificate that is read, in bytes. Genuine ones have 650 to 1,300.
 pub const MAX_CERTIFICATE_SIZE: usize = 8 * 1024;
 
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const PRIME256V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
-const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
-const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
-const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
-const SGX_EXTENSIONS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.1");
+/// Content octets of `1.2.840.10045.2.1`.
+const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// Content octets of `1.2.840.10045.3.1.7`.
+const PRIME256V1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+/// Content octets of `2.5.29.14`.
+const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x0e];
+/// Content octets of `2.5.29.15`.
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+/// Content octets of `2.5.29.19`.
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+/// Content octets of `2.5.29.31`.
+const CRL_DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 0x1f];
+/// Content octets of `1.2.840.113741.1.13.1`.
+const SGX_EXTENSIONS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01];
 
 /// bulla's mark of a simulated vendor. The arc is the one that RFC 5612 sets aside for
-/// documentation: bulla has no enterprise number of its own.
-const SIMULATED: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.32473.1.1");
+/// documentation: bulla has no enterprise number of its own. Content octets of
+/// `1.3.6.1.4.1.32473.1.1`.
+const SIMULATED: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x81, 0xfd, 0x59, 0x01, 0x01];
 
 /// A certificate, borrowed from its encoding.
 ///
@@ -101,22 +107,19 @@ impl<'a> Certificate<'a> {
                 limit: MAX_CERTIFICATE_SIZE,
             });
         }
-        let (signed, algorithm, signature) = decode_all(der, |reader| {
-            reader.sequence(|fields| {
-                Ok((
-                    fields.tlv_bytes()?,
-                    x509::decode_is_ecdsa_with_sha256(fields)?,
-                    BitStringRef::decode(fields)?,
-                ))
-            })
-        })?;
-        if !algorithm {
+        let mut reader = Reader::new(der);
+        let mut parts = reader.sequence()?;
+        reader.finish()?;
+        let (signed, contents) = parts.raw_sequence()?;
+        let algorithm = x509::read_is_ecdsa_with_sha256(&mut parts)?;
+        let (unused_bits, signature) = parts.bit_string()?;
+        parts.finish()?;
+        let fields = Fields::read(contents)?;
+        if !algorithm || !fields.algorithm {
             return Err(CertificateError::AlgorithmUnsupported);
         }
-        let signature = signature.as_bytes().ok_or(SignatureError::Malformed)?;
-        let fields = decode_all(signed, Fields::decode)?;
-        if !fields.algorithm {
-            return Err(CertificateError::AlgorithmUnsupported);
+        if unused_bits != 0 {
+            return Err(SignatureError::Malformed.into());
         }
         Ok(Self {
             der,
@@ -198,109 +201,110 @@ struct Fields<'a> {
     validity: Window,
     subject: Name<'a>,
     public_key: Option<&'a [u8; 65]>,
-    extensions: &'a [u8],
+    extensions: Reader<'a>,
 }
 
 impl<'a> Fields<'a> {
-    fn decode(reader: &mut SliceReader<'a>) -> der::Result<Self> {
-        reader.sequence(|fields| {
-            let version = x509::decode_context(fields, 0)?.unwrap_or_default();
-            let version = decode_all(version, u8::decode)?;
-            if version != 2 {
-                return Err(Tag::Integer.value_error().into());
-            }
-            let serial = x509::decode_serial(fields)?;
-            let algorithm = x509::decode_is_ecdsa_with_sha256(fields)?;
-            let issuer = Name::decode(fields)?;
-            let validity = fields.sequence(|times| {
-                Ok::<_, der::Error>(Window {
-                    from: x509::decode_time(times)?,
-                    until: x509::decode_time(times)?,
-                })
-            })?;
-            let subject = Name::decode(fields)?;
-            let public_key = fields.sequence(decode_public_key)?;
-            let extensions = x509::decode_context(fields, 3)?.unwrap_or_default();
-            Ok(Self {
-                serial,
-                algorithm,
-                issuer,
-                validity,
-                subject,
-                public_key,
-                extensions,
-            })
+    fn read(mut fields: Reader<'a>) -> Result<Self, DerError> {
+        let mut version = fields.element(tag::constructed(0), "the version is missing")?;
+        let at = version;
+        if version.u8()? != 2 {
+            return Err(at.error("the version is not 3"));
+        }
+        version.finish()?;
+        let serial = x509::read_serial(&mut fields)?;
+        let algorithm = x509::read_is_ecdsa_with_sha256(&mut fields)?;
+        let issuer = Name::read(&mut fields)?;
+        let mut times = fields.sequence()?;
+        let validity = Window {
+            from: x509::read_time(&mut times)?,
+            until: x509::read_time(&mut times)?,
+        };
+        times.finish()?;
+        let subject = Name::read(&mut fields)?;
+        let public_key = read_public_key(fields.sequence()?)?;
+        let extensions = fields.element(tag::constructed(3), "the extensions are missing")?;
+        fields.finish()?;
+        Ok(Self {
+            serial,
+            algorithm,
+            issuer,
+            validity,
+            subject,
+            public_key,
+            extensions,
         })
     }
 }
 
 /// `None` where the key is not one on P-256 in uncompressed form.
-fn decode_public_key<'a>(fields: &mut SliceReader<'a>) -> der::Result<Option<&'a [u8; 65]>> {
-    let algorithm = AnyRef::decode(fields)?;
-    let key = BitStringRef::decode(fields)?;
-    let oids = algorithm.sequence(|oids| {
-        Ok::<_, der::Error>((
-            ObjectIdentifier::decode(oids)?,
-            ObjectIdentifier::decode(oids)?,
-        ))
-    });
-    Ok(match oids {
-        Ok((EC_PUBLIC_KEY, PRIME256V1)) => key.as_bytes().and_then(|bytes| bytes.try_into().ok()),
-        _ => None,
-    })
+fn read_public_key<'a>(mut fields: Reader<'a>) -> Result<Option<&'a [u8; 65]>, DerError> {
+    let mut algorithm = fields.sequence()?;
+    let key_type = algorithm.object_identifier()?;
+    let parameters = algorithm.rest();
+    let (unused_bits, key) = fields.bit_string()?;
+    fields.finish()?;
+    if key_type != EC_PUBLIC_KEY {
+        return Ok(None);
+    }
+    let mut parameters = Reader::new(parameters);
+    let on_p256 = parameters.object_identifier()? == PRIME256V1;
+    parameters.finish()?;
+    Ok(key.try_into().ok().filter(|_| on_p256 && unused_bits == 0))
 }
 
 impl<'a> Extensions<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, CertificateError> {
+    fn read(mut wrapper: Reader<'a>) -> Result<Self, CertificateError> {
         let mut found = Self::default();
-        let mut seen = Vec::new();
-        decode_all(bytes, |reader| {
-            reader.sequence(|list| {
-                while !list.is_finished() {
-                    let extension = Extension::decode(list)?;
-                    found.take(&extension)?;
-                    seen.push(extension.oid);
-                }
-                Ok::<_, der::Error>(())
-            })
-        })?;
-        seen.sort_unstable();
-        match seen
-            .iter()
-            .zip(seen.iter().skip(1))
-            .find(|(one, next)| one == next)
-        {
-            Some((oid, _)) => Err(CertificateError::ExtensionRepeated {
-                oid: oid.to_string(),
-            }),
-            None => Ok(found),
+        let mut seen: Vec<&[u8]> = Vec::with_capacity(8);
+        let mut list = wrapper.sequence()?;
+        wrapper.finish()?;
+        while !list.is_empty() {
+            let extension = Extension::read(&mut list)?;
+            if seen.contains(&extension.oid) {
+                return Err(CertificateError::ExtensionRepeated {
+                    oid: der::object_identifier_text(extension.oid),
+                });
+            }
+            found.take(&extension)?;
+            seen.push(extension.oid);
         }
+        Ok(found)
     }
 
-    fn take(&mut self, extension: &Extension<'a>) -> der::Result<()> {
-        let value = extension.value;
+    fn take(&mut self, extension: &Extension<'a>) -> Result<(), DerError> {
+        let mut value = Reader::new(extension.value);
         match extension.oid {
             x509::AUTHORITY_KEY_IDENTIFIER => {
-                self.authority_key_identifier = x509::decode_authority_key_identifier(value)?;
+                self.authority_key_identifier =
+                    x509::read_authority_key_identifier(extension.value)?;
+                return Ok(());
             }
-            SUBJECT_KEY_IDENTIFIER => {
-                let identifier = decode_all(value, <&OctetStringRef>::decode)?;
-                self.subject_key_identifier = Some(identifier.as_bytes());
-            }
-            KEY_USAGE => self.key_usage = Some(decode_all(value, KeyUsage::decode)?),
+            SUBJECT_KEY_IDENTIFIER => self.subject_key_identifier = Some(value.octet_string()?),
+            KEY_USAGE => self.key_usage = Some(KeyUsage::read(&mut value)?),
             BASIC_CONSTRAINTS => {
-                self.basic_constraints = Some(decode_all(value, BasicConstraints::decode)?);
+                self.basic_constraints = Some(BasicConstraints::read(&mut value)?);
             }
-            CRL_DISTRIBUTION_POINTS => self.crl_distribution_point = Some(first_uri(value)),
-            SGX_EXTENSIONS => self.sgx = Some(value),
-            SIMULATED => self.simulated = true,
-            other if extension.critical => {
-                self.unknown_critical
-                    .get_or_insert_with(|| other.to_string());
+            CRL_DISTRIBUTION_POINTS => {
+                self.crl_distribution_point = Some(first_uri(value).ok().flatten());
+                return Ok(());
             }
-            _ => {}
+            SGX_EXTENSIONS => {
+                self.sgx = Some(extension.value);
+                return Ok(());
+            }
+            SIMULATED => {
+                self.simulated = true;
+                return Ok(());
+            }
+            other => {
+                if extension.critical && self.unknown_critical.is_none() {
+                    self.unknown_critical = Some(der::object_identifier_text(other));
+                }
+                return Ok(());
+            }
         }
-        Ok(())
+        value.finish()
     }
 }
 
@@ -308,9 +312,9 @@ impl KeyUsage {
     /// ```text
     /// KeyUsage ::= BIT STRING { digitalSignature (0), ..., keyCertSign (5), cRLSign (6), ... }
     /// ```
-    fn decode(reader: &mut SliceReader<'_>) -> der::Result<Self> {
-        let bits = BitStringRef::decode(reader)?;
-        let first = bits.raw_bytes().first().copied().unwrap_or_default();
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DerError> {
+        let (_, octets) = reader.bit_string()?;
+        let first = octets.first().copied().unwrap_or_default();
         Ok(Self {
             digital_signature: first & 0x80 != 0,
             key_cert_sign: first & 0x04 != 0,
@@ -325,38 +329,25 @@ impl BasicConstraints {
     ///                                 pathLenConstraint INTEGER (0..MAX) OPTIONAL }
     /// ```
     ///
-    /// A `cA` of `FALSE` that is written out is read: some genuine leaves hold one.
-    fn decode(reader: &mut SliceReader<'_>) -> der::Result<Self> {
-        reader.sequence(|fields| {
-            let next_is = |fields: &SliceReader<'_>, tag: u8| fields.peek_byte() == Some(tag);
-            let ca = next_is(fields, 1) && bool::decode(fields)?;
-            let path_length = match next_is(fields, 2) {
-                true => Some(u8::decode(fields)?),
-                false => None,
-            };
-            Ok(Self { ca, path_length })
-        })
+    /// A `cA` of `FALSE` that is written out is read: genuine leaves may hold one.
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DerError> {
+        let mut fields = reader.sequence()?;
+        let ca = fields.next_tag() == Some(tag::BOOLEAN) && fields.boolean()?;
+        let path_length = match fields.next_tag() {
+            Some(tag::INTEGER) => Some(fields.u8()?),
+            _ => None,
+        };
+        fields.finish()?;
+        Ok(Self { ca, path_length })
     }
 }
 
-/// The first `uniformResourceIdentifier [6]` in a list of distribution points, found by walking
-/// into `DistributionPoint.distributionPoint [0].fullName [0]`.
-fn first_uri(value: &[u8]) -> Option<&str> {
-    let read = || -> der::Result<Option<&str>> {
-        let point = decode_all(value, |reader| reader.sequence(AnyRef::decode))?;
-        let mut fields = SliceReader::new(point.value())?;
-        let Some(name) = x509::decode_context(&mut fields, 0)? else {
-            return Ok(None);
-        };
-        let Some(full_name) = x509::decode_context(&mut SliceReader::new(name)?, 0)? else {
-            return Ok(None);
-        };
-        let general_name = AnyRef::decode(&mut SliceReader::new(full_name)?)?;
-        let is_uri =
-            general_name.tag().is_context_specific() && general_name.tag().number().value() == 6;
-        Ok(is_uri
-            .then(|| std::str::from_utf8(general_name.value()).ok())
-            .flatten())
-    };
-    read().ok().flatten()
+/// The first URI in a list of distribution points, for people:
+/// `DistributionPoint.distributionPoint [0].fullName [0].uniformResourceIdentifier [6]`.
+fn first_uri(mut value: Reader<'_>) -> Result<Option<&str>, DerError> {
+    let mut point = value.sequence()?.sequence()?;
+    let mut name = point.element(tag::constructed(0), "no name of a distribution point")?;
+    let mut full_name = name.element(tag::constructed(0), "no full name")?;
+    let uri = full_name.element(tag::context(6), "no URI")?;
+    Ok(std::str::from_utf8(uri.rest()).ok())
 }

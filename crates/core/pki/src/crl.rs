@@ -2,21 +2,20 @@
 
 use std::borrow::Cow;
 
-use der::asn1::{BitStringRef, ObjectIdentifier, UintRef};
-use der::{Decode, Header, Reader, SliceReader, Tag};
-
+use crate::der::{self, Reader, tag};
 use crate::digest::sha256;
 use crate::error::CrlError;
 use crate::pem;
 use crate::signature::{PublicKey, Signature, SignatureError};
 use crate::time::{Timestamp, Window};
-use crate::x509::{self, Extension, Name, Serial, decode_all};
+use crate::x509::{self, Extension, Name, Serial};
 
 /// Largest CRL that is read, in bytes of DER: about 13,000 revoked certificates. Genuine ones have
 /// 300 to 2,700 bytes.
 pub const MAX_CRL_SIZE: usize = 512 * 1024;
 
-const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+/// Content octets of `2.5.29.20`.
+const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 0x14];
 
 /// A CRL, borrowed from its encoding.
 ///
@@ -86,20 +85,20 @@ impl<'a> Crl<'a> {
                 limit: MAX_CRL_SIZE,
             });
         }
-        let (signed, algorithm, signature) = decode_all(der, |reader| {
-            reader.sequence(|fields| {
-                Ok((
-                    fields.tlv_bytes()?,
-                    x509::decode_is_ecdsa_with_sha256(fields)?,
-                    BitStringRef::decode(fields)?,
-                ))
-            })
-        })?;
+        let mut reader = Reader::new(der);
+        let mut parts = reader.sequence()?;
+        reader.finish()?;
+        let (signed, contents) = parts.raw_sequence()?;
+        let algorithm = x509::read_is_ecdsa_with_sha256(&mut parts)?;
+        let (unused_bits, signature) = parts.bit_string()?;
+        parts.finish()?;
         if !algorithm {
             return Err(CrlError::AlgorithmUnsupported);
         }
-        let signature = signature.as_bytes().ok_or(SignatureError::Malformed)?;
-        let fields = Fields::read(signed)?;
+        if unused_bits != 0 {
+            return Err(SignatureError::Malformed.into());
+        }
+        let fields = Fields::read(contents)?;
         let (number, authority_key_identifier) = read_extensions(fields.extensions)?;
         Ok(Self {
             signed,
@@ -173,42 +172,41 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, CrlError> {
-        let mut reader = SliceReader::new(bytes)?;
-        let fields = reader.sequence(|fields| {
-            if u8::decode(fields)? != 1 {
-                return Err(der::Error::from(Tag::Integer.value_error()).into());
-            }
-            if !x509::decode_is_ecdsa_with_sha256(fields)? {
-                return Err(CrlError::AlgorithmUnsupported);
-            }
-            let issuer = Name::decode(fields)?;
-            let window = Window {
-                from: x509::decode_time(fields)?,
-                until: x509::decode_time(fields)?,
-            };
-            let has_list = !fields.is_finished() && Header::peek(fields)?.tag() == Tag::Sequence;
-            let revoked = match has_list {
-                true => fields.sequence(read_revoked)?,
-                false => Vec::new(),
-            };
-            let extensions = x509::decode_context(fields, 0)?.unwrap_or_default();
-            Ok(Self {
-                issuer,
-                window,
-                revoked,
-                extensions,
-            })
-        })?;
-        reader.finish()?;
-        Ok(fields)
+    fn read(mut fields: Reader<'a>) -> Result<Self, CrlError> {
+        let at = fields;
+        if fields.u8()? != 1 {
+            return Err(at.error("the version is not 2").into());
+        }
+        if !x509::read_is_ecdsa_with_sha256(&mut fields)? {
+            return Err(CrlError::AlgorithmUnsupported);
+        }
+        let issuer = Name::read(&mut fields)?;
+        let window = Window {
+            from: x509::read_time(&mut fields)?,
+            until: x509::read_time(&mut fields)?,
+        };
+        let revoked = match fields.optional(tag::SEQUENCE)? {
+            Some(list) => read_revoked(list)?,
+            None => Vec::new(),
+        };
+        let extensions = match fields.optional(tag::constructed(0))? {
+            Some(extensions) => extensions.rest(),
+            None => &[],
+        };
+        fields.finish()?;
+        Ok(Self {
+            issuer,
+            window,
+            revoked,
+            extensions,
+        })
     }
 }
 
-fn read_revoked(list: &mut SliceReader<'_>) -> Result<Vec<Revocation>, CrlError> {
+fn read_revoked(mut list: Reader<'_>) -> Result<Vec<Revocation>, CrlError> {
     let mut revoked = Vec::new();
-    while !list.is_finished() {
-        revoked.push(list.sequence(read_revocation)?);
+    while !list.is_empty() {
+        revoked.push(read_revocation(list.sequence()?)?);
     }
     revoked.sort_unstable();
     Ok(revoked)
@@ -216,22 +214,20 @@ fn read_revoked(list: &mut SliceReader<'_>) -> Result<Vec<Revocation>, CrlError>
 
 /// Whatever the reason given, a certificate that is listed counts as revoked; the vendor issues
 /// complete lists, in which `removeFromCRL` has no meaning.
-fn read_revocation(entry: &mut SliceReader<'_>) -> Result<Revocation, CrlError> {
-    let serial = x509::decode_serial(entry)?.ok_or(CrlError::SerialOutOfRange)?;
-    let date = x509::decode_time(entry)?;
-    if !entry.is_finished() {
-        entry.sequence(|extensions| {
-            while !extensions.is_finished() {
-                let extension = Extension::decode(extensions)?;
-                if extension.critical {
-                    return Err(CrlError::CriticalExtensionUnknown {
-                        oid: extension.oid.to_string(),
-                    });
-                }
+fn read_revocation(mut entry: Reader<'_>) -> Result<Revocation, CrlError> {
+    let serial = x509::read_serial(&mut entry)?.ok_or(CrlError::SerialOutOfRange)?;
+    let date = x509::read_time(&mut entry)?;
+    if let Some(mut extensions) = entry.optional(tag::SEQUENCE)? {
+        while !extensions.is_empty() {
+            let extension = Extension::read(&mut extensions)?;
+            if extension.critical {
+                return Err(CrlError::CriticalExtensionUnknown {
+                    oid: der::object_identifier_text(extension.oid),
+                });
             }
-            Ok(())
-        })?;
+        }
     }
+    entry.finish()?;
     Ok(Revocation { serial, date })
 }
 
@@ -239,35 +235,36 @@ fn read_revocation(entry: &mut SliceReader<'_>) -> Result<Revocation, CrlError> 
 fn read_extensions(bytes: &[u8]) -> Result<(u64, &[u8]), CrlError> {
     let mut number = None;
     let mut authority = None;
-    if !bytes.is_empty() {
-        let mut reader = SliceReader::new(bytes)?;
-        reader.sequence(|list| {
-            while !list.is_finished() {
-                let extension = Extension::decode(list)?;
-                let repeated = match extension.oid {
-                    CRL_NUMBER => {
-                        let digits = decode_all(extension.value, UintRef::decode)?;
-                        number.replace(read_number(digits.as_bytes())?).is_some()
-                    }
-                    x509::AUTHORITY_KEY_IDENTIFIER => authority
-                        .replace(x509::decode_authority_key_identifier(extension.value)?)
-                        .is_some(),
-                    oid if extension.critical => {
-                        return Err(CrlError::CriticalExtensionUnknown {
-                            oid: oid.to_string(),
-                        });
-                    }
-                    _ => false,
-                };
-                if repeated {
-                    return Err(CrlError::ExtensionRepeated {
-                        oid: extension.oid.to_string(),
-                    });
-                }
+    let mut reader = Reader::new(bytes);
+    let mut list = match reader.is_empty() {
+        true => reader,
+        false => reader.sequence()?,
+    };
+    reader.finish()?;
+    while !list.is_empty() {
+        let extension = Extension::read(&mut list)?;
+        let repeated = match extension.oid {
+            CRL_NUMBER => {
+                let mut value = Reader::new(extension.value);
+                let digits = value.unsigned()?;
+                value.finish()?;
+                number.replace(read_number(digits)?).is_some()
             }
-            Ok(())
-        })?;
-        reader.finish()?;
+            x509::AUTHORITY_KEY_IDENTIFIER => authority
+                .replace(x509::read_authority_key_identifier(extension.value)?)
+                .is_some(),
+            oid if extension.critical => {
+                return Err(CrlError::CriticalExtensionUnknown {
+                    oid: der::object_identifier_text(oid),
+                });
+            }
+            _ => false,
+        };
+        if repeated {
+            return Err(CrlError::ExtensionRepeated {
+                oid: der::object_identifier_text(extension.oid),
+            });
+        }
     }
     let number = number.ok_or(CrlError::ExtensionMissing { name: "CRL number" })?;
     let authority = authority.flatten().ok_or(CrlError::ExtensionMissing {

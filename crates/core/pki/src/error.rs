@@ -1,5 +1,7 @@
 //! Why bytes are not a certificate or CRL of the vendor's profile.
 
+use crate::der::DerError;
+
 /// Why bytes are not a certificate of the vendor's profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -13,13 +15,8 @@ pub enum CertificateError {
         limit: usize,
     },
     /// The encoding is not strict DER of the expected structure.
-    #[error("not strict DER of an X.509 version 3 certificate, at byte {offset}: {reason}")]
-    Der {
-        /// Offset in the structure that was being read.
-        offset: u32,
-        /// What the DER reader says.
-        reason: String,
-    },
+    #[error("not strict DER of an X.509 version 3 certificate, {0}")]
+    Der(#[from] DerError),
     /// A signature or key algorithm other than ECDSA with SHA-256 on P-256.
     #[error("the algorithm is not ECDSA with SHA-256 on P-256")]
     AlgorithmUnsupported,
@@ -53,13 +50,8 @@ pub enum CrlError {
     #[error("neither DER, nor one PEM block `X509 CRL`, nor hexadecimal DER")]
     EncodingUnknown,
     /// The encoding is not strict DER of the expected structure.
-    #[error("not strict DER of an X.509 version 2 CRL, at byte {offset}: {reason}")]
-    Der {
-        /// Offset in the structure that was being read.
-        offset: u32,
-        /// What the DER reader says.
-        reason: String,
-    },
+    #[error("not strict DER of an X.509 version 2 CRL, {0}")]
+    Der(#[from] DerError),
     /// A signature algorithm other than ECDSA with SHA-256.
     #[error("the algorithm is not ECDSA with SHA-256")]
     AlgorithmUnsupported,
@@ -90,24 +82,4 @@ pub enum CrlError {
     /// A CRL number beyond 64 bits; the vendor's are 1.
     #[error("the CRL number does not fit 64 bits")]
     NumberOutOfRange,
-}
-
-/// Position and words of a DER error.
-fn der_parts(error: der::Error) -> (u32, String) {
-    let offset = error.position().map_or(0, u32::from);
-    (offset, error.kind().to_string())
-}
-
-impl From<der::Error> for CertificateError {
-    fn from(error: der::Error) -> Self {
-        let (offset, reason) = der_parts(error);
-        Self::Der { offset, reason }
-    }
-}
-
-impl From<der::Error> for CrlError {
-    fn from(error: der::Error) -> Self {
-        let (offset, reason) = der_parts(error);
-        Self::Der { offset, reason }
-    }
 }

@@ -24,6 +24,7 @@
 pub mod anchor;
 pub mod certificate;
 pub mod crl;
+mod der;
 pub mod digest;
 pub mod error;
 pub mod pem;
@@ -35,6 +36,7 @@ pub mod x509;
 pub use anchor::{AnchorError, AnchorKind, TrustAnchor, TrustAnchors};
 pub use certificate::Certificate;
 pub use crl::Crl;
+pub use der::DerError;
 pub use error::{CertificateError, CrlError};
 pub use sgx_extension::SgxExtension;
 pub use signature::{PublicKey, Signature, SignatureError};

@@ -1,10 +1,7 @@
 //! Intel's SGX extension of PCK certificates (Intel SGX PCK Certificate and CRL Profile
 //! Specification, `1.2.840.113741.1.13.1`).
 
-use der::asn1::{AnyRef, OctetStringRef};
-use der::{Decode, Reader, SliceReader, Tag, Tagged};
-
-use crate::x509::decode_all;
+use crate::der::{DerError, Reader, tag};
 
 /// The content octets of the object identifier `1.2.840.113741.1.13.1`.
 const ROOT: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01];
@@ -68,13 +65,13 @@ impl SgxExtension {
         if count != 5 && count != 7 {
             return Err(top.error("", format!("{count} entries, not 5 or 7")));
         }
-        let tcb = Entries::read(".2", &[2], top.sequence(2)?)?;
+        let tcb = Entries::read(".2", &[2], top.raw(2)?)?;
         if tcb.count() != 18 {
             return Err(tcb.error("", format!("{} entries, not 18", tcb.count())));
         }
         let mut components = [0; 16];
         for (number, component) in (1..).zip(&mut components) {
-            *component = tcb.value(number, u8::decode)?;
+            *component = tcb.value(number, Reader::u8)?;
         }
         let platform = match count {
             7 => Some(PlatformEntries::read(&top)?),
@@ -83,11 +80,11 @@ impl SgxExtension {
         Ok(Self {
             ppid: top.octets(1)?,
             components,
-            pcesvn: tcb.value(17, u16::decode)?,
+            pcesvn: tcb.value(17, Reader::u16)?,
             cpusvn: tcb.octets(18)?,
             pce_id: top.octets(3)?,
             fmspc: top.octets(4)?,
-            sgx_type: top.value(5, decode_sgx_type)?,
+            sgx_type: top.value(5, read_sgx_type)?,
             platform,
         })
     }
@@ -95,26 +92,25 @@ impl SgxExtension {
 
 impl PlatformEntries {
     fn read(top: &Entries<'_>) -> Result<Self, SgxExtensionError> {
-        let configuration = Entries::read(".7", &[7], top.sequence(7)?)?;
+        let configuration = Entries::read(".7", &[7], top.raw(7)?)?;
         if configuration.count() != 3 {
             let reason = format!("{} entries, not 3", configuration.count());
             return Err(configuration.error("", reason));
         }
         Ok(Self {
             platform_instance_id: top.octets(6)?,
-            dynamic_platform: configuration.value(1, bool::decode)?,
-            cached_keys: configuration.value(2, bool::decode)?,
-            smt_enabled: configuration.value(3, bool::decode)?,
+            dynamic_platform: configuration.value(1, Reader::boolean)?,
+            cached_keys: configuration.value(2, Reader::boolean)?,
+            smt_enabled: configuration.value(3, Reader::boolean)?,
         })
     }
 }
 
-fn decode_sgx_type(reader: &mut SliceReader<'_>) -> der::Result<u8> {
-    let any = AnyRef::decode(reader)?;
-    any.tag().assert_eq(Tag::Enumerated)?;
-    match any.value() {
+fn read_sgx_type(reader: &mut Reader<'_>) -> Result<u8, DerError> {
+    let contents = reader.element(tag::ENUMERATED, "an ENUMERATED is expected")?;
+    match contents.rest() {
         [sgx_type @ 0..=2] => Ok(*sgx_type),
-        _ => Err(Tag::Enumerated.value_error().into()),
+        _ => Err(contents.error("none of the known types of SGX")),
     }
 }
 
@@ -138,40 +134,48 @@ impl<'a> Entries<'a> {
             prefix,
             values: [None; MAX_ENTRIES],
         };
-        let read = decode_all(content, |reader| {
-            reader.sequence(|list| {
-                while !list.is_finished() {
-                    let (oid, value) = list.sequence(|pair| {
-                        let oid = AnyRef::decode(pair)?;
-                        oid.tag().assert_eq(Tag::ObjectIdentifier)?;
-                        Ok::<_, der::Error>((oid.value(), pair.tlv_bytes()?))
-                    })?;
-                    // The last arc is below 128 and therefore one octet.
-                    let slot = match oid.strip_prefix(&ROOT).and_then(|o| o.strip_prefix(parent)) {
-                        Some([number]) => usize::from(*number)
-                            .checked_sub(1)
-                            .and_then(|index| entries.values.get_mut(index)),
-                        _ => None,
-                    };
-                    match slot {
-                        Some(slot @ None) => *slot = Some(value),
-                        _ => return Err(Tag::ObjectIdentifier.value_error().into()),
-                    }
-                }
-                Ok(())
-            })
-        });
-        match read {
+        match entries.fill(parent, content) {
             Ok(()) => Ok(entries),
             Err(error) => Err(entries.error("", error.to_string())),
         }
+    }
+
+    fn fill(&mut self, parent: &[u8], content: &'a [u8]) -> Result<(), DerError> {
+        let mut reader = Reader::new(content);
+        let mut list = reader.sequence()?;
+        reader.finish()?;
+        while !list.is_empty() {
+            let mut pair = list.sequence()?;
+            let at = pair;
+            let oid = pair.object_identifier()?;
+            let value = pair.rest();
+            pair.any()?;
+            pair.finish()?;
+            // The last arc is below 128 and therefore one octet.
+            let slot = match oid
+                .strip_prefix(&ROOT)
+                .and_then(|oid| oid.strip_prefix(parent))
+            {
+                Some([number]) => usize::from(*number)
+                    .checked_sub(1)
+                    .and_then(|index| self.values.get_mut(index)),
+                _ => None,
+            };
+            match slot {
+                Some(slot @ None) => *slot = Some(value),
+                Some(Some(_)) => return Err(at.error("an entry stands twice")),
+                None => return Err(at.error("an unknown entry")),
+            }
+        }
+        Ok(())
     }
 
     fn count(&self) -> usize {
         self.values.iter().flatten().count()
     }
 
-    fn sequence(&self, number: u8) -> Result<&'a [u8], SgxExtensionError> {
+    /// The whole value of an entry.
+    fn raw(&self, number: u8) -> Result<&'a [u8], SgxExtensionError> {
         let index = usize::from(number).checked_sub(1);
         index
             .and_then(|index| self.values.get(index).copied().flatten())
@@ -186,20 +190,18 @@ impl<'a> Entries<'a> {
     fn value<T>(
         &self,
         number: u8,
-        read: impl FnOnce(&mut SliceReader<'a>) -> der::Result<T>,
+        read: impl FnOnce(&mut Reader<'a>) -> Result<T, DerError>,
     ) -> Result<T, SgxExtensionError> {
-        decode_all(self.sequence(number)?, read)
+        let mut reader = Reader::new(self.raw(number)?);
+        read(&mut reader)
+            .and_then(|value| reader.finish().map(|()| value))
             .map_err(|error| self.error(&format!(".{number}"), error.to_string()))
     }
 
     fn octets<const N: usize>(&self, number: u8) -> Result<[u8; N], SgxExtensionError> {
         self.value(number, |reader| {
-            let octets = <&OctetStringRef>::decode(reader)?;
-            let length_error = Tag::OctetString.length_error();
-            octets
-                .as_bytes()
-                .try_into()
-                .map_err(|_| length_error.into())
+            let wrong = reader.error("an OCTET STRING of another size");
+            reader.octet_string()?.try_into().map_err(|_| wrong)
         })
     }
 

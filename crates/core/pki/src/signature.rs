@@ -2,8 +2,8 @@
 
 use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
-use der::asn1::UintRef;
-use der::{Decode, Reader, SliceReader};
+
+use crate::der::{DerError, Reader};
 
 /// The order n of the P-256 group, big-endian (SEC 2, section 2.4.2).
 const GROUP_ORDER: [u8; 32] = [
@@ -124,22 +124,21 @@ impl Signature {
     /// Ecdsa-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }
     /// ```
     pub fn from_der(bytes: &[u8]) -> Result<Self, SignatureError> {
-        let read = || -> der::Result<[u8; 64]> {
-            let mut reader = SliceReader::new(bytes)?;
-            let (r, s) = reader.sequence(|fields| {
-                Ok::<_, der::Error>((UintRef::decode(fields)?, UintRef::decode(fields)?))
-            })?;
+        let read = || -> Result<[u8; 64], DerError> {
+            let mut reader = Reader::new(bytes);
+            let mut numbers = reader.sequence()?;
             reader.finish()?;
             let mut fixed = [0; 64];
-            let (r_out, s_out) = fixed.split_at_mut(32);
-            for (number, out) in [(r, r_out), (s, s_out)] {
-                let digits = number.as_bytes();
+            let (r, s) = fixed.split_at_mut(32);
+            for out in [r, s] {
+                let at = numbers;
+                let digits = numbers.unsigned()?;
                 let start = out.len().checked_sub(digits.len());
-                match start.and_then(|start| out.get_mut(start..)) {
-                    Some(end) => end.copy_from_slice(digits),
-                    None => return Err(der::ErrorKind::Overflow.into()),
-                }
+                let end = start.and_then(|start| out.get_mut(start..));
+                end.ok_or(at.error("a number of more than 256 bits"))?
+                    .copy_from_slice(digits);
             }
+            numbers.finish()?;
             Ok(fixed)
         };
         let fixed = read().map_err(|_| SignatureError::Malformed)?;

@@ -1,10 +1,14 @@
 //! Instants, in whole seconds.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
-use std::time::Duration;
 
-use der::DateTime;
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
+
+/// Where Unix time begins.
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
 /// An instant in whole seconds since 1970-01-01T00:00:00Z, between 1970 and 9999.
 ///
@@ -35,6 +39,28 @@ impl Timestamp {
         self.0
     }
 
+    /// The instant written as `YYYYMMDDHHMMSS` in UTC; `None` where there is no such instant.
+    pub(crate) fn from_digits(digits: &[u8; 14]) -> Option<Self> {
+        let number = |range: Range<usize>| -> Option<i16> {
+            digits.get(range)?.iter().try_fold(0_i16, |number, byte| {
+                let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+                number.checked_mul(10)?.checked_add(i16::from(digit))
+            })
+        };
+        let small = |range| number(range).and_then(|number| i8::try_from(number).ok());
+        let time = DateTime::new(
+            number(0..4)?,
+            small(4..6)?,
+            small(6..8)?,
+            small(8..10)?,
+            small(10..12)?,
+            small(12..14)?,
+            0,
+        );
+        let since_epoch = time.ok()?.duration_since(EPOCH);
+        u64::try_from(since_epoch.as_secs()).ok().map(Self)
+    }
+
     /// The instant `seconds` later, or the last representable one.
     pub fn saturating_add(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds).min(Self::MAX.0))
@@ -46,29 +72,50 @@ impl Timestamp {
     }
 }
 
-impl From<DateTime> for Timestamp {
-    fn from(time: DateTime) -> Self {
-        Self(time.unix_duration().as_secs())
-    }
-}
-
 /// Reads exactly the form the vendor's documents use, `YYYY-MM-DDTHH:MM:SSZ`.
 impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        text.parse::<DateTime>()
-            .map(Self::from)
-            .map_err(|_| TimestampError)
+        let &[
+            y1,
+            y2,
+            y3,
+            y4,
+            b'-',
+            m1,
+            m2,
+            b'-',
+            d1,
+            d2,
+            b'T',
+            h1,
+            h2,
+            b':',
+            n1,
+            n2,
+            b':',
+            s1,
+            s2,
+            b'Z',
+        ] = text.as_bytes()
+        else {
+            return Err(TimestampError);
+        };
+        Self::from_digits(&[y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2])
+            .ok_or(TimestampError)
     }
 }
 
 /// Writes RFC 3339 in UTC, for example `2026-11-23T00:00:00Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match DateTime::from_unix_duration(Duration::from_secs(self.0)) {
-            Ok(time) => time.fmt(f),
-            Err(_) => write!(f, "{} seconds after 1970", self.0),
+        let time = i64::try_from(self.0)
+            .ok()
+            .and_then(|seconds| EPOCH.checked_add(SignedDuration::from_secs(seconds)).ok());
+        match time {
+            Some(time) => f.pad(&format!("{time}Z")),
+            None => write!(f, "{} seconds after 1970", self.0),
         }
     }
 }

@@ -1,19 +1,16 @@
 //! The pieces that certificates and CRLs share: names, times, algorithms, extensions, serials.
 
 use std::fmt;
-use std::ops::Range;
 
-use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef, UintRef};
-use der::{DateTime, Decode, ErrorKind, Header, Length, Reader, SliceReader, Tag, Tagged};
-
+use crate::der::{DerError, Reader, tag};
 use crate::time::Timestamp;
 
 /// Content octets of `2.5.4.3`.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
-const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-
-pub(crate) const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("2.5.29.35");
+/// Content octets of `1.2.840.10045.4.3.2`.
+const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+/// Content octets of `2.5.29.35`.
+pub(crate) const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
 
 /// A distinguished name: compared as DER, read for its common name only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,39 +60,36 @@ impl<'a> Name<'a> {
         }
     }
 
-    fn for_each_attribute(&self, mut see: impl FnMut(&'a [u8], &'a str)) -> der::Result<()> {
-        SliceReader::new(self.der)?.sequence(|names| {
-            while !names.is_finished() {
-                let set = AnyRef::decode(names)?;
-                set.tag().assert_eq(Tag::Set)?;
-                let mut attributes = SliceReader::new(set.value())?;
-                while !attributes.is_finished() {
-                    let (oid, value) = attributes.sequence(|pair| {
-                        let oid = AnyRef::decode(pair)?;
-                        oid.tag().assert_eq(Tag::ObjectIdentifier)?;
-                        let value = AnyRef::decode(pair)?;
-                        let text = match value.tag() {
-                            Tag::PrintableString | Tag::Utf8String => {
-                                std::str::from_utf8(value.value())
-                                    .map_err(|_| ErrorKind::Value { tag: value.tag() })?
-                            }
-                            tag => return Err(ErrorKind::Value { tag }.into()),
-                        };
-                        Ok::<_, der::Error>((oid.value(), text))
-                    })?;
-                    see(oid, value);
-                }
+    /// ```text
+    /// RDNSequence ::= SEQUENCE OF SET OF SEQUENCE { type OBJECT IDENTIFIER, value ANY }
+    /// ```
+    fn for_each_attribute(&self, mut see: impl FnMut(&'a [u8], &'a str)) -> Result<(), DerError> {
+        let mut names = Reader::new(self.der).sequence()?;
+        while !names.is_empty() {
+            let mut attributes = names.element(tag::SET, "a SET is expected")?;
+            while !attributes.is_empty() {
+                let mut pair = attributes.sequence()?;
+                let oid = pair.object_identifier()?;
+                let at = pair;
+                let (kind, value) = pair.any()?;
+                pair.finish()?;
+                let text = match kind {
+                    tag::PRINTABLE_STRING | tag::UTF8_STRING => {
+                        std::str::from_utf8(value.rest()).ok()
+                    }
+                    _ => None,
+                };
+                see(
+                    oid,
+                    text.ok_or(at.error("a name is no PrintableString or UTF8String"))?,
+                );
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
-    pub(crate) fn decode(reader: &mut SliceReader<'a>) -> der::Result<Self> {
-        let header = Header::peek(reader)?;
-        header.tag().assert_eq(Tag::Sequence)?;
-        Ok(Self {
-            der: reader.tlv_bytes()?,
-        })
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DerError> {
+        reader.raw_sequence().map(|(der, _)| Self { der })
     }
 }
 
@@ -128,59 +122,44 @@ impl fmt::Debug for Serial {
 }
 
 /// `None` where the number is out of range; an error where it is no number.
-pub(crate) fn decode_serial(reader: &mut SliceReader<'_>) -> der::Result<Option<Serial>> {
-    UintRef::decode(reader).map(|number| Serial::from_digits(number.as_bytes()))
+pub(crate) fn read_serial(reader: &mut Reader<'_>) -> Result<Option<Serial>, DerError> {
+    reader.unsigned().map(Serial::from_digits)
 }
 
 /// ```text
 /// Time ::= CHOICE { utcTime UTCTime, generalTime GeneralizedTime }
 /// ```
-pub(crate) fn decode_time(reader: &mut SliceReader<'_>) -> der::Result<Timestamp> {
-    let time = AnyRef::decode(reader)?;
+pub(crate) fn read_time(reader: &mut Reader<'_>) -> Result<Timestamp, DerError> {
+    let at = *reader;
+    let (kind, value) = reader.any()?;
     let mut text = *b"YYYYMMDDHHMMSSZ";
     let (century, rest) = text.split_at_mut(2);
     match (
-        time.tag(),
-        <&[u8; 13]>::try_from(time.value()),
-        time.value().try_into(),
+        kind,
+        <&[u8; 13]>::try_from(value.rest()),
+        value.rest().try_into(),
     ) {
-        (Tag::UtcTime, Ok(short), _) => {
+        (tag::UTC_TIME, Ok(short), _) => {
             // Two digits of the year stand for 1950 to 2049 (RFC 5280, section 4.1.2.5.1).
             let is_this_century = short.first().is_some_and(|decade| *decade < b'5');
             century.copy_from_slice(if is_this_century { b"20" } else { b"19" });
             rest.copy_from_slice(short);
         }
-        (Tag::GeneralizedTime, _, Ok(long)) => text = long,
-        (tag, ..) => return Err(tag.unexpected_error(Some(Tag::UtcTime)).into()),
+        (tag::GENERALIZED_TIME, _, Ok(long)) => text = long,
+        _ => return Err(at.error("a UTCTime or GeneralizedTime in seconds is expected")),
     }
-    read_time(&text).ok_or_else(|| time.tag().value_error().into())
-}
-
-/// Reads `YYYYMMDDHHMMSSZ`.
-fn read_time(text: &[u8; 15]) -> Option<Timestamp> {
-    let digits = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let number = |range: Range<usize>| digits.get(range)?.parse().ok();
-    let time = DateTime::new(
-        digits.get(0..4)?.parse().ok()?,
-        number(4..6)?,
-        number(6..8)?,
-        number(8..10)?,
-        number(10..12)?,
-        number(12..14)?,
-    );
-    time.ok().map(Timestamp::from)
+    let digits = text
+        .strip_suffix(b"Z")
+        .and_then(|digits| digits.try_into().ok());
+    digits
+        .and_then(Timestamp::from_digits)
+        .ok_or(at.error("not a time between 1970 and 9999"))
 }
 
 /// Whether the algorithm identifier is exactly `ecdsa-with-SHA256`, without parameters (RFC 5758).
-pub(crate) fn decode_is_ecdsa_with_sha256(reader: &mut SliceReader<'_>) -> der::Result<bool> {
-    let whole = AnyRef::decode(reader)?;
-    whole.tag().assert_eq(Tag::Sequence)?;
-    let mut fields = SliceReader::new(whole.value())?;
-    let oid = ObjectIdentifier::decode(&mut fields)?;
-    Ok(oid == ECDSA_WITH_SHA256 && fields.is_finished())
+pub(crate) fn read_is_ecdsa_with_sha256(reader: &mut Reader<'_>) -> Result<bool, DerError> {
+    let mut fields = reader.sequence()?;
+    Ok(fields.object_identifier()? == ECDSA_WITH_SHA256 && fields.is_empty())
 }
 
 /// ```text
@@ -189,79 +168,45 @@ pub(crate) fn decode_is_ecdsa_with_sha256(reader: &mut SliceReader<'_>) -> der::
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extension<'a> {
-    pub(crate) oid: ObjectIdentifier,
+    /// Content octets.
+    pub(crate) oid: &'a [u8],
     pub(crate) critical: bool,
     pub(crate) value: &'a [u8],
 }
 
 impl<'a> Extension<'a> {
-    pub(crate) fn decode(reader: &mut SliceReader<'a>) -> der::Result<Self> {
-        reader.sequence(|fields| {
-            let oid = ObjectIdentifier::decode(fields)?;
-            let critical = match Header::peek(fields)?.tag() {
-                Tag::Boolean => {
-                    let critical = bool::decode(fields)?;
-                    // A default must not be encoded (X.690, section 11.5).
-                    if !critical {
-                        return Err(ErrorKind::Noncanonical { tag: Tag::Boolean }.into());
-                    }
-                    critical
-                }
-                _ => false,
-            };
-            let value = <&OctetStringRef>::decode(fields)?.as_bytes();
-            Ok(Self {
-                oid,
-                critical,
-                value,
-            })
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DerError> {
+        let mut fields = reader.sequence()?;
+        let oid = fields.object_identifier()?;
+        let critical = fields.next_tag() == Some(tag::BOOLEAN);
+        let at = fields;
+        // A default must not be encoded (X.690, section 11.5).
+        if critical && !fields.boolean()? {
+            return Err(at.error("a default is written out"));
+        }
+        let value = fields.octet_string()?;
+        fields.finish()?;
+        Ok(Self {
+            oid,
+            critical,
+            value,
         })
     }
-}
-
-/// Reads a whole value of type `T` from `bytes`.
-pub(crate) fn decode_all<'a, T>(
-    bytes: &'a [u8],
-    read: impl FnOnce(&mut SliceReader<'a>) -> der::Result<T>,
-) -> der::Result<T> {
-    let mut reader = SliceReader::new(bytes)?;
-    let value = read(&mut reader)?;
-    reader.finish()?;
-    Ok(value)
 }
 
 /// ```text
-/// AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING OPTIONAL, ... }
+/// AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING OPTIONAL,
+///     authorityCertIssuer [1] ... OPTIONAL, authorityCertSerialNumber [2] ... OPTIONAL }
 /// ```
-pub(crate) fn decode_authority_key_identifier(bytes: &[u8]) -> der::Result<Option<&[u8]>> {
-    decode_all(bytes, |reader| {
-        reader.sequence(|fields| {
-            let mut key_identifier = None;
-            while !fields.is_finished() {
-                let field = AnyRef::decode(fields)?;
-                if field.tag().is_context_specific() && field.tag().number().value() == 0 {
-                    key_identifier = Some(field.value());
-                }
-            }
-            Ok(key_identifier)
-        })
-    })
-}
-
-/// Whether bytes remain that belong to a tag `[number]`, constructed.
-pub(crate) fn next_is_context(reader: &SliceReader<'_>, number: u8) -> bool {
-    reader.remaining_len() > Length::ZERO && reader.peek_byte() == Some(0xa0 | number)
-}
-
-/// Content of an explicit tag `[number]`, constructed.
-pub(crate) fn decode_context<'a>(
-    reader: &mut SliceReader<'a>,
-    number: u8,
-) -> der::Result<Option<&'a [u8]>> {
-    if !next_is_context(reader, number) {
-        return Ok(None);
-    }
-    AnyRef::decode(reader).map(|any| Some(any.value()))
+pub(crate) fn read_authority_key_identifier(bytes: &[u8]) -> Result<Option<&[u8]>, DerError> {
+    let mut reader = Reader::new(bytes);
+    let mut fields = reader.sequence()?;
+    reader.finish()?;
+    let key_identifier = fields.optional(tag::context(0))?;
+    fields.optional(tag::constructed(1))?;
+    fields.optional(tag::context(2))?;
+    fields.finish()?;
+    Ok(key_identifier.map(|contents| contents.rest()))
 }
 
 #[cfg(test)]
@@ -283,7 +228,7 @@ mod tests {
     fn times_have_one_form_each() {
         let read = |tag: u8, text: &str| {
             let der = [&[tag, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-            decode_all(&der, decode_time)
+            read_time(&mut Reader::new(&der))
                 .map(|time| time.to_string())
                 .ok()
         };
@@ -331,7 +276,7 @@ mod tests {
         wanted[1] = 9;
         assert_eq!(wanted.len(), with_critical(0).len());
         let critical =
-            |byte| decode_all(&with_critical(byte), Extension::decode).map(|e| e.critical);
+            |byte| Extension::read(&mut Reader::new(&with_critical(byte))).map(|e| e.critical);
         assert_eq!(critical(0xff), Ok(true));
         assert!(critical(0x00).is_err());
         assert!(critical(0x01).is_err());

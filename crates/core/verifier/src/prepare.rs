@@ -1,12 +1,13 @@
 //! Collateral, verified once: everything about it that depends neither on a quote nor on the time.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bulla_collateral::{CollateralSet, EnclaveIdentity, SignedText, TcbInfo};
 use bulla_pki::certificate::Certificate;
 use bulla_pki::crl::{self, Crl, Revocation};
 use bulla_pki::digest::sha256;
-use bulla_pki::{PublicKey, Signature, SignatureError, TrustAnchor, TrustAnchors, Window};
+use bulla_pki::{CrlError, PublicKey, Signature, SignatureError, TrustAnchor, TrustAnchors, Window};
 
 use crate::chain::{
     self, Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Issuer, Link, Role, Shape,
@@ -143,16 +144,18 @@ impl PreparedCollateral {
         self.documents.extend(chain.documents(names));
 
         let mut name = "root_ca_crl";
-        let bytes = decode_crl(&set.root_ca_crl, name, &mut findings);
-        if let Some(crl) = parse_crl(&bytes, name, &mut findings) {
+        let der = decode_crl(&set.root_ca_crl, name, &mut findings);
+        let crl = der.as_deref();
+        if let Some(crl) = crl.and_then(|der| parse_crl(der, name, &mut findings)) {
             self.documents.push(crl_document(name, &crl));
             self.root_ca_crl_number = Some(crl.number());
             check_crl(&crl, root_issuer.as_ref(), name, &mut findings);
             self.root_revoked = crl.into_revoked();
         }
         name = "pck_crl";
-        let bytes = decode_crl(&set.pck_crl, name, &mut findings);
-        if let Some(crl) = parse_crl(&bytes, name, &mut findings) {
+        let der = decode_crl(&set.pck_crl, name, &mut findings);
+        let crl = der.as_deref();
+        if let Some(crl) = crl.and_then(|der| parse_crl(der, name, &mut findings)) {
             self.documents.push(crl_document(name, &crl));
             self.pck_crl_number = Some(crl.number());
             check_crl(&crl, ca_issuer.as_ref(), name, &mut findings);
@@ -296,31 +299,27 @@ struct Signer {
     documents: Vec<DocumentFacts>,
 }
 
+/// The DER of a CRL; a failure, and `None`, where the bytes are none of the forms it comes in.
 fn decode_crl<'a>(
     bytes: &'a [u8],
     name: &'static str,
     findings: &mut Findings,
-) -> std::borrow::Cow<'a, [u8]> {
-    crl::decode_encoding(bytes).unwrap_or_else(|error| {
-        findings.fail(
-            Code::CrlMalformed,
-            name,
-            format!("The CRL cannot be read: {error}."),
-        );
-        std::borrow::Cow::Borrowed(&[])
-    })
+) -> Option<Cow<'a, [u8]>> {
+    crl::decode_encoding(bytes)
+        .map_err(|error| malformed_crl(&error, name, findings))
+        .ok()
 }
 
-fn parse_crl<'a>(bytes: &'a [u8], name: &'static str, findings: &mut Findings) -> Option<Crl<'a>> {
-    if bytes.is_empty() {
-        return None;
-    }
-    Crl::parse(bytes)
-        .map_err(|error| {
-            let message = format!("The CRL cannot be read: {error}.");
-            findings.fail(Code::CrlMalformed, name, message);
-        })
+/// Reads a CRL; a failure, and `None`, where it cannot be read. No bytes at all are no CRL.
+fn parse_crl<'a>(der: &'a [u8], name: &'static str, findings: &mut Findings) -> Option<Crl<'a>> {
+    Crl::parse(der)
+        .map_err(|error| malformed_crl(&error, name, findings))
         .ok()
+}
+
+fn malformed_crl(error: &CrlError, name: &'static str, findings: &mut Findings) {
+    let message = format!("The CRL cannot be read: {error}.");
+    findings.fail(Code::CrlMalformed, name, message);
 }
 
 /// Checks that a CRL is the list of this issuer: by name, by key identifier, by signature.
