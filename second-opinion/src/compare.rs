@@ -59,7 +59,10 @@ impl Comparison {
         bulla: &Opinion,
         other: &Opinion,
     ) -> Outcome {
-        let traits = || verdict.map(|verdict| traits(case, verdict)).unwrap_or_default();
+        let traits = || {
+            verdict.map(|verdict| traits(case, verdict, self.ours.anchors(case.root)))
+                .unwrap_or_default()
+        };
         let known = &self.divergences;
         let (explained, traits, summary, detail) = match (bulla, other) {
             (Opinion::Rejects(_), Opinion::Rejects(_)) => return Outcome::BothReject,
@@ -79,8 +82,9 @@ impl Comparison {
             }
             (Opinion::Rejects(reasons), Opinion::Accepts(_)) => {
                 let traits = traits();
-                let names: BTreeSet<&str> = reasons.iter().map(|of| of.name.as_str()).collect();
-                let names: Vec<&str> = names.into_iter().collect();
+                let names = reasons.iter().map(|reason| without_values(&reason.to_string()));
+                let names: BTreeSet<String> = names.collect();
+                let names: Vec<String> = names.into_iter().collect();
                 let summary = format!("only bulla rejects: {}", names.join(", "));
                 let detail = bulla.to_string();
                 (known.explain_rejection(reasons, &traits), traits, summary, detail)
@@ -88,7 +92,7 @@ impl Comparison {
             (Opinion::Accepts(_), Opinion::Rejects(reasons)) => {
                 let traits = traits();
                 let error = reasons.first().map_or("", |reason| reason.name.as_str());
-                let summary = format!("only the other side rejects: {}", without_numbers(error));
+                let summary = format!("only the other side rejects: {}", without_values(error));
                 let detail = error.to_owned();
                 (known.explain_acceptance(error, &traits), traits, summary, detail)
             }
@@ -110,11 +114,13 @@ impl Comparison {
     }
 }
 
-/// An error text without its numbers: positions and values differ from case to case.
-fn without_numbers(error: &str) -> String {
-    let words = error.split(' ').map(|word| match word.contains(|c: char| c.is_ascii_digit()) {
-        true => "#",
-        false => word,
+/// A text without its numbers and quoted values, which differ from case to case.
+fn without_values(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        match word.contains(|c: char| c.is_ascii_digit() || c == '`' || c == '=') {
+            true => "#",
+            false => word,
+        }
     });
     words.collect::<Vec<_>>().join(" ")
 }

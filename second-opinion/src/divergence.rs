@@ -54,8 +54,8 @@ impl WhoIsRight {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct SeenAs {
-    /// The other side accepts; bulla's reason is one of these: `Code@subject`, or
-    /// `Code@subject: part of the message`.
+    /// The other side accepts; bulla's reason is one of these: `Code@subject`, subjects separated
+    /// by `|`, perhaps followed by `: part of the message`.
     bulla_rejects: Vec<String>,
     /// bulla accepts; the other side's error contains one of these.
     other_rejects: Vec<String>,
@@ -136,12 +136,18 @@ impl Divergences {
     }
 }
 
-/// Whether a reason is `Code@subject`, with this part of a message if one is asked for.
+/// Whether a reason has this code, one of these subjects and, if one is given, this part of a
+/// message.
 fn matches(seen: &str, reason: &Reason) -> bool {
-    match seen.split_once(": ") {
-        Some((name, text)) => reason.name == name && reason.text.contains(text),
-        None => reason.name == seen,
-    }
+    let (name, text) = seen.split_once(": ").unwrap_or((seen, ""));
+    let (Some((code, subjects)), Some((actual, subject))) =
+        (name.split_once('@'), reason.name.split_once('@'))
+    else {
+        return false;
+    };
+    code == actual
+        && subjects.split('|').any(|known| known == subject)
+        && reason.text.contains(text)
 }
 
 #[cfg(test)]

@@ -75,7 +75,10 @@ impl Issued {
 
 fn scenario(seed: &str, ca: PckCa, kind: QuoteKind) -> Scenario {
     let at = AT.parse().expect("a time");
-    Scenario::certified_by(ca, &Seed::from(seed), kind, at)
+    let mut scenario = Scenario::certified_by(ca, &Seed::from(seed), kind, at);
+    // One root certificate for all, valid for genuine documents too.
+    scenario.vendor.root.certificate.validity = always();
+    scenario
 }
 
 fn templates(seed: &str, certifications: &[CertificationKind]) -> Vec<Template> {
@@ -175,26 +178,24 @@ impl Bases {
     }
 }
 
-/// Certificates and CRLs that were valid whenever genuine documents were.
-fn valid_always(scenario: &mut Scenario) {
+/// From before the first genuine document on.
+fn always() -> Window {
     let from = Timestamp::from_unix_seconds(40 * YEAR).expect("a time");
-    let always = Window {
+    Window {
         from,
         until: from.saturating_add(100 * YEAR),
-    };
-    let vendor = &mut scenario.vendor;
-    let authorities = [
-        &mut vendor.root,
-        &mut vendor.processor_ca,
-        &mut vendor.platform_ca,
-        &mut vendor.tcb_signer,
-    ];
-    for authority in authorities {
-        authority.certificate.validity = always;
     }
-    scenario.pck_certificate.validity = always;
-    scenario.pck_crl.validity = always;
-    scenario.root_ca_crl.validity = always;
+}
+
+/// Certificates and CRLs that were valid whenever genuine documents were.
+fn valid_always(scenario: &mut Scenario) {
+    let vendor = &mut scenario.vendor;
+    for authority in [&mut vendor.processor_ca, &mut vendor.platform_ca, &mut vendor.tcb_signer] {
+        authority.certificate.validity = always();
+    }
+    scenario.pck_certificate.validity = always();
+    scenario.pck_crl.validity = always();
+    scenario.root_ca_crl.validity = always();
 }
 
 /// Moves the platform of a draft to a level near one that its TCB info lists.

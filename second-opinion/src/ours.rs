@@ -44,7 +44,7 @@ impl Ours {
 
     /// The verdict, for whoever wants to know more than the opinion; an error is a panic's text.
     pub(crate) fn verdict(&self, case: &Case) -> Result<Verdict, String> {
-        let anchors = &self.side(case.root).anchors;
+        let anchors = self.anchors(case.root);
         panics::caught(AssertUnwindSafe(|| {
             bulla_verifier::verify(&case.quote, &case.collateral, anchors, case.at)
         }))
@@ -83,6 +83,11 @@ impl Ours {
                     .collect(),
             ),
         }
+    }
+
+    /// The anchors that a case is judged by.
+    pub(crate) fn anchors(&self, root: Root) -> &TrustAnchors {
+        &self.side(root).anchors
     }
 
     fn side(&self, root: Root) -> &Side {

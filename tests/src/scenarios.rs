@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bulla_appraisal::{Appraisal, Policy, Reason, appraise};
 use bulla_collateral::{CollateralSet, SignedText, TcbStatus};
-use bulla_issuer::{Documents, QuoteKind, Scenario, Seed, sign_text};
+use bulla_issuer::{
+    CertificateSpec, Documents, IsvLevelSpec, QuoteKind, Scenario, Seed, StatusSpec, sign_text,
+};
 use bulla_pki::digest::sha256;
 use bulla_pki::{Timestamp, TrustAnchors};
 use bulla_verifier::{
@@ -23,6 +25,80 @@ pub const TDX_KINDS: [QuoteKind; 4] = [
 
 /// The quotes of enclaves.
 pub const SGX_KINDS: [QuoteKind; 3] = [QuoteKind::SgxV3, QuoteKind::SgxV4, QuoteKind::SgxV5];
+
+/// The words that a level of a platform may have.
+pub const PLATFORM_WORDS: [TcbStatus; 7] = [
+    TcbStatus::UpToDate,
+    TcbStatus::SWHardeningNeeded,
+    TcbStatus::ConfigurationNeeded,
+    TcbStatus::ConfigurationAndSWHardeningNeeded,
+    TcbStatus::OutOfDate,
+    TcbStatus::OutOfDateConfigurationNeeded,
+    TcbStatus::Revoked,
+];
+
+/// The words that a level of a TDX module or a quoting enclave may have.
+pub const PART_WORDS: [TcbStatus; 3] = [
+    TcbStatus::UpToDate,
+    TcbStatus::OutOfDate,
+    TcbStatus::Revoked,
+];
+
+/// A certificate of the hierarchy under the Processor CA, to change, and the names under which it
+/// is found wanting: a PCK CA stands in quote and collateral, a TCB signer behind TCB info and
+/// identity.
+pub type Holder = (
+    fn(&mut Scenario) -> &mut CertificateSpec,
+    &'static [&'static str],
+);
+
+/// Every certificate that another one has signed.
+pub const BELOW_THE_ROOT: [Holder; 3] = [
+    (|s| &mut s.pck_certificate, &["pck_certificate"]),
+    (
+        |s| &mut s.vendor.processor_ca.certificate,
+        &["pck_ca", "pck_crl_ca"],
+    ),
+    (
+        |s| &mut s.vendor.tcb_signer.certificate,
+        &["tcb_info_signer", "qe_identity_signer"],
+    ),
+];
+
+/// One code for each of these subjects.
+pub fn each(code: Code, subjects: &[&'static str]) -> Vec<(Code, &'static str)> {
+    subjects.iter().map(|subject| (code, *subject)).collect()
+}
+
+/// The status of a level with this word, since now and without advisories.
+pub fn said(word: TcbStatus) -> StatusSpec {
+    StatusSpec {
+        word: word.as_str().to_owned(),
+        ..StatusSpec::up_to_date(now())
+    }
+}
+
+/// A level of a TDX module or a quoting enclave.
+pub fn isv_level(isvsvn: u32, word: TcbStatus) -> IsvLevelSpec {
+    IsvLevelSpec {
+        isvsvn,
+        status: said(word),
+    }
+}
+
+/// The levels of the TDX module that the TD was launched on: of the last one in the list.
+///
+/// # Panics
+///
+/// If the scenario's TCB info has no module identities.
+pub fn module_levels(scenario: &mut Scenario) -> &mut Vec<IsvLevelSpec> {
+    let identities = scenario.tcb_info.tdx_module_identities.as_mut();
+    &mut identities
+        .expect("TDX has identities")
+        .last_mut()
+        .expect("of its own version")
+        .levels
+}
 
 /// The instant at which everything in an unchanged scenario is valid.
 pub fn now() -> Timestamp {

@@ -1,14 +1,18 @@
 //! Pitfalls in the vendor's JSON documents: which one it is, how it is read, what was signed.
 
 use bulla_collateral::TcbStatus;
+
 use bulla_issuer::{QuoteKind, Scenario};
+
 use bulla_tests::scenarios::{
     SGX_KINDS, TDX_KINDS, assert_fails, assert_genuine, assert_status, changed, judge,
     judge_changed, judge_identity_text, judge_tampered, judge_tcb_info_text, remarks, scenario,
 };
+
 use bulla_verifier::{Code, Verdict};
 
 const TCB_INFO_MALFORMED: [(Code, &str); 1] = [(Code::DocumentMalformed, "tcb_info")];
+
 const IDENTITY_MALFORMED: [(Code, &str); 1] = [(Code::DocumentMalformed, "qe_identity")];
 
 /// A quote of one technology with the TCB info of the other, of the same platform.
@@ -352,70 +356,6 @@ fn values_of_the_wrong_form() {
         text.replace(&format!(r#""mrsigner":"{signer}","#), "")
     });
     assert_fails(&verdict, &IDENTITY_MALFORMED);
-}
-
-#[test]
-fn pitfall_36_signatures_of_documents_are_128_digits() {
-    let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
-    let (zero, one) = ("0".repeat(64), format!("{:064x}", 1));
-    let scenario = scenario(QuoteKind::SgxV3);
-    let with_signature = |rewrite: &dyn Fn(&str) -> String| {
-        let of_tcb_info = judge_tampered(&scenario, |documents| {
-            let signature = &mut documents.collateral.tcb_info.signature;
-            *signature = rewrite(signature);
-        });
-        let of_identity = judge_tampered(&scenario, |documents| {
-            let signature = &mut documents.collateral.qe_identity.signature;
-            *signature = rewrite(signature);
-        });
-        [of_tcb_info, of_identity]
-    };
-    let body = scenario.tcb_info.to_json();
-    let der = hex::encode(scenario.vendor.tcb_signer.key.sign_der(body.as_bytes()));
-    let malformed: [&dyn Fn(&str) -> String; 14] = [
-        &|_| String::new(),
-        &|_| der.clone(),
-        &|good| good[..126].to_owned(),
-        &|good| good[..127].to_owned(),
-        &|good| format!("{good}0"),
-        &|good| format!("{good}00"),
-        &|good| format!("0x{good}"),
-        &|good| format!(" {good}"),
-        &|good| format!("{good}\n"),
-        &|good| format!("{zero}{}", &good[64..]),
-        &|good| format!("{}{zero}", &good[..64]),
-        &|good| format!("{order}{}", &good[64..]),
-        &|good| format!("{}{order}", &good[..64]),
-        &|good| format!("{}{}", &good[..64], "f".repeat(64)),
-    ];
-    for rewrite in malformed {
-        let [of_tcb_info, of_identity] = with_signature(rewrite);
-        assert_fails(
-            &of_tcb_info,
-            &[(Code::DocumentSignatureMalformed, "tcb_info")],
-        );
-        assert_fails(
-            &of_identity,
-            &[(Code::DocumentSignatureMalformed, "qe_identity")],
-        );
-    }
-    for verdict in with_signature(&|_| format!("{one}{one}"))
-        .iter()
-        .zip(["tcb_info", "qe_identity"])
-    {
-        assert_fails(verdict.0, &[(Code::DocumentSignatureInvalid, verdict.1)]);
-    }
-    for verdict in with_signature(&|good| good.to_uppercase()) {
-        assert_status(&verdict, TcbStatus::UpToDate);
-    }
-    let other_s = |good: &str| {
-        let mut raw = [0; 64];
-        hex::decode_to_slice(good, &mut raw).expect("128 digits");
-        hex::encode(bulla_issuer::with_other_s(&raw).expect("in range"))
-    };
-    for verdict in with_signature(&other_s) {
-        assert_status(&verdict, TcbStatus::UpToDate);
-    }
 }
 
 /// Everything that is wrong is named, in the order of the procedure.

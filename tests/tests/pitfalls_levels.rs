@@ -1,45 +1,21 @@
 //! Pitfalls in finding the TCB level and in what follows from it.
 
 use bulla_appraisal::Reason;
+
 use bulla_collateral::TcbStatus as Status;
-use bulla_issuer::{IsvLevelSpec, QuoteKind, Scenario, StatusSpec, TcbLevelSpec, sgx_extension};
+
+use bulla_issuer::{QuoteKind, Scenario, TcbLevelSpec};
+
 use bulla_tests::scenarios::{
-    SGX_KINDS, TDX_KINDS, assert_accepted, assert_fails, assert_genuine, assert_refused,
-    assert_status, changed, judge, judge_changed, now, policy, scenario,
+    PLATFORM_WORDS, assert_accepted, assert_fails, assert_genuine, assert_refused, assert_status,
+    changed, isv_level, judge, judge_changed, module_levels, policy, said, scenario,
 };
+
 use bulla_verifier::Code;
 
 const TCB_INFO_MALFORMED: [(Code, &str); 1] = [(Code::DocumentMalformed, "tcb_info")];
+
 const NO_LEVEL: [(Code, &str); 1] = [(Code::TcbLevelNotFound, "tcb")];
-const PCK_MALFORMED: [(Code, &str); 1] = [(Code::PckExtensionInvalid, "pck_certificate")];
-
-/// The words that a level of a platform may have.
-const PLATFORM_WORDS: [Status; 7] = [
-    Status::UpToDate,
-    Status::SWHardeningNeeded,
-    Status::ConfigurationNeeded,
-    Status::ConfigurationAndSWHardeningNeeded,
-    Status::OutOfDate,
-    Status::OutOfDateConfigurationNeeded,
-    Status::Revoked,
-];
-
-/// The words that a level of a TDX module or a quoting enclave may have.
-const PART_WORDS: [Status; 3] = [Status::UpToDate, Status::OutOfDate, Status::Revoked];
-
-fn said(word: Status) -> StatusSpec {
-    StatusSpec {
-        word: word.as_str().to_owned(),
-        ..StatusSpec::up_to_date(now())
-    }
-}
-
-fn isv_level(isvsvn: u32, word: Status) -> IsvLevelSpec {
-    IsvLevelSpec {
-        isvsvn,
-        status: said(word),
-    }
-}
 
 /// The level that the platform of the scenario reaches exactly, with this word.
 fn own_level(scenario: &Scenario, word: Status) -> TcbLevelSpec {
@@ -47,16 +23,6 @@ fn own_level(scenario: &Scenario, word: Status) -> TcbLevelSpec {
         status: said(word),
         ..scenario.tcb_info.levels[0].clone()
     }
-}
-
-/// The levels of the module version that the TD was launched on.
-fn module_levels(scenario: &mut Scenario) -> &mut Vec<IsvLevelSpec> {
-    let identities = scenario.tcb_info.tdx_module_identities.as_mut();
-    &mut identities
-        .expect("TDX has identities")
-        .last_mut()
-        .expect("of its own version")
-        .levels
 }
 
 /// Every order of a few things.
@@ -156,64 +122,6 @@ fn pitfall_04_levels_that_demand_the_same() {
 }
 
 #[test]
-fn pitfall_05_number_of_components() {
-    let resized = |kind, change: fn(&mut TcbLevelSpec)| {
-        judge_changed(kind, |s| {
-            change(s.tcb_info.levels.last_mut().expect("two levels"))
-        })
-    };
-    for kind in QuoteKind::ALL {
-        for length in [0, 1, 15, 17, 18, 32] {
-            let verdict = judge_changed(kind, |s| {
-                s.tcb_info.levels[1]
-                    .sgx_components
-                    .resize(length, Default::default());
-            });
-            assert_fails(&verdict, &TCB_INFO_MALFORMED);
-        }
-    }
-    for kind in TDX_KINDS {
-        for length in [0, 1, 15, 17, 18, 32] {
-            let verdict = judge_changed(kind, |s| {
-                let components = s.tcb_info.levels[1].tdx_components.as_mut();
-                components.expect("TDX").resize(length, Default::default());
-            });
-            assert_fails(&verdict, &TCB_INFO_MALFORMED);
-        }
-        assert_fails(
-            &resized(kind, |level| level.tdx_components = None),
-            &TCB_INFO_MALFORMED,
-        );
-    }
-    for kind in SGX_KINDS {
-        let with_tdx = |level: &mut TcbLevelSpec| {
-            level.tdx_components = Some(level.sgx_components.clone());
-        };
-        assert_fails(&resized(kind, with_tdx), &TCB_INFO_MALFORMED);
-        // Version 2 gives every component a name of its own.
-        for (length, accepted) in [(15, false), (16, true), (17, false)] {
-            let verdict = judge_changed(kind, |s| {
-                s.tcb_info.version = 2;
-                for level in &mut s.tcb_info.levels {
-                    level.sgx_components.resize(length, Default::default());
-                }
-            });
-            if accepted {
-                assert_status(&verdict, Status::UpToDate);
-            } else {
-                assert_fails(&verdict, &TCB_INFO_MALFORMED);
-            }
-        }
-    }
-    for length in [15, 17] {
-        let verdict = judge_changed(QuoteKind::SgxV3, |s| {
-            s.sgx_extension.component_svns.resize(length, 0)
-        });
-        assert_fails(&verdict, &PCK_MALFORMED);
-    }
-}
-
-#[test]
 fn pitfall_06_pcesvn_is_a_least_value() {
     for kind in QuoteKind::ALL {
         let with_pcesvn = |pcesvn| {
@@ -288,14 +196,6 @@ fn every_component_is_a_least_value() {
 }
 
 #[test]
-fn the_components_of_a_certificate_are_its_cpusvn() {
-    for component in 0..16 {
-        let verdict = judge_changed(QuoteKind::SgxV3, |s| s.sgx_extension.cpusvn[component] ^= 1);
-        assert_fails(&verdict, &[(Code::PckCpusvnMismatch, "pck_certificate")]);
-    }
-}
-
-#[test]
 fn levels_of_module_and_quoting_enclave_are_least_values() {
     let module_at = |svn: u8| {
         judge_changed(QuoteKind::Td10V4, |s| {
@@ -326,87 +226,6 @@ fn levels_of_module_and_quoting_enclave_are_least_values() {
     assert_status(&enclave_at(7), Status::OutOfDate);
     assert_status(&enclave_at(8), Status::UpToDate);
     assert_status(&enclave_at(u16::MAX), Status::UpToDate);
-}
-
-#[test]
-fn pitfall_44_svns_beyond_their_range() {
-    for kind in QuoteKind::ALL {
-        for (svn, in_range) in [(255, true), (256, false), (u32::MAX, false)] {
-            let verdict = judge_changed(kind, |s| s.tcb_info.levels[0].sgx_components[7].svn = svn);
-            if in_range {
-                assert_status(&verdict, Status::UpToDate);
-            } else {
-                assert_fails(&verdict, &TCB_INFO_MALFORMED);
-            }
-            // In a level that asks more than any platform has, 256 cut to 8 bits would ask nothing.
-            let verdict = judge_changed(kind, |s| s.tcb_info.levels[1].sgx_components[8].svn = svn);
-            if in_range {
-                assert_status(&verdict, Status::UpToDate);
-            } else {
-                assert_fails(&verdict, &TCB_INFO_MALFORMED);
-            }
-        }
-        for (pcesvn, expected) in [(65_535, &NO_LEVEL), (65_536, &TCB_INFO_MALFORMED)] {
-            let verdict = judge_changed(kind, |s| {
-                s.tcb_info
-                    .levels
-                    .iter_mut()
-                    .for_each(|level| level.pcesvn = pcesvn);
-            });
-            assert_fails(&verdict, expected);
-        }
-        for (isvsvn, code, subject) in [
-            (65_535, Code::QeTcbLevelNotFound, "tcb"),
-            (65_536, Code::DocumentMalformed, "qe_identity"),
-        ] {
-            let verdict = judge_changed(kind, |s| {
-                s.qe_identity.levels = vec![isv_level(isvsvn, Status::UpToDate)];
-            });
-            assert_fails(&verdict, &[(code, subject)]);
-        }
-    }
-    let certified = |change: fn(&mut sgx_extension::SgxExtensionSpec)| {
-        judge_changed(QuoteKind::SgxV3, |s| change(&mut s.sgx_extension))
-    };
-    assert_fails(
-        &certified(|sgx| sgx.component_svns[8] = 256),
-        &PCK_MALFORMED,
-    );
-    assert_status(&certified(|sgx| sgx.pcesvn = 65_535), Status::UpToDate);
-    assert_fails(&certified(|sgx| sgx.pcesvn = 65_536), &PCK_MALFORMED);
-}
-
-#[test]
-fn words_that_no_level_has() {
-    let advice = ["TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded"];
-    for word in [
-        &advice[..],
-        &["", "uptodate", "UpToDate ", "SWHardeningneeded"],
-    ]
-    .concat()
-    {
-        for level in [0, 1] {
-            let verdict = judge_changed(QuoteKind::Td15V5, |s| {
-                s.tcb_info.levels[level].status.word = word.to_owned();
-            });
-            assert_fails(&verdict, &TCB_INFO_MALFORMED);
-        }
-    }
-    for word in PLATFORM_WORDS {
-        let in_module = judge_changed(QuoteKind::Td10V4, |s| {
-            module_levels(s)[0].status = said(word)
-        });
-        let in_identity = judge_changed(QuoteKind::SgxV3, |s| {
-            s.qe_identity.levels[0].status = said(word)
-        });
-        if PART_WORDS.contains(&word) {
-            assert_status(&in_module, word);
-            assert_status(&in_identity, word);
-        } else {
-            assert_fails(&in_module, &TCB_INFO_MALFORMED);
-            assert_fails(&in_identity, &[(Code::DocumentMalformed, "qe_identity")]);
-        }
-    }
 }
 
 #[test]

@@ -27,7 +27,9 @@ fn tests() -> BTreeSet<String> {
         let source = fs::read_to_string(path).expect("a source");
         let lines: Vec<&str> = source.lines().map(str::trim).collect();
         for pair in lines.windows(2) {
-            let name = pair[1].strip_prefix("fn ").and_then(|rest| rest.split('(').next());
+            let name = pair[1]
+                .strip_prefix("fn ")
+                .and_then(|rest| rest.split('(').next());
             if pair[0] == "#[test]" && name.is_some_and(|name| name.starts_with("pitfall_")) {
                 names.extend(name.map(str::to_owned));
             }
@@ -43,7 +45,10 @@ fn named_in(cell: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_number_has_a_row_and_every_row_a_test_or_a_reason() {
     let rows = rows();
-    let numbers: Vec<usize> = rows.iter().map(|row| row[0].parse().expect("a number")).collect();
+    let numbers: Vec<usize> = rows
+        .iter()
+        .map(|row| row[0].parse().expect("a number"))
+        .collect();
     assert_eq!(numbers, (1..=47).collect::<Vec<_>>());
     for row in &rows {
         assert_eq!(row.len(), 5, "{row:?}");
@@ -58,7 +63,10 @@ fn the_tests_named_are_the_tests_there_are() {
     for row in rows() {
         for name in named_in(row[4]) {
             let number: usize = row[0].parse().expect("a number");
-            assert!(name.starts_with(&format!("pitfall_{number:02}_")), "{name} in row {number}");
+            assert!(
+                name.starts_with(&format!("pitfall_{number:02}_")),
+                "{name} in row {number}"
+            );
             assert!(listed.insert(name.to_owned()), "{name} is listed twice");
         }
     }

@@ -22,8 +22,13 @@ fn pitfall_38_attributes_of_trust_domains() {
     let debug = [(SEPT | td_attributes::DEBUG, "debug", Reason::DebugTd)];
     let profiling =
         [1 << 4, 1 << 5, 1 << 6].map(|bit| (SEPT | bit, "profiling", Reason::TdProfiling));
-    let reserved = [1 << 1, 1 << 15, 1 << 23, 1 << 61]
-        .map(|bit| (SEPT | bit, "reserved_attributes", Reason::TdReservedAttributes));
+    let reserved = [1 << 1, 1 << 15, 1 << 23, 1 << 61].map(|bit| {
+        (
+            SEPT | bit,
+            "reserved_attributes",
+            Reason::TdReservedAttributes,
+        )
+    });
     for kind in TDX_KINDS {
         // Refused unless the policy says otherwise.
         for (attributes, knob, reason) in debug.iter().chain(&profiling).chain(&reserved) {
@@ -37,7 +42,12 @@ fn pitfall_38_attributes_of_trust_domains() {
         // Accepted unless the policy says otherwise.
         for (attributes, knob, word, reason) in [
             (0, "sept_ve_disable", "required", Reason::SeptVeDisableClear),
-            (SEPT | td_attributes::MIGRATABLE, "migratable", "refused", Reason::Migratable),
+            (
+                SEPT | td_attributes::MIGRATABLE,
+                "migratable",
+                "refused",
+                Reason::Migratable,
+            ),
             (
                 SEPT | td_attributes::SERVTD_EXT,
                 "service_td_extension",
@@ -90,9 +100,17 @@ fn pitfall_47_only_listed_platforms() {
     for kind in QuoteKind::ALL {
         let scenario = scenario(kind);
         let verdict = judge(&scenario);
-        let platform = verdict.evidence.as_ref().and_then(|e| e.platform).expect("a platform");
+        let platform = verdict
+            .evidence
+            .as_ref()
+            .and_then(|e| e.platform)
+            .expect("a platform");
         assert_eq!(platform.ppid, scenario.sgx_extension.ppid);
-        let instance = scenario.sgx_extension.platform.as_ref().map(|p| p.platform_instance_id);
+        let instance = scenario
+            .sgx_extension
+            .platform
+            .as_ref()
+            .map(|p| p.platform_instance_id);
         assert_eq!(platform.platform_instance_id, instance);
 
         let listing = |list: &str, id: [u8; 16]| {
@@ -108,7 +126,11 @@ fn pitfall_47_only_listed_platforms() {
             assert_accepted(&verdict, &listing("platform_instance_id", instance));
         }
         // An id counts in the list of its own kind.
-        assert_refused(&verdict, &listing("platform_instance_id", platform.ppid), &refused);
+        assert_refused(
+            &verdict,
+            &listing("platform_instance_id", platform.ppid),
+            &refused,
+        );
     }
 }
 
@@ -116,9 +138,22 @@ fn pitfall_47_only_listed_platforms() {
 #[test]
 fn pitfall_43_libraries_with_advisories() {
     let lock = include_str!("../../Cargo.lock");
-    let names: Vec<&str> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
-    assert!(names.contains(&"\"bulla-verifier\""), "the lock file names packages");
-    for name in ["ring", "webpki", "rustls-webpki", "asn1_der", "x509-parser", "untrusted"] {
+    let names: Vec<&str> = lock
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = "))
+        .collect();
+    assert!(
+        names.contains(&"\"bulla-verifier\""),
+        "the lock file names packages"
+    );
+    for name in [
+        "ring",
+        "webpki",
+        "rustls-webpki",
+        "asn1_der",
+        "x509-parser",
+        "untrusted",
+    ] {
         assert!(!names.contains(&format!("\"{name}\"").as_str()), "{name}");
     }
 }

@@ -61,16 +61,21 @@ fn small() -> impl Strategy<Value = [u8; 3]> {
 }
 
 fn level() -> impl Strategy<Value = Level> {
-    (small(), 0..3_u8, small(), select(&PLATFORM_WORDS[..]))
-        .prop_map(|(sgx, pcesvn, tdx, word)| Level { sgx, pcesvn, tdx, word })
+    (small(), 0..3_u8, small(), select(&PLATFORM_WORDS[..])).prop_map(|(sgx, pcesvn, tdx, word)| {
+        Level {
+            sgx,
+            pcesvn,
+            tdx,
+            word,
+        }
+    })
 }
 
 /// Levels of one SVN, no two alike, in any order.
 fn isv_levels() -> impl Strategy<Value = Vec<(u8, &'static str)>> {
     let svns = Just(vec![0, 1, 2, 3]).prop_shuffle();
-    (svns, vec(select(&PART_WORDS[..]), 1..4)).prop_map(|(svns, words)| {
-        svns.into_iter().zip(words).collect()
-    })
+    (svns, vec(select(&PART_WORDS[..]), 1..4))
+        .prop_map(|(svns, words)| svns.into_iter().zip(words).collect())
 }
 
 fn world() -> impl Strategy<Value = World> {
@@ -84,8 +89,8 @@ fn world() -> impl Strategy<Value = World> {
         (small(), small()),
         0..4_u8,
     )
-        .prop_map(|(levels, module_levels, enclave_levels, sgx, pcesvn, version, tdx, enclave)| {
-            World {
+        .prop_map(
+            |(levels, module_levels, enclave_levels, sgx, pcesvn, version, tdx, enclave)| World {
                 levels,
                 module_levels,
                 enclave_levels,
@@ -95,8 +100,8 @@ fn world() -> impl Strategy<Value = World> {
                 tdx: tdx.0,
                 tdx_now: tdx.1,
                 enclave_svn: enclave,
-            }
-        })
+            },
+        )
 }
 
 /// Which part has no level.
@@ -122,7 +127,11 @@ impl World {
     fn repeats(&self, tdx: bool) -> bool {
         let key = |level: &Level| (level.sgx, level.pcesvn, tdx.then_some(level.tdx));
         let levels = &self.levels;
-        (0..levels.len()).any(|i| levels[..i].iter().any(|level| key(level) == key(&levels[i])))
+        (0..levels.len()).any(|i| {
+            levels[..i]
+                .iter()
+                .any(|level| key(level) == key(&levels[i]))
+        })
     }
 
     /// The word of a platform: of all levels reached, the one that demands most.
@@ -144,7 +153,9 @@ impl World {
 
     fn isv(levels: &[(u8, &'static str)], svn: u8) -> Option<&'static str> {
         let reached = levels.iter().filter(|(least, _)| *least <= svn);
-        reached.max_by_key(|(least, _)| *least).map(|(_, word)| *word)
+        reached
+            .max_by_key(|(least, _)| *least)
+            .map(|(_, word)| *word)
     }
 
     /// Platform, module and quoting enclave together.
@@ -161,7 +172,11 @@ impl World {
         if parts.contains(&"Revoked") || platform == "Revoked" {
             return Ok("Revoked".to_owned());
         }
-        let configuration = if platform.contains("Configuration") { "ConfigurationNeeded" } else { "" };
+        let configuration = if platform.contains("Configuration") {
+            "ConfigurationNeeded"
+        } else {
+            ""
+        };
         if parts.contains(&"OutOfDate") || platform.starts_with("OutOfDate") {
             return Ok(format!("OutOfDate{configuration}"));
         }
@@ -182,8 +197,14 @@ impl World {
                 if !launch.starts_with("OutOfDate") || current.starts_with("OutOfDate") {
                     return Ok(launch);
                 }
-                let configuration = [&launch, &current].iter().any(|s| s.contains("Configuration"));
-                let suffix = if configuration { "ConfigurationNeeded" } else { "" };
+                let configuration = [&launch, &current]
+                    .iter()
+                    .any(|s| s.contains("Configuration"));
+                let suffix = if configuration {
+                    "ConfigurationNeeded"
+                } else {
+                    ""
+                };
                 Ok(format!("TDRelaunchAdvised{suffix}"))
             }
         }
@@ -199,7 +220,10 @@ impl World {
             }
             components
         };
-        let said = |word: &str| StatusSpec { word: word.to_owned(), ..StatusSpec::up_to_date(now()) };
+        let said = |word: &str| StatusSpec {
+            word: word.to_owned(),
+            ..StatusSpec::up_to_date(now())
+        };
         scenario.tcb_info.levels = self
             .levels
             .iter()
@@ -277,12 +301,19 @@ fn pieces(documents: &mut Documents) -> [&mut [u8]; 13] {
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
-    (0..13_usize, any::<Index>(), 0..8_u8).prop_map(|(piece, place, bit)| Fault { piece, place, bit })
+    (0..13_usize, any::<Index>(), 0..8_u8).prop_map(|(piece, place, bit)| Fault {
+        piece,
+        place,
+        bit,
+    })
 }
 
 /// What the certificates and documents say, whatever text they stand in.
 fn substance(verdict: &bulla_verifier::Verdict) -> String {
-    format!("{:?} {:?} {:?}", verdict.evidence, verdict.tcb, verdict.collateral)
+    format!(
+        "{:?} {:?} {:?}",
+        verdict.evidence, verdict.tcb, verdict.collateral
+    )
 }
 
 proptest! {

@@ -1,12 +1,16 @@
 //! Pitfalls in putting statuses together: of the parts of a platform, and of launch and present.
 
 use bulla_appraisal::Reason;
+
 use bulla_collateral::TcbStatus as Status;
-use bulla_issuer::{IsvLevelSpec, QuoteKind, Scenario, StatusSpec, TcbLevelSpec};
+
+use bulla_issuer::{QuoteKind, Scenario, TcbLevelSpec};
+
 use bulla_tests::scenarios::{
-    assert_fails, assert_genuine, assert_refused, assert_status, changed, judge, judge_changed,
-    now, policy,
+    PART_WORDS, PLATFORM_WORDS, assert_fails, assert_genuine, assert_refused, assert_status,
+    changed, isv_level, judge, judge_changed, module_levels, policy, said,
 };
+
 use bulla_verifier::{Code, Verdict};
 
 /// Short names, so that a table fits the eye.
@@ -19,24 +23,12 @@ mod words {
     };
 }
 
-fn said(word: Status) -> StatusSpec {
-    StatusSpec {
-        word: word.as_str().to_owned(),
-        ..StatusSpec::up_to_date(now())
-    }
-}
-
 fn set_platform(scenario: &mut Scenario, word: Status) {
     scenario.tcb_info.levels[0].status = said(word);
 }
 
 fn set_module(scenario: &mut Scenario, word: Status) {
-    let identities = scenario
-        .tcb_info
-        .tdx_module_identities
-        .as_mut()
-        .expect("TDX has identities");
-    identities.last_mut().expect("of its own version").levels[0].status = said(word);
+    module_levels(scenario)[0].status = said(word);
 }
 
 fn set_quoting_enclave(scenario: &mut Scenario, word: Status) {
@@ -58,8 +50,6 @@ const CONVERGED: [(Status, [Status; 3]); 7] = {
         (Revoked, [Revoked, Revoked, Revoked]),
     ]
 };
-
-const PART_WORDS: [Status; 3] = [Status::UpToDate, Status::OutOfDate, Status::Revoked];
 
 #[test]
 fn pitfall_10_every_combination_of_platform_and_quoting_enclave() {
@@ -107,7 +97,7 @@ fn pitfall_10_every_combination_of_platform_module_and_quoting_enclave() {
 
 #[test]
 fn revoked_is_refused_whatever_the_policy_says() {
-    let all_but_revoked = CONVERGED.map(|(word, _)| word).into_iter().chain([
+    let all_but_revoked = PLATFORM_WORDS.into_iter().chain([
         Status::TDRelaunchAdvised,
         Status::TDRelaunchAdvisedConfigurationNeeded,
     ]);
@@ -249,22 +239,11 @@ fn pitfall_12_relaunch_for_the_module() {
             for level in &mut s.tcb_info.levels {
                 level.tdx_components.as_mut().expect("TDX")[0].svn = 0;
             }
-            let levels = [
-                (5, Status::UpToDate),
-                (4, Status::OutOfDate),
-                (3, Status::Revoked),
+            *module_levels(s) = vec![
+                isv_level(5, Status::UpToDate),
+                isv_level(4, Status::OutOfDate),
+                isv_level(3, Status::Revoked),
             ];
-            let identities = s
-                .tcb_info
-                .tdx_module_identities
-                .as_mut()
-                .expect("TDX has identities");
-            identities.last_mut().expect("of its own version").levels = levels
-                .map(|(isvsvn, word)| IsvLevelSpec {
-                    isvsvn,
-                    status: said(word),
-                })
-                .to_vec();
         })
     };
     use words::*;

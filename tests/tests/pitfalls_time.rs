@@ -5,8 +5,8 @@ use bulla_collateral::TcbStatus;
 use bulla_issuer::{PckCa, QuoteKind, Scenario};
 use bulla_pki::{Timestamp, Window};
 use bulla_tests::scenarios::{
-    assert_accepted, assert_fails, assert_genuine, assert_refused, assert_status, changed, judge, judge_at, now,
-    policy, remarks, scenario,
+    assert_accepted, assert_fails, assert_genuine, assert_refused, assert_status, changed, judge,
+    judge_at, now, policy, remarks, scenario,
 };
 use bulla_verifier::Code;
 
@@ -209,12 +209,18 @@ fn pitfall_20_a_crl_from_before_the_revocation() {
     let mut scenario = scenario(QuoteKind::SgxV3);
     let reissued = scenario.pck_crl.validity.from;
     scenario.root_ca_crl.validity.from = reissued;
-    let least = policy(&scenario, &format!("minimum_crl_this_update = \"{reissued}\"\n"));
+    let least = policy(
+        &scenario,
+        &format!("minimum_crl_this_update = \"{reissued}\"\n"),
+    );
     assert_accepted(&judge(&scenario), &least);
 
     let mut newest = scenario.clone();
     newest.pck_crl.revoke(&scenario.pck_certificate.serial);
-    assert_fails(&judge(&newest), &[(Code::CertificateRevoked, "pck_certificate")]);
+    assert_fails(
+        &judge(&newest),
+        &[(Code::CertificateRevoked, "pck_certificate")],
+    );
 
     let mut older = scenario;
     older.pck_crl.validity.from = reissued.saturating_sub(1);

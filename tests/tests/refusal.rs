@@ -16,22 +16,60 @@ use bulla_tests::vectors;
 use bulla_verifier::{Code, Verification};
 
 /// How many documents end where: in the wrapping, in the reader, or at the signature.
-const DOCUMENTS: &[(&str, usize)] = &[];
+const DOCUMENTS: [(&str, usize); 7] = [
+    ("document: invalid type", 23),
+    ("document: invalid value", 14),
+    ("document: missing field", 45),
+    ("document: tcb", 1),
+    ("document: tdxtcbcomponents", 1),
+    ("document: text or form", 28),
+    ("signature: by another key", 241),
+];
 
 /// The first reason for which each quote is refused, and how many there are.
-const QUOTES: &[(&str, &str, usize)] = &[];
+const QUOTES: [(&str, &str, usize); 25] = [
+    ("sgx-v3-27298890.bin", "PckChainMissing", 4),
+    ("sgx-v3-27d110d1.bin", "PckChainMissing", 1),
+    ("sgx-v3-2a49ce72.bin", "CertificateSignatureInvalid", 3),
+    ("sgx-v3-2f59d4cb.bin", "PckChainMissing", 1),
+    ("sgx-v3-44724863.bin", "QuoteSignatureInvalid", 1),
+    ("sgx-v3-4e3f9fa7.bin", "CertificateNameMismatch", 2),
+    ("sgx-v3-5042adf0.bin", "CertificationSizeMismatch", 1),
+    ("sgx-v3-57316ac1.bin", "CertificateNameMismatch", 2),
+    ("sgx-v3-6dc7792a.bin", "QuoteSignatureInvalid", 1),
+    ("sgx-v3-72a05bf6.bin", "PckChainMissing", 1),
+    ("sgx-v3-8cc428aa.bin", "CertificationSizeMismatch", 1),
+    ("sgx-v3-8ccacae8.bin", "RootUntrusted", 4),
+    ("sgx-v3-d5cc62aa.bin", "CertificationSizeMismatch", 1),
+    ("sgx-v3-e3869b3a.trunc", "QuoteTruncated", 1),
+    ("sgx-v4-1f017227.bin", "ChainMalformed", 7),
+    ("sgx-v4-2b5f4c31.bin", "CertificationTypeUnsupported", 1),
+    ("tdx-v4-3f49cfeb.bin", "RootUntrusted", 3),
+    ("tdx-v4-6fb27f35.bin", "RootUntrusted", 3),
+    ("tdx-v4-9d37356f.trunc", "QuoteTruncated", 1),
+    ("tdx-v4-a15cfbbe.bin", "ChainMalformed", 3),
+    ("tdx-v4-aa2cafad.bin", "ChainMalformed", 8),
+    ("tdx-v4-c04eb01f.bin", "ChainMalformed", 8),
+    ("tdx-v4-cfcdadb1.trunc", "QuoteTruncated", 1),
+    ("tdx-v4-d9c11dc7.trunc", "QuoteTruncated", 1),
+    ("tdx-v5-4fbd4361.bin", "RootUntrusted", 3),
+];
 
 /// The files of a folder in the order of their names.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let mut files: Vec<PathBuf> =
-        entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a readable folder").path())
+        .collect();
     files.sort();
     files
 }
 
 fn name(path: &Path) -> String {
-    path.file_name().expect("a file").to_string_lossy().into_owned()
+    path.file_name()
+        .expect("a file")
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The keys of every TCB signing certificate that the vendor has issued.
@@ -50,14 +88,24 @@ fn signing_keys(vectors: &Path) -> Vec<PublicKey> {
     keys
 }
 
-fn code(error: &DocumentError) -> &'static str {
+/// What is wrong with a document, without its values.
+fn kind_of(error: &DocumentError) -> &str {
+    const KINDS: [&str; 4] = [
+        "missing field",
+        "duplicate field",
+        "invalid type",
+        "invalid value",
+    ];
     match error {
-        DocumentError::TooLong { .. } => "TooLong",
-        DocumentError::Json { .. } => "Json",
-        DocumentError::VersionUnsupported { .. } => "VersionUnsupported",
+        DocumentError::Json { reason, .. } => KINDS
+            .into_iter()
+            .find(|kind| reason.starts_with(kind))
+            .unwrap_or("text or form"),
+        DocumentError::TooLong { .. } => "too long",
+        DocumentError::VersionUnsupported { .. } => "version",
         DocumentError::Field { field, .. } => field,
-        DocumentError::LevelRepeated { .. } => "LevelRepeated",
-        _ => "another",
+        DocumentError::LevelRepeated { .. } => "level repeated",
+        other => panic!("give {other:?} a name"),
     }
 }
 
@@ -65,7 +113,7 @@ fn code(error: &DocumentError) -> &'static str {
 fn reason(bytes: &[u8], keys: &[PublicKey]) -> Option<String> {
     let (kind, text) = match SignedText::from_wrapped(bytes) {
         Ok(parts) => parts,
-        Err(error) => return Some(format!("wrapping: {}", code(&error))),
+        Err(error) => return Some(format!("wrapping: {}", kind_of(&error))),
     };
     let read = match kind {
         SignedKind::TcbInfo => TcbInfo::parse(&text.body).map(drop),
@@ -73,12 +121,14 @@ fn reason(bytes: &[u8], keys: &[PublicKey]) -> Option<String> {
         _ => EvaluationDataNumbers::parse(&text.body).map(drop),
     };
     if let Err(error) = read {
-        return Some(format!("document: {}", code(&error)));
+        return Some(format!("document: {}", kind_of(&error)));
     }
     let Ok(signature) = Signature::from_hex(&text.signature) else {
         return Some("signature: malformed".to_owned());
     };
-    let holds = keys.iter().any(|key| key.verify(&text.body, &signature).is_ok());
+    let holds = keys
+        .iter()
+        .any(|key| key.verify(&text.body, &signature).is_ok());
     (!holds).then(|| "signature: by another key".to_owned())
 }
 
@@ -126,7 +176,12 @@ fn no_such_document_serves_as_collateral() {
     };
     let anchors = TrustAnchors::vendors();
     let cases = cases::read_all(&vectors);
-    let case_of = |tee: &str| cases.iter().find(|case| case.tee == tee).expect("one of each");
+    let case_of = |tee: &str| {
+        cases
+            .iter()
+            .find(|case| case.tee == tee)
+            .expect("one of each")
+    };
     let genuine = ["SGX", "TDX"].map(|tee| {
         let case = case_of(tee);
         let (quote, set) = (case.quote(&vectors), case.collateral(&vectors));
@@ -154,7 +209,12 @@ fn no_such_document_serves_as_collateral() {
                 "qe_identity"
             };
             let verdict = judge_bytes(quote, &set, &anchors, *at);
-            assert_eq!(verdict.verification(), Verification::Failed, "{}", path.display());
+            assert_eq!(
+                verdict.verification(),
+                Verification::Failed,
+                "{}",
+                path.display()
+            );
             let (code, about) = failures(&verdict)[0];
             assert_eq!(about, subject, "{}", path.display());
             assert!(refusals.contains(&code), "{code}: {}", path.display());
@@ -175,9 +235,14 @@ fn fitting<'a>(quote: &[u8], cases: &'a [Case], vectors: &Path) -> &'a Case {
     };
     let of_tee = || cases.iter().filter(|case| case.tee == tee);
     // The newest, so that no window stands in the way of the platform's own certificates.
-    of_tee().filter(same_platform).max_by_key(|case| case.at).unwrap_or_else(|| {
-        of_tee().max_by_key(|case| case.at).expect("cases of both technologies")
-    })
+    of_tee()
+        .filter(same_platform)
+        .max_by_key(|case| case.at)
+        .unwrap_or_else(|| {
+            of_tee()
+                .max_by_key(|case| case.at)
+                .expect("cases of both technologies")
+        })
 }
 
 /// The platform family in the certificate chain of a quote, if it holds one that can be read.
@@ -206,13 +271,21 @@ fn quotes_that_no_platform_made() {
         let case = fitting(&quote, &cases, &vectors);
         let set = case.collateral(&vectors);
         let verdict = judge_bytes(&quote, &set, &anchors, case.at());
-        assert_eq!(verdict.verification(), Verification::Failed, "{}", path.display());
+        assert_eq!(
+            verdict.verification(),
+            Verification::Failed,
+            "{}",
+            path.display()
+        );
         assert!(verdict.tcb.is_none(), "{}", path.display());
         let failures = failures(&verdict);
         found.push((name(&path), failures[0].0.as_str(), failures.len()));
         check_without_chain(&quote, &set, case, &anchors, failures[0].0);
     }
-    let found: Vec<_> = found.iter().map(|(file, code, n)| (file.as_str(), *code, *n)).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|(file, code, n)| (file.as_str(), *code, *n))
+        .collect();
     assert_eq!(found, QUOTES);
 }
 
@@ -224,13 +297,18 @@ fn check_without_chain(
     anchors: &TrustAnchors,
     first: Code,
 ) {
-    let Ok(parsed) = Quote::parse(quote) else { return };
+    let Ok(parsed) = Quote::parse(quote) else {
+        return;
+    };
     if matches!(parsed.auth().certification, CertificationData::PckChain(_)) {
         return;
     }
     assert_eq!(first, Code::PckChainMissing);
     let genuine = case_quote_chain(case);
-    let with_chain = CollateralSet { pck_certificate_chain: Some(genuine), ..set.clone() };
+    let with_chain = CollateralSet {
+        pck_certificate_chain: Some(genuine),
+        ..set.clone()
+    };
     let verdict = judge_bytes(quote, &with_chain, anchors, case.at());
     assert_eq!(verdict.verification(), Verification::Failed);
     let codes: Vec<Code> = verdict.failures().map(|failure| failure.code).collect();

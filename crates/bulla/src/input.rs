@@ -40,7 +40,7 @@ impl Source {
                 let path = path.to_owned();
                 return Err(Error::FileIsDirectory { what, path });
             }
-            (metadata.is_file().then(|| metadata.len()), Box::new(file))
+            (metadata.is_file().then_some(metadata.len()), Box::new(file))
         };
         Ok(Self {
             what,

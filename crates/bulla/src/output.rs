@@ -3,7 +3,8 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use anstream::AutoStream;
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
 use crate::args::Format;
@@ -43,15 +44,17 @@ impl From<Exit> for ExitCode {
 
 /// Standard output: colours only on a terminal, and only where `NO_COLOR` does not forbid them.
 pub(crate) struct Output {
-    stream: BufWriter<AutoStream<io::Stdout>>,
+    stream: BufWriter<io::Stdout>,
     format: Format,
+    coloured: bool,
 }
 
 impl Output {
     pub(crate) fn new(format: Format) -> Self {
         Self {
-            stream: BufWriter::new(AutoStream::auto(io::stdout())),
+            stream: BufWriter::new(io::stdout()),
             format,
+            coloured: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
         }
     }
 
@@ -61,9 +64,11 @@ impl Output {
 
     /// Writes text for people, with escape codes for colours.
     pub(crate) fn text(&mut self, text: &str) -> Result<()> {
-        self.stream
-            .write_all(text.as_bytes())
-            .map_err(Error::OutputFailed)
+        let written = match self.coloured {
+            true => self.stream.write_all(text.as_bytes()),
+            false => write!(self.stream, "{}", strip_str(text)),
+        };
+        written.map_err(Error::OutputFailed)
     }
 
     /// Writes a value as JSON over several lines.
@@ -84,7 +89,7 @@ impl Output {
 
     fn end_line(&mut self, written: serde_json::Result<()>) -> Result<()> {
         written.map_err(|error| Error::OutputFailed(error.into()))?;
-        self.text("\n")
+        self.stream.write_all(b"\n").map_err(Error::OutputFailed)
     }
 }
 

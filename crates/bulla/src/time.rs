@@ -7,6 +7,10 @@ use bulla_pki::Timestamp;
 use crate::error::{Error, Result};
 
 /// The present instant.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clock"
+)]
 pub(crate) fn now() -> Result<Timestamp> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since_1970.map_err(|_| Error::ClockUnusable)?.as_secs();

@@ -7,12 +7,14 @@ use bulla_collateral::{CollateralSet, EnclaveIdentity, SignedText, TcbInfo};
 use bulla_pki::certificate::Certificate;
 use bulla_pki::crl::{self, Crl, Revocation};
 use bulla_pki::digest::sha256;
-use bulla_pki::{CrlError, PublicKey, Signature, SignatureError, TrustAnchor, TrustAnchors, Window};
+use bulla_pki::{
+    CrlError, PublicKey, Signature, SignatureError, TrustAnchor, TrustAnchors, Window,
+};
 
 use crate::chain::{
     self, Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Issuer, Link, Role, Shape,
 };
-use crate::finding::{Code, Finding, Findings, Stage};
+use crate::finding::{Code, Finding, Findings, Severity, Stage};
 use crate::verdict::{DocumentFacts, DocumentKind};
 
 const PCK_CRL_CHAIN: ChainNames = ChainNames {
@@ -88,6 +90,21 @@ impl PreparedCollateral {
         self.pck_chain_findings
             .iter()
             .chain(&self.document_findings)
+    }
+
+    /// Whether every part of the set is there and nothing about it failed.
+    pub fn is_sound(&self) -> bool {
+        let complete = self.anchor.is_some()
+            && self.root.is_some()
+            && self.pck_ca.is_some()
+            && self.root_ca_crl_number.is_some()
+            && self.pck_crl_number.is_some()
+            && self.tcb_info.is_some()
+            && self.qe_identity.is_some();
+        complete
+            && !self
+                .findings()
+                .any(|finding| finding.severity == Severity::Failure)
     }
 
     /// The span in which every document and certificate of the set is valid; absent where there

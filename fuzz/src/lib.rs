@@ -1,0 +1,5 @@
+//! What the fuzz targets share.
+
+pub mod bases;
+// pub mod edits;
+pub mod reference;

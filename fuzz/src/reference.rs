@@ -1,0 +1,55 @@
+//! X.509 as another library reads it.
+
+use bulla_pki::x509::Serial;
+use bulla_pki::{Name, Timestamp};
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::Extension;
+use x509_cert::serial_number::SerialNumber;
+
+/// The instant that a time stands for.
+pub fn instant(time: &x509_cert::time::Time) -> Timestamp {
+    Timestamp::from_unix_seconds(time.to_unix_duration().as_secs()).expect("at most the year 9999")
+}
+
+/// A serial number of at most 20 octets.
+pub fn serial(number: &SerialNumber) -> Option<Serial> {
+    let digits = match number.as_bytes() {
+        [0, digits @ ..] => digits,
+        digits => digits,
+    };
+    Serial::from_digits(digits)
+}
+
+/// The content of the extension with this object identifier, if there is exactly one.
+pub fn extension<'a>(extensions: &'a [Extension], oid: &str) -> Option<&'a [u8]> {
+    let mut found = extensions
+        .iter()
+        .filter(|extension| extension.extn_id.to_string() == oid);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Some(only.extn_value.as_bytes()),
+        _ => None,
+    }
+}
+
+/// The key identifier in an authority key identifier.
+pub fn authority_key_identifier(extensions: &[Extension]) -> Option<Vec<u8>> {
+    let value = extension(extensions, "2.5.29.35")?;
+    let value = x509_cert::ext::pkix::AuthorityKeyIdentifier::from_der(value).expect("strict DER");
+    Some(value.key_identifier?.as_bytes().to_vec())
+}
+
+/// Asserts that both libraries mean the same name, and that its text can be shown to people.
+pub fn assert_same_name(ours: Name<'_>, theirs: &x509_cert::name::Name) {
+    assert_eq!(ours.der(), theirs.to_der().expect("it was parsed"));
+    let text = ours.to_text();
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+    let common_names: Vec<&[u8]> = theirs
+        .iter()
+        .filter(|attribute| attribute.oid.to_string() == "2.5.4.3")
+        .map(|attribute| attribute.value.value())
+        .collect();
+    if let Some(name) = ours.common_name() {
+        assert_eq!(common_names, [name.as_bytes()]);
+        assert!(text.contains(&format!("CN={}", name.escape_debug())));
+    }
+}
