@@ -292,7 +292,7 @@ fn pitfall_24_evaluation_numbers_that_differ() {
             assert_accepted(&verdict, &equal);
         } else {
             assert_eq!(remarks(&verdict), [Code::EvaluationNumbersDiffer]);
-            assert_refused(&verdict, &equal, &[Reason::EvaluationNumbersDiffer]);
+            assert_refused(&verdict, &equal, &[Reason::EvaluationNumbersNotEqual]);
         }
     }
 }

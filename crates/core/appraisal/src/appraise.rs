@@ -40,10 +40,12 @@ pub fn appraise(verdict: &Verdict, policy: &Policy) -> Decision {
 }
 
 fn verification_failed(verdict: &Verdict) -> Finding {
-    let codes: Vec<&str> = verdict
-        .failures()
-        .map(|failure| failure.code.as_str())
-        .collect();
+    let mut codes: Vec<&str> = Vec::new();
+    for failure in verdict.failures() {
+        if !codes.contains(&failure.code.as_str()) {
+            codes.push(failure.code.as_str());
+        }
+    }
     let causes = match codes[..] {
         [] => "the verdict is incomplete".to_owned(),
         _ => codes.join(", "),

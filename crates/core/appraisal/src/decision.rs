@@ -163,7 +163,7 @@ reasons! {
     /// A `tcbEvaluationDataNumber` is below the lowest accepted.
     EvaluationNumberTooLow,
     /// TCB info and identity bear different evaluation data numbers.
-    EvaluationNumbersDiffer,
+    EvaluationNumbersNotEqual,
     /// A JSON document was issued before the oldest accepted date.
     DocumentTooOld,
     /// A CRL was issued before the oldest accepted date.

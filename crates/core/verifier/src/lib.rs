@@ -21,6 +21,7 @@
 
 mod chain;
 pub mod finding;
+mod issuance;
 mod known;
 mod pck;
 mod prepare;

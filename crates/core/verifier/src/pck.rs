@@ -6,10 +6,9 @@ use bulla_pki::digest::sha256_of;
 use bulla_pki::{PublicKey, Serial, SgxExtension, Signature};
 use zerocopy::IntoBytes;
 
-use crate::chain::{
-    self, Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Link, Role, Shape,
-};
+use crate::chain::{Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Link, Role, Shape};
 use crate::finding::{Code, Finding, Findings, Stage};
+use crate::issuance;
 use crate::prepare::{self, PreparedCollateral};
 use crate::verdict::{DocumentFacts, PckCa, PlatformFacts};
 
@@ -156,7 +155,7 @@ fn check_chain(
     let own_anchor = match &chain.root {
         Some(Link::Fresh(root)) => {
             prepare::check_revocation(root, &collateral.root_revoked, names.root, findings);
-            chain::check_root(root, &collateral.anchors, names.root, findings)
+            issuance::check_root(root, &collateral.anchors, names.root, findings)
         }
         Some(Link::Checked(_)) | None => collateral.anchor.as_deref(),
     };
@@ -165,17 +164,17 @@ fn check_chain(
         None => collateral.root.as_ref().map(CheckedCertificate::as_issuer),
     };
     if let Some(Link::Fresh(ca)) = &chain.ca {
-        chain::check_profile(ca, Role::PckCa, own_anchor, names.ca, findings);
+        issuance::check_profile(ca, Role::PckCa, own_anchor, names.ca, findings);
         if let Some(root) = &root_issuer {
-            chain::check_issued(ca, root, names.ca, findings);
+            issuance::check_issued(ca, root, names.ca, findings);
         }
         prepare::check_revocation(ca, &collateral.root_revoked, names.ca, findings);
         check_crl_fits(ca, collateral, findings);
     }
     if let Some(leaf) = &chain.end {
-        chain::check_profile(leaf, Role::PckLeaf, own_anchor, names.end, findings);
+        issuance::check_profile(leaf, Role::PckLeaf, own_anchor, names.end, findings);
         if let Some(ca) = chain.ca.as_ref().and_then(Link::as_issuer) {
-            chain::check_issued(leaf, &ca, names.end, findings);
+            issuance::check_issued(leaf, &ca, names.end, findings);
         }
     }
     match (own_anchor, &collateral.anchor) {

@@ -11,10 +11,9 @@ use bulla_pki::{
     CrlError, PublicKey, Signature, SignatureError, TrustAnchor, TrustAnchors, Window,
 };
 
-use crate::chain::{
-    self, Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Issuer, Link, Role, Shape,
-};
+use crate::chain::{Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Link, Role, Shape};
 use crate::finding::{Code, Finding, Findings, Severity, Stage};
+use crate::issuance::{self, Issuer};
 use crate::verdict::{DocumentFacts, DocumentKind};
 
 const PCK_CRL_CHAIN: ChainNames = ChainNames {
@@ -143,7 +142,7 @@ impl PreparedCollateral {
         let root = chain.root.as_ref().and_then(Link::fresh);
         let ca = chain.ca.as_ref().and_then(Link::fresh);
         if let Some(root) = root {
-            self.anchor = chain::check_root(root, &self.anchors, names.root, &mut findings)
+            self.anchor = issuance::check_root(root, &self.anchors, names.root, &mut findings)
                 .map(|anchor| Arc::new(anchor.clone()));
         }
         let root_issuer = root.and_then(|root| match &self.anchor {
@@ -153,9 +152,9 @@ impl PreparedCollateral {
         let ca_issuer = ca.and_then(Issuer::of);
         if let Some(ca) = ca {
             let anchor = self.anchor.as_deref();
-            chain::check_profile(ca, Role::PckCa, anchor, names.ca, &mut findings);
+            issuance::check_profile(ca, Role::PckCa, anchor, names.ca, &mut findings);
             if let Some(root) = &root_issuer {
-                chain::check_issued(ca, root, names.ca, &mut findings);
+                issuance::check_issued(ca, root, names.ca, &mut findings);
             }
         }
         self.documents.extend(chain.documents(names));
@@ -278,7 +277,7 @@ impl PreparedCollateral {
             Some(Link::Checked(_)) => self.anchor.as_deref(),
             Some(Link::Fresh(root)) => {
                 check_revocation(root, &self.root_revoked, names.root, findings);
-                chain::check_root(root, &self.anchors, names.root, findings)
+                issuance::check_root(root, &self.anchors, names.root, findings)
             }
             None => None,
         };
@@ -294,9 +293,9 @@ impl PreparedCollateral {
             );
         }
         let signer = chain.end.as_ref()?;
-        chain::check_profile(signer, Role::TcbSigner, anchor, names.end, findings);
+        issuance::check_profile(signer, Role::TcbSigner, anchor, names.end, findings);
         if let Some(root) = chain.root.as_ref().and_then(Link::as_issuer) {
-            chain::check_issued(signer, &root, names.end, findings);
+            issuance::check_issued(signer, &root, names.end, findings);
         }
         check_revocation(signer, &self.root_revoked, names.end, findings);
         Some(Signer {

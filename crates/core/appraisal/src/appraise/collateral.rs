@@ -74,7 +74,7 @@ pub(super) fn check_evaluation_numbers(
         );
         findings.push(
             Finding::refusal(
-                Reason::EvaluationNumbersDiffer,
+                Reason::EvaluationNumbersNotEqual,
                 "collateral.evaluation_data_numbers",
                 message,
             )

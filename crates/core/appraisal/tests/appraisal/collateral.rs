@@ -162,7 +162,7 @@ fn both_evaluation_numbers_must_reach_the_lowest_accepted() {
 
     let text = "equal_evaluation_data_numbers = true";
     assert_accepted(&numbers(18, 18), text);
-    assert_refused(&numbers(18, 19), text, &[Reason::EvaluationNumbersDiffer]);
+    assert_refused(&numbers(18, 19), text, &[Reason::EvaluationNumbersNotEqual]);
     assert_accepted(&numbers(18, 19), "equal_evaluation_data_numbers = false");
     assert_accepted(&numbers(18, 19), "");
 }
