@@ -5,8 +5,8 @@
 use bulla_fuzz::reference;
 use bulla_pki::{AnchorError, Certificate, SgxExtension, TrustAnchor, TrustAnchors};
 use libfuzzer_sys::fuzz_target;
-use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
-use x509_cert::der::{Decode, Encode, Sequence};
+use der::asn1::{AnyRef, ObjectIdentifier};
+use der::{Decode, Encode, Sequence};
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectKeyIdentifier};
 
 fuzz_target!(|bytes: &[u8]| {

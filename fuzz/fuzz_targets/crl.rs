@@ -7,8 +7,8 @@ use bulla_issuer::pem;
 use bulla_pki::crl::{Crl, MAX_CRL_SIZE, Revocation, decode_encoding, find_revocation};
 use libfuzzer_sys::fuzz_target;
 use x509_cert::crl::CertificateList;
-use x509_cert::der::Decode;
-use x509_cert::der::asn1::UintRef;
+use der::Decode;
+use der::asn1::UintRef;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(der) = decode_encoding(bytes) else {

@@ -2,7 +2,7 @@
 
 use bulla_pki::x509::Serial;
 use bulla_pki::{Name, Timestamp};
-use x509_cert::der::{Decode, Encode};
+use der::{Decode, Encode};
 use x509_cert::ext::Extension;
 use x509_cert::serial_number::SerialNumber;
 

@@ -63,12 +63,15 @@ pub(crate) fn run(recorded: &[Recorded], rounds: NonZeroUsize) -> Result<Report,
     }
     let medians = operations.iter().map(|operation| median(&operation.times));
     let medians: Vec<f64> = medians.collect();
-    let rows = operations.iter().zip(&medians).map(|(operation, median)| Row {
-        evidence: operation.evidence,
-        operation: operation.name,
-        microseconds: median * 1e6,
-        ratio: median / medians[0],
-    });
+    let rows = operations
+        .iter()
+        .zip(&medians)
+        .map(|(operation, median)| Row {
+            evidence: operation.evidence,
+            operation: operation.name,
+            microseconds: median * 1e6,
+            ratio: median / medians[0],
+        });
     Ok(Report {
         rounds: rounds.get(),
         rows: rows.collect(),
@@ -85,8 +88,7 @@ fn find<'a>(
     recorded
         .iter()
         .find(|case| {
-            let verdict =
-                bulla_verifier::verify(&case.quote, &case.collateral, &anchors, case.at);
+            let verdict = bulla_verifier::verify(&case.quote, &case.collateral, &anchors, case.at);
             Quote::parse(&case.quote).is_ok_and(|quote| is_wanted(&quote))
                 && verdict.failures().next().is_none()
                 && their_verification(case).is_ok_and(|verify| verify())
@@ -114,8 +116,16 @@ fn unit(tdx: &Recorded) -> Result<Vec<Operation<'_>>, String> {
     };
     let evidence = "632 bytes";
     Ok(vec![
-        Operation::new(evidence, "one P-256 verification, key parsed before", parsed),
-        Operation::new(evidence, "one P-256 verification, key parsed each time", unparsed),
+        Operation::new(
+            evidence,
+            "one P-256 verification, key parsed before",
+            parsed,
+        ),
+        Operation::new(
+            evidence,
+            "one P-256 verification, key parsed each time",
+            unparsed,
+        ),
     ])
 }
 
@@ -131,9 +141,15 @@ fn verifications<'a>(
     known.verify(&case.quote, case.at);
     let cold = move || {
         let (quote, set) = (black_box(&case.quote), black_box(&case.collateral));
-        drop(black_box(bulla_verifier::verify(quote, set, &anchors, case.at)));
+        drop(black_box(bulla_verifier::verify(
+            quote, set, &anchors, case.at,
+        )));
     };
-    let prepared = move || drop(black_box(collateral.verify(black_box(&case.quote), case.at)));
+    let prepared = move || {
+        drop(black_box(
+            collateral.verify(black_box(&case.quote), case.at),
+        ))
+    };
     let known = move || drop(black_box(known.verify(black_box(&case.quote), case.at)));
     let theirs = their_verification(case)?;
     let theirs = move || {
@@ -152,7 +168,11 @@ fn their_verification<'a>(case: &'a Recorded) -> Result<impl Fn() -> bool + 'a, 
     let verifier = Theirs::new(&[]).verifier(Root::Vendor, Tolerance::default());
     let collateral = theirs::in_their_form(&case.collateral)?;
     let at = case.at.unix_seconds();
-    Ok(move || verifier.verify(black_box(&case.quote), &collateral, at).is_ok())
+    Ok(move || {
+        verifier
+            .verify(black_box(&case.quote), &collateral, at)
+            .is_ok()
+    })
 }
 
 impl<'a> Operation<'a> {
@@ -176,13 +196,19 @@ fn thread_time() -> Duration {
 fn median(times: &[Duration]) -> f64 {
     let mut times = times.to_vec();
     times.sort_unstable();
-    times.get(times.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
+    times
+        .get(times.len() / 2)
+        .map_or(f64::NAN, Duration::as_secs_f64)
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "thread CPU time, median of {} rounds\n", self.rounds)?;
-        writeln!(f, "{:<10}{:<46}{:>8}{:>8}", "evidence", "operation", "us", "ratio")?;
+        writeln!(
+            f,
+            "{:<10}{:<46}{:>8}{:>8}",
+            "evidence", "operation", "us", "ratio"
+        )?;
         self.rows.iter().try_for_each(|row| {
             let Row {
                 evidence,
@@ -190,7 +216,10 @@ impl fmt::Display for Report {
                 microseconds,
                 ratio,
             } = row;
-            writeln!(f, "{evidence:<10}{operation:<46}{microseconds:>8.1}{ratio:>8.2}")
+            writeln!(
+                f,
+                "{evidence:<10}{operation:<46}{microseconds:>8.1}{ratio:>8.2}"
+            )
         })
     }
 }

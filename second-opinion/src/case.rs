@@ -130,6 +130,9 @@ impl fmt::Display for Case {
         }
         let Tolerance { debug, service_td } = self.tolerance;
         write!(f, "  at {} ({})", self.at, self.at.unix_seconds())?;
-        write!(f, ", debug tolerated: {debug}, service TDs tolerated: {service_td}")
+        write!(
+            f,
+            ", debug tolerated: {debug}, service TDs tolerated: {service_td}"
+        )
     }
 }

@@ -29,21 +29,54 @@ struct Family {
 
 /// Changes of what a scenario says; the parts that they touch are signed afterwards.
 const BEFORE_SIGNING: [Family; 7] = [
-    Family { weight: 30, changes: levels::CHANGES },
-    Family { weight: 20, changes: platform::CHANGES },
-    Family { weight: 20, changes: report::CHANGES },
-    Family { weight: 14, changes: enclave::CHANGES },
-    Family { weight: 14, changes: dates::CHANGES },
-    Family { weight: 8, changes: revocation::CHANGES },
-    Family { weight: 8, changes: certificates::CHANGES },
+    Family {
+        weight: 30,
+        changes: levels::CHANGES,
+    },
+    Family {
+        weight: 20,
+        changes: platform::CHANGES,
+    },
+    Family {
+        weight: 20,
+        changes: report::CHANGES,
+    },
+    Family {
+        weight: 14,
+        changes: enclave::CHANGES,
+    },
+    Family {
+        weight: 14,
+        changes: dates::CHANGES,
+    },
+    Family {
+        weight: 8,
+        changes: revocation::CHANGES,
+    },
+    Family {
+        weight: 8,
+        changes: certificates::CHANGES,
+    },
 ];
 
 /// Changes of signed documents.
 const AFTER_SIGNING: [Family; 4] = [
-    Family { weight: 10, changes: chains::CHANGES },
-    Family { weight: 8, changes: signatures::CHANGES },
-    Family { weight: 20, changes: json::CHANGES },
-    Family { weight: 12, changes: der::CHANGES },
+    Family {
+        weight: 10,
+        changes: chains::CHANGES,
+    },
+    Family {
+        weight: 8,
+        changes: signatures::CHANGES,
+    },
+    Family {
+        weight: 20,
+        changes: json::CHANGES,
+    },
+    Family {
+        weight: 12,
+        changes: der::CHANGES,
+    },
 ];
 
 /// Makes a few changes and signs what they touched.
@@ -70,25 +103,37 @@ pub(crate) fn change_and_sign(draft: &mut Draft, random: &mut Random, log: &mut 
 /// the documents only as text.
 pub(crate) fn vary_platform(draft: &mut Draft, random: &mut Random, log: &mut Vec<String>) {
     const FAMILIES: [Family; 3] = [
-        Family { weight: 4, changes: report::TCB_CHANGES },
-        Family { weight: 2, changes: enclave::REPORT_CHANGES },
-        Family { weight: 1, changes: report::CHANGES },
+        Family {
+            weight: 4,
+            changes: report::TCB_CHANGES,
+        },
+        Family {
+            weight: 2,
+            changes: enclave::REPORT_CHANGES,
+        },
+        Family {
+            weight: 1,
+            changes: report::CHANGES,
+        },
     ];
     for _ in 0..random.below(3) {
         change_once(&FAMILIES, draft, random, log);
     }
     draft.sign();
     if random.one_in(3) {
-        change_once(&[Family { weight: 1, changes: json::CHANGES }], draft, random, log);
+        change_once(
+            &[Family {
+                weight: 1,
+                changes: json::CHANGES,
+            }],
+            draft,
+            random,
+            log,
+        );
     }
 }
 
-fn change_once(
-    families: &[Family],
-    draft: &mut Draft,
-    random: &mut Random,
-    log: &mut Vec<String>,
-) {
+fn change_once(families: &[Family], draft: &mut Draft, random: &mut Random, log: &mut Vec<String>) {
     let weights: Vec<u32> = families.iter().map(|family| family.weight).collect();
     // Some changes do not apply to some kinds of evidence; one of a few tries always does.
     for _ in 0..8 {
@@ -107,6 +152,8 @@ fn near(svn: u32, most: u32, random: &mut Random) -> u32 {
         0 => 0,
         1 => most,
         2 => random.below(u64::from(most) + 1) as u32,
-        _ => svn.saturating_add_signed(random.range(-2, 2) as i32).min(most),
+        _ => svn
+            .saturating_add_signed(random.range(-2, 2) as i32)
+            .min(most),
     }
 }

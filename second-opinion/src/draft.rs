@@ -50,10 +50,12 @@ impl Draft {
         let touched = |part: Part| self.touched & part as u16 != 0;
         if touched(Part::Body) {
             let spec = &scenario.quote;
-            let descriptor = spec.descriptor.as_ref().map_or(&[][..], IntoBytes::as_bytes);
+            let descriptor = spec
+                .descriptor
+                .as_ref()
+                .map_or(&[][..], IntoBytes::as_bytes);
             let body = spec.body.as_body();
-            documents.quote.signed =
-                [spec.header.as_bytes(), descriptor, body.as_bytes()].concat();
+            documents.quote.signed = [spec.header.as_bytes(), descriptor, body.as_bytes()].concat();
             documents.quote.sign_body(&spec.attestation_key);
         }
         if touched(Part::QeReport) {
@@ -133,7 +135,12 @@ mod tests {
         scenario.tcb_info.evaluation_data_number += 1;
         scenario.pck_certificate.serial = vec![1, 2, 3];
         let everything = scenario.build();
-        for part in [Part::Body, Part::QeReport, Part::TcbInfo, Part::PckCertificate] {
+        for part in [
+            Part::Body,
+            Part::QeReport,
+            Part::TcbInfo,
+            Part::PckCertificate,
+        ] {
             draft.touch(part);
         }
         assert_eq!(draft.finish(), everything);

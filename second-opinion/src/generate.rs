@@ -23,15 +23,23 @@ pub(crate) struct Generator {
 impl Generator {
     /// Reads the genuine cases, if there is a folder of them, and signs the issuer's.
     pub(crate) fn new(seed: u64, vectors: Option<&Path>, ours: &Ours) -> Result<Self, String> {
-        let recorded = vectors.map(recorded::read_all).transpose()?.unwrap_or_default();
+        let recorded = vectors
+            .map(recorded::read_all)
+            .transpose()?
+            .unwrap_or_default();
         let mut verdicts = Vec::new();
         for case in &recorded {
             let verdict = ours.verdict(&unchanged(case));
-            verdicts.push((case, verdict.map_err(|panic| format!("{}: {panic}", case.id))?));
+            verdicts.push((
+                case,
+                verdict.map_err(|panic| format!("{}: {panic}", case.id))?,
+            ));
         }
         let windows = verdicts.iter().map(|(_, verdict)| {
             let documents = verdict.collateral.documents.iter();
-            documents.flat_map(|document| ends(document.window)).collect()
+            documents
+                .flat_map(|document| ends(document.window))
+                .collect()
         });
         Ok(Self {
             seed,
@@ -47,7 +55,11 @@ impl Generator {
         if let Some(recorded) = self.recorded.get(position) {
             return unchanged(recorded);
         }
-        if let Some(template) = self.issued.all.get(position.wrapping_sub(self.recorded.len())) {
+        if let Some(template) = self
+            .issued
+            .all
+            .get(position.wrapping_sub(self.recorded.len()))
+        {
             return of_template(template, Source::Issued);
         }
         let mut random = Random::of_case(self.seed, index);
@@ -93,7 +105,8 @@ impl Generator {
                 2 => end.saturating_add(random.below(100_000_000)),
                 _ => end,
             };
-            case.changes.push(format!("judged at {}, near an end of a window", case.at));
+            case.changes
+                .push(format!("judged at {}, near an end of a window", case.at));
             return case;
         }
         let other = random.pick(&self.recorded);
@@ -109,7 +122,10 @@ impl Generator {
     }
 
     fn issued_swapped(&self, random: &mut Random) -> Case {
-        let mut case = of_template(Issued::pick(&self.issued.all, random), Source::IssuedSwapped);
+        let mut case = of_template(
+            Issued::pick(&self.issued.all, random),
+            Source::IssuedSwapped,
+        );
         let others = match random.one_in(4) {
             true => &self.issued.of_another_vendor,
             false => &self.issued.all,
@@ -193,17 +209,20 @@ fn swap(
     let what = match random.below(8) {
         0 => {
             set.tcb_info.clone_from(&other.tcb_info);
-            set.tcb_info_issuer_chain.clone_from(&other.tcb_info_issuer_chain);
+            set.tcb_info_issuer_chain
+                .clone_from(&other.tcb_info_issuer_chain);
             "TCB info"
         }
         1 => {
             set.qe_identity.clone_from(&other.qe_identity);
-            set.qe_identity_issuer_chain.clone_from(&other.qe_identity_issuer_chain);
+            set.qe_identity_issuer_chain
+                .clone_from(&other.qe_identity_issuer_chain);
             "identity"
         }
         2 => {
             set.pck_crl.clone_from(&other.pck_crl);
-            set.pck_crl_issuer_chain.clone_from(&other.pck_crl_issuer_chain);
+            set.pck_crl_issuer_chain
+                .clone_from(&other.pck_crl_issuer_chain);
             "PCK CRL and its chain"
         }
         3 => {
@@ -219,7 +238,8 @@ fn swap(
             "TCB info signature"
         }
         6 => {
-            set.tcb_info_issuer_chain.clone_from(&other.tcb_info_issuer_chain);
+            set.tcb_info_issuer_chain
+                .clone_from(&other.tcb_info_issuer_chain);
             "TCB info chain"
         }
         _ => {
@@ -231,5 +251,6 @@ fn swap(
     if later {
         case.at = at;
     }
-    case.changes.push(format!("{what} of `{name}`, judged at its time: {later}"));
+    case.changes
+        .push(format!("{what} of `{name}`, judged at its time: {later}"));
 }

@@ -1,10 +1,10 @@
 //! What the issuer writes, before anything is changed.
 
+use bulla_collateral::SignedText;
+use bulla_evidence::Quote;
 use bulla_issuer::{
     CertificationKind, PckCa, QuoteBody, QuoteKind, Scenario, Seed, YEAR, sign_text,
 };
-use bulla_collateral::SignedText;
-use bulla_evidence::Quote;
 use bulla_pki::{Timestamp, Window};
 use bulla_verifier::{OwnedBody, Verdict};
 
@@ -63,7 +63,9 @@ impl Issued {
 
     /// The root of the vendor, DER.
     pub(crate) fn root_der() -> Vec<u8> {
-        scenario(VENDOR, PckCa::Processor, QuoteKind::SgxV3).vendor.root_certificate()
+        scenario(VENDOR, PckCa::Processor, QuoteKind::SgxV3)
+            .vendor
+            .root_certificate()
     }
 
     /// One of `templates`, by weight.
@@ -190,7 +192,11 @@ fn always() -> Window {
 /// Certificates and CRLs that were valid whenever genuine documents were.
 fn valid_always(scenario: &mut Scenario) {
     let vendor = &mut scenario.vendor;
-    for authority in [&mut vendor.processor_ca, &mut vendor.platform_ca, &mut vendor.tcb_signer] {
+    for authority in [
+        &mut vendor.processor_ca,
+        &mut vendor.platform_ca,
+        &mut vendor.tcb_signer,
+    ] {
         authority.certificate.validity = always();
     }
     scenario.pck_certificate.validity = always();
@@ -205,16 +211,23 @@ pub(crate) fn move_to_a_level(draft: &mut Draft, random: &mut Random) -> Option<
     let level = *random.pick(&levels);
     let platform = &mut draft.scenario.sgx_extension;
     for (index, demanded) in level.sgx_components.iter().enumerate() {
-        let noise = if random.one_in(20) { random.range(-1, 1) as i8 } else { 0 };
+        let noise = if random.one_in(20) {
+            random.range(-1, 1) as i8
+        } else {
+            0
+        };
         let svn = demanded.saturating_add_signed(noise);
         platform.cpusvn[index] = svn;
         platform.component_svns[index] = svn.into();
     }
-    let noise = if random.one_in(8) { random.range(-1, 1) as i16 } else { 0 };
+    let noise = if random.one_in(8) {
+        random.range(-1, 1) as i16
+    } else {
+        0
+    };
     platform.pcesvn = level.pcesvn.saturating_add_signed(noise).into();
     draft.touch(Part::PckCertificate);
-    if let (Some(demanded), Some(td)) =
-        (level.tdx_components, draft.scenario.quote.body.td10_mut())
+    if let (Some(demanded), Some(td)) = (level.tdx_components, draft.scenario.quote.body.td10_mut())
         && random.one_in(2)
     {
         // The first two bytes belong to the TDX module, which has levels of its own.

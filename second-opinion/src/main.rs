@@ -145,7 +145,9 @@ fn set_up(seed: u64) -> Result<(Generator, Comparison), String> {
 
 fn compare(arguments: &Compare) -> Result<bool, String> {
     let (generator, comparison) = set_up(arguments.seed)?;
-    let threads = arguments.threads.map_or_else(std::thread::available_parallelism, Ok);
+    let threads = arguments
+        .threads
+        .map_or_else(std::thread::available_parallelism, Ok);
     let threads = threads.map_err(|error| error.to_string())?;
     let tally = run::run(&generator, &comparison, arguments.count, threads);
     let summary = Summary {
@@ -164,7 +166,8 @@ fn show(arguments: &Reproduce) -> Result<bool, String> {
     let (generator, comparison) = set_up(arguments.seed)?;
     let case = generator.case(arguments.index);
     if let Some(folder) = &arguments.save {
-        case.save(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        case.save(folder)
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     println!("{case}");
     let verdict = comparison.ours.verdict(&case);

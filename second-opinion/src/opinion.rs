@@ -76,7 +76,11 @@ impl Facts {
     /// The names of the facts.
     #[cfg(test)]
     pub(crate) fn names() -> Vec<&'static str> {
-        Self::default().fields().into_iter().map(|(name, _)| name).collect()
+        Self::default()
+            .fields()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {
@@ -91,7 +95,10 @@ impl Facts {
             ("pce_id", hex::encode(&self.pce_id)),
             ("pcesvn", self.pcesvn.to_string()),
             ("cpusvn", hex::encode(&self.cpusvn)),
-            ("platform_instance_id", format!("{:?}", self.platform_instance_id.map(hex::encode))),
+            (
+                "platform_instance_id",
+                format!("{:?}", self.platform_instance_id.map(hex::encode)),
+            ),
             ("dynamic_platform", format!("{:?}", self.dynamic_platform)),
             ("cached_keys", format!("{:?}", self.cached_keys)),
             ("smt_enabled", format!("{:?}", self.smt_enabled)),
@@ -109,11 +116,16 @@ impl fmt::Display for Opinion {
         match self {
             Self::Accepts(facts) => {
                 write!(f, "accepts:")?;
-                facts.fields().iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+                facts
+                    .fields()
+                    .iter()
+                    .try_for_each(|(name, value)| write!(f, " {name}={value}"))
             }
             Self::Rejects(reasons) => {
                 write!(f, "rejects:")?;
-                reasons.iter().try_for_each(|reason| write!(f, " [{reason}]"))
+                reasons
+                    .iter()
+                    .try_for_each(|reason| write!(f, " [{reason}]"))
             }
             Self::Panics(message) => write!(f, "panics: {message}"),
         }

@@ -113,7 +113,10 @@ impl Side {
             });
         }
         Self {
-            policies: keys.into_iter().map(|key| (key, equivalent_policy(&root, key))).collect(),
+            policies: keys
+                .into_iter()
+                .map(|key| (key, equivalent_policy(&root, key)))
+                .collect(),
             anchors,
         }
     }
@@ -167,7 +170,11 @@ fn facts(verdict: &Verdict) -> Option<Facts> {
     let seconds = |time: Option<Timestamp>| time.map_or(0, Timestamp::unix_seconds);
     Some(Facts {
         status: tcb.status.to_string(),
-        advisories: tcb.advisory_ids.iter().map(|id| id.to_string()).collect::<BTreeSet<_>>(),
+        advisories: tcb
+            .advisory_ids
+            .iter()
+            .map(|id| id.to_string())
+            .collect::<BTreeSet<_>>(),
         evaluation_number: tcb.evaluation_data_number(),
         tcb_date: tcb.date.unix_seconds(),
         fmspc: platform.fmspc.to_vec(),

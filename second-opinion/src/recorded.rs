@@ -68,7 +68,8 @@ impl Files {
     fn document(&mut self, name: &str) -> Result<SignedText, String> {
         let wrapped = self.get(name)?;
         let read = SignedText::from_wrapped(&wrapped);
-        read.map(|(_, text)| text).map_err(|error| format!("{name}: {error}"))
+        read.map(|(_, text)| text)
+            .map_err(|error| format!("{name}: {error}"))
     }
 
     fn case(&mut self, line: Line) -> Result<Recorded, String> {

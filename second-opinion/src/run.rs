@@ -73,7 +73,9 @@ impl Tally {
                 counts.surprises += 1;
                 let key = surprise.summary.clone();
                 let (times, first, kept) =
-                    self.surprises.entry(key).or_insert((0, index, surprise.clone()));
+                    self.surprises
+                        .entry(key)
+                        .or_insert((0, index, surprise.clone()));
                 *times += 1;
                 if index < *first {
                     (*first, *kept) = (index, surprise);
@@ -95,7 +97,10 @@ impl Tally {
             *known = (known.0 + times, known.1.min(first));
         }
         for (key, (times, first, surprise)) in other.surprises {
-            let known = self.surprises.entry(key).or_insert((0, first, surprise.clone()));
+            let known = self
+                .surprises
+                .entry(key)
+                .or_insert((0, first, surprise.clone()));
             known.0 += times;
             if first < known.1 {
                 (known.1, known.2) = (first, surprise);
@@ -162,5 +167,39 @@ fn show_progress(count: u64, done: &AtomicU64) {
             eprintln!();
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::divergence::Divergences;
+    use crate::issued::Issued;
+    use crate::ours::Ours;
+    use crate::theirs::Theirs;
+
+    #[test]
+    fn a_short_run_without_genuine_cases_holds_no_surprise_and_is_the_same_on_any_threads() {
+        let root = Issued::root_der();
+        let comparison = Comparison {
+            ours: Ours::new(&root),
+            theirs: Theirs::new(&root),
+            divergences: Divergences::known(),
+        };
+        let generator = Generator::new(7, None, &comparison.ours).expect("a generator");
+        let tally = |threads| {
+            let threads = NonZeroUsize::new(threads).expect("not zero");
+            run(&generator, &comparison, 500, threads)
+        };
+        let (one, two) = (tally(1), tally(2));
+        assert_eq!(one.surprises, BTreeMap::new());
+        assert_eq!((&one.sources, &one.known), (&two.sources, &two.known));
+        let mut all = Counts::default();
+        one.sources.values().for_each(|counts| all.add(*counts));
+        assert_eq!(all.total(), 500);
+        assert!(
+            all.both_accept > 50 && all.both_reject > 50 && all.known > 10,
+            "{all:?}"
+        );
     }
 }

@@ -42,7 +42,12 @@ impl fmt::Display for Summary<'_> {
         let tally = self.tally;
         writeln!(f, "{} cases from seed {}\n", self.count, self.seed)?;
         let head = ["both accept", "both reject", "known", "surprises", "cases"];
-        writeln!(f, "{:<56}{}", "source", head.map(|head| format!("{head:>13}")).concat())?;
+        writeln!(
+            f,
+            "{:<56}{}",
+            "source",
+            head.map(|head| format!("{head:>13}")).concat()
+        )?;
         let mut all = Counts::default();
         for source in Source::ALL {
             let counts = tally.sources.get(&source).copied().unwrap_or_default();
@@ -55,7 +60,10 @@ impl fmt::Display for Summary<'_> {
         for (status, times) in &tally.statuses {
             writeln!(f, "{times:>9}  {status}")?;
         }
-        writeln!(f, "\nknown difference                          who is right    first case")?;
+        writeln!(
+            f,
+            "\nknown difference                          who is right    first case"
+        )?;
         for (number, known) in self.divergences.iter().enumerate() {
             if let Some((times, first)) = tally.known.get(&number) {
                 let right = known.who_is_right.as_str();
@@ -77,11 +85,19 @@ impl Summary<'_> {
         for (summary, (times, first, surprise)) in surprises.iter().take(self.show) {
             writeln!(f, "\nSURPRISE, {times} times: {summary}")?;
             writeln!(f, "  {}", surprise.detail)?;
-            writeln!(f, "  first: --seed {} --index {first}", self.seed)?;
+            writeln!(
+                f,
+                "  first: reproduce --seed {} --index {first} --save FOLDER",
+                self.seed
+            )?;
             writeln!(f, "{}", self.generator.case(*first))?;
             writeln!(f, "  traits: {:?}", surprise.traits)?;
         }
-        if let Some(more) = surprises.len().checked_sub(self.show).filter(|more| *more > 0) {
+        if let Some(more) = surprises
+            .len()
+            .checked_sub(self.show)
+            .filter(|more| *more > 0)
+        {
             writeln!(f, "\nand {more} more kinds of surprise")?;
         }
         Ok(())
@@ -96,5 +112,8 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, counts: Counts) -> fmt::Result {
         surprises,
     } = counts;
     let total = counts.total();
-    writeln!(f, "{name:<56}{both_accept:>13}{both_reject:>13}{known:>13}{surprises:>13}{total:>13}")
+    writeln!(
+        f,
+        "{name:<56}{both_accept:>13}{both_reject:>13}{known:>13}{surprises:>13}{total:>13}"
+    )
 }

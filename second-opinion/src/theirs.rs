@@ -47,8 +47,9 @@ impl Theirs {
             verifier.verify_with_policy(&case.quote, collateral, at, &Anything)
         }));
         match claims {
-            Ok(Ok(claims)) => facts(&claims)
-                .map_or_else(rejects, |facts| Opinion::Accepts(Box::new(facts))),
+            Ok(Ok(claims)) => {
+                facts(&claims).map_or_else(rejects, |facts| Opinion::Accepts(Box::new(facts)))
+            }
             Ok(Err(error)) => rejects(format!("{error:#}")),
             Err(message) => Opinion::Panics(message),
         }
@@ -60,7 +61,9 @@ impl Theirs {
             Root::Vendor => QuoteVerifier::new_prod().with_config(),
             Root::Issuer => QuoteVerifier::new_with_config(self.issuer_root_der.clone()),
         };
-        verifier.allow_debug(tolerance.debug).allow_service_td(tolerance.service_td)
+        verifier
+            .allow_debug(tolerance.debug)
+            .allow_service_td(tolerance.service_td)
     }
 }
 
@@ -104,8 +107,9 @@ fn facts(claims: &QuoteClaims) -> Result<Facts, String> {
     };
     // Their platform date covers the TDX module and not the quoting enclave; bulla's covers all.
     let qe_date = &claims.qe.tcb_level.tcb_date;
-    let qe_date: bulla_pki::Timestamp =
-        qe_date.parse().map_err(|_| format!("adapter: the QE's tcbDate is `{qe_date}`"))?;
+    let qe_date: bulla_pki::Timestamp = qe_date
+        .parse()
+        .map_err(|_| format!("adapter: the QE's tcbDate is `{qe_date}`"))?;
     Ok(Facts {
         status: status(claims.tcb.status).to_owned(),
         advisories: claims.tcb.advisory_ids.iter().cloned().collect(),

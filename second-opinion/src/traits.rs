@@ -11,8 +11,7 @@ use bulla_verifier::{Code, DocumentKind, Severity, Verdict};
 use crate::case::Case;
 
 /// OBJECT IDENTIFIER 1.3.6.1.4.1.32473.1.1, the issuer's mark of simulation, and BOOLEAN TRUE.
-const CRITICAL_MARK: [u8; 15] =
-    [6, 10, 0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 1, 1, 1, 1, 0xff];
+const CRITICAL_MARK: [u8; 15] = [6, 10, 0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 1, 1, 1, 1, 0xff];
 
 /// The traits of a case, as far as bulla could read it. Only differences are looked at so closely.
 pub(crate) fn traits(case: &Case, verdict: &Verdict, anchors: &TrustAnchors) -> BTreeSet<String> {
@@ -53,15 +52,35 @@ pub(crate) fn traits(case: &Case, verdict: &Verdict, anchors: &TrustAnchors) -> 
 
 /// What the other side does not look at: the root in a chain, and the chain of the PCK CRL.
 fn of_chains(verdict: &Verdict, anchors: &TrustAnchors) -> impl Iterator<Item = &'static str> {
-    let digest = |name| verdict.collateral.document(name).map(|document| document.sha256);
+    let digest = |name| {
+        verdict
+            .collateral
+            .document(name)
+            .map(|document| document.sha256)
+    };
     let known = |name| {
-        let known = |digest| anchors.iter().any(|anchor| anchor.knows_certificate(&digest));
+        let known = |digest| {
+            anchors
+                .iter()
+                .any(|anchor| anchor.knows_certificate(&digest))
+        };
         digest(name).is_some_and(known)
     };
-    let roots = ["root_ca", "pck_crl_root_ca", "tcb_info_root_ca", "qe_identity_root_ca"];
+    let roots = [
+        "root_ca",
+        "pck_crl_root_ca",
+        "tcb_info_root_ca",
+        "qe_identity_root_ca",
+    ];
     [
-        (!roots.into_iter().all(known), "a-root-certificate-is-not-a-known-one"),
-        (digest("pck_ca") != digest("pck_crl_ca"), "pck-crl-chain-has-another-ca"),
+        (
+            !roots.into_iter().all(known),
+            "a-root-certificate-is-not-a-known-one",
+        ),
+        (
+            digest("pck_ca") != digest("pck_crl_ca"),
+            "pck-crl-chain-has-another-ca",
+        ),
     ]
     .into_iter()
     .filter_map(|(holds, name)| holds.then_some(name))
@@ -70,7 +89,10 @@ fn of_chains(verdict: &Verdict, anchors: &TrustAnchors) -> impl Iterator<Item = 
 fn of_quote(quote: &Quote<'_>) -> impl Iterator<Item = &'static str> {
     let auth = quote.auth();
     [
-        (quote.tee() == Tee::Sgx && quote.version() != QuoteVersion::V3, "sgx-quote-of-version-4-or-5"),
+        (
+            quote.tee() == Tee::Sgx && quote.version() != QuoteVersion::V3,
+            "sgx-quote-of-version-4-or-5",
+        ),
         (auth.qe_auth.len() != 32, "qe-auth-data-not-32-bytes"),
         (
             !matches!(auth.certification, CertificationData::PckChain(_)),
@@ -84,10 +106,13 @@ fn of_quote(quote: &Quote<'_>) -> impl Iterator<Item = &'static str> {
 fn of_documents(set: &CollateralSet) -> impl Iterator<Item = &'static str> {
     let tcb_info = TcbInfo::parse(&set.tcb_info.body).ok();
     let identity = EnclaveIdentity::parse(&set.qe_identity.body).ok();
-    let modules = tcb_info.as_ref().map(|info| info.tdx_module_identities.as_slice());
-    let high = modules.unwrap_or_default().iter().any(|module| {
-        module.tcb_levels.iter().any(|level| level.isvsvn > 255)
-    });
+    let modules = tcb_info
+        .as_ref()
+        .map(|info| info.tdx_module_identities.as_slice());
+    let high = modules
+        .unwrap_or_default()
+        .iter()
+        .any(|module| module.tcb_levels.iter().any(|level| level.isvsvn > 255));
     let beyond = identity.as_ref().is_some_and(|identity| {
         outside(&identity.attributes, &identity.attributes_mask)
             || outside(&identity.miscselect, &identity.miscselect_mask)
@@ -95,11 +120,17 @@ fn of_documents(set: &CollateralSet) -> impl Iterator<Item = &'static str> {
     let falling = levels_fall(&set.qe_identity.body) && levels_fall(&set.tcb_info.body);
     let not_der = |crl: &[u8]| !crl.starts_with(&[0x30]);
     [
-        (tcb_info.is_some_and(|info| info.version == 2), "tcb-info-of-version-2"),
+        (
+            tcb_info.is_some_and(|info| info.version == 2),
+            "tcb-info-of-version-2",
+        ),
         (high, "module-isvsvn-above-255"),
         (beyond, "qe-identity-outside-its-mask"),
         (!falling, "levels-of-parts-not-falling"),
-        (not_der(&set.pck_crl) || not_der(&set.root_ca_crl), "crl-not-der"),
+        (
+            not_der(&set.pck_crl) || not_der(&set.root_ca_crl),
+            "crl-not-der",
+        ),
     ]
     .into_iter()
     .filter_map(|(holds, name)| holds.then_some(name))
@@ -119,7 +150,11 @@ fn of_certificates(case: &Case, verdict: &Verdict) -> impl Iterator<Item = &'sta
         _ => None,
     });
     let chains = [
-        (own.or(set.pck_certificate_chain.as_deref()).unwrap_or_default(), "pck_certificate"),
+        (
+            own.or(set.pck_certificate_chain.as_deref())
+                .unwrap_or_default(),
+            "pck_certificate",
+        ),
         (&set.tcb_info_issuer_chain, "tcb_info_signer"),
         (&set.qe_identity_issuer_chain, "qe_identity_signer"),
     ];
@@ -127,12 +162,18 @@ fn of_certificates(case: &Case, verdict: &Verdict) -> impl Iterator<Item = &'sta
     for (text, end) in chains {
         let certificates = pem::decode(text, "CERTIFICATE", 8).unwrap_or_default();
         let first = certificates.first().map(|der| sha256(der));
-        other_order |= first != verdict.collateral.document(end).map(|document| document.sha256);
+        other_order |= first
+            != verdict
+                .collateral
+                .document(end)
+                .map(|document| document.sha256);
         for der in &certificates {
-            critical_mark |= der.windows(CRITICAL_MARK.len()).any(|bytes| bytes == CRITICAL_MARK);
+            critical_mark |= der
+                .windows(CRITICAL_MARK.len())
+                .any(|bytes| bytes == CRITICAL_MARK);
             let read = Certificate::parse(der);
-            unreadable |= read
-                .is_ok_and(|read| read.extensions().crl_distribution_point == Some(None));
+            unreadable |=
+                read.is_ok_and(|read| read.extensions().crl_distribution_point == Some(None));
         }
     }
     [
@@ -153,8 +194,9 @@ fn levels_fall(document: &[u8]) -> bool {
     let lists = modules.into_iter().flatten().chain([&document]);
     lists.map(|holder| &holder["tcbLevels"]).all(|levels| {
         let svns = levels.as_array().into_iter().flatten();
-        let svns: Vec<u64> =
-            svns.filter_map(|level| level["tcb"]["isvsvn"].as_u64()).collect();
+        let svns: Vec<u64> = svns
+            .filter_map(|level| level["tcb"]["isvsvn"].as_u64())
+            .collect();
         svns.is_sorted_by(|higher, lower| higher > lower)
     })
 }

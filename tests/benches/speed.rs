@@ -62,6 +62,7 @@ fn main() {
     };
     let mut rows = load::units(&folder);
     rows.extend(load::speeds(&folder));
+    rows.push(load::mixed(&folder));
     rows.extend(load::extreme_rows());
     measure(&rows);
 }

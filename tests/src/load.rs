@@ -1,7 +1,9 @@
 //! Work to measure: verifications at every speed, and the worst that the budgets let through.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -114,6 +116,32 @@ pub fn speeds(vectors: &Path) -> Vec<Row> {
         );
     }
     rows
+}
+
+/// Every genuine quote in turn, each under its own prepared collateral, its platform known: what a
+/// service sees that attests a mixed fleet.
+pub fn mixed(vectors: &Path) -> Row {
+    let anchors = TrustAnchors::vendors();
+    let mut seen = BTreeSet::new();
+    let fleet: Vec<_> = cases::read_all(vectors)
+        .iter()
+        .filter_map(|case| {
+            let quote = case.quote(vectors);
+            let prepared = PreparedCollateral::new(&case.collateral(vectors), &anchors);
+            let known = KnownPlatforms::new(Arc::new(prepared), NonZeroUsize::MIN);
+            let genuine = known.verify(&quote, case.at()).verification() == Verification::Ok;
+            (genuine && seen.insert(quote.clone())).then(|| (quote, known, case.at()))
+        })
+        .collect();
+    let next = Cell::new(0);
+    Row {
+        name: format!("mixed/{}-known", fleet.len()),
+        work: Box::new(move || {
+            let (quote, known, at) = &fleet[next.get()];
+            next.set((next.get() + 1) % fleet.len());
+            black_box(known.verify(quote, *at));
+        }),
+    }
 }
 
 /// A quote and its collateral under the issuer's root, and what they are an extreme of.

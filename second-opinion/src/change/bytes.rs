@@ -18,14 +18,35 @@ pub(crate) fn change(
     }
     match random.below(9) {
         0 => format!("TCB info: {}", bytes(&mut collateral.tcb_info.body, random)),
-        1 => format!("identity: {}", bytes(&mut collateral.qe_identity.body, random)),
-        2 => format!("TCB info chain: {}", bytes(&mut collateral.tcb_info_issuer_chain, random)),
-        3 => format!("identity chain: {}", bytes(&mut collateral.qe_identity_issuer_chain, random)),
-        4 => format!("PCK CRL chain: {}", bytes(&mut collateral.pck_crl_issuer_chain, random)),
+        1 => format!(
+            "identity: {}",
+            bytes(&mut collateral.qe_identity.body, random)
+        ),
+        2 => format!(
+            "TCB info chain: {}",
+            bytes(&mut collateral.tcb_info_issuer_chain, random)
+        ),
+        3 => format!(
+            "identity chain: {}",
+            bytes(&mut collateral.qe_identity_issuer_chain, random)
+        ),
+        4 => format!(
+            "PCK CRL chain: {}",
+            bytes(&mut collateral.pck_crl_issuer_chain, random)
+        ),
         5 => format!("PCK CRL: {}", bytes(&mut collateral.pck_crl, random)),
-        6 => format!("root CA's CRL: {}", bytes(&mut collateral.root_ca_crl, random)),
-        7 => format!("TCB info signature: {}", digit(&mut collateral.tcb_info.signature, random)),
-        _ => format!("identity signature: {}", digit(&mut collateral.qe_identity.signature, random)),
+        6 => format!(
+            "root CA's CRL: {}",
+            bytes(&mut collateral.root_ca_crl, random)
+        ),
+        7 => format!(
+            "TCB info signature: {}",
+            digit(&mut collateral.tcb_info.signature, random)
+        ),
+        _ => format!(
+            "identity signature: {}",
+            digit(&mut collateral.qe_identity.signature, random)
+        ),
     }
 }
 
@@ -142,4 +163,3 @@ fn after_the_end(quote: &mut Vec<u8>, random: &mut Random) -> String {
     quote.extend((0..count).map(|_| random.byte() | 1));
     format!("{count} other bytes at the end")
 }
-

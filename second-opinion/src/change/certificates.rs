@@ -7,8 +7,15 @@ use super::Change;
 use crate::draft::{Draft, Part};
 use crate::random::Random;
 
-pub(super) const CHANGES: &[Change] =
-    &[extension_removed, extension_changed, extension_changed, extension_added, name, key, serial];
+pub(super) const CHANGES: &[Change] = &[
+    extension_removed,
+    extension_changed,
+    extension_changed,
+    extension_added,
+    name,
+    key,
+    serial,
+];
 
 fn certificate<'a>(
     draft: &'a mut Draft,
@@ -35,8 +42,14 @@ fn certificate<'a>(
 }
 
 const EXTENSIONS: [(ObjectIdentifier, &str); 6] = [
-    (extension::AUTHORITY_KEY_IDENTIFIER, "authority key identifier"),
-    (extension::CRL_DISTRIBUTION_POINTS, "CRL distribution points"),
+    (
+        extension::AUTHORITY_KEY_IDENTIFIER,
+        "authority key identifier",
+    ),
+    (
+        extension::CRL_DISTRIBUTION_POINTS,
+        "CRL distribution points",
+    ),
     (extension::SUBJECT_KEY_IDENTIFIER, "subject key identifier"),
     (extension::KEY_USAGE, "key usage"),
     (extension::BASIC_CONSTRAINTS, "basic constraints"),
@@ -53,13 +66,22 @@ fn extension_removed(draft: &mut Draft, random: &mut Random) -> Option<String> {
 fn extension_changed(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let (spec, name) = certificate(draft, random);
     let (changed, what) = match random.below(8) {
-        0 => (extension::authority_key_identifier([7; 20]), "another authority key identifier"),
-        1 => (extension::subject_key_identifier([7; 20]), "another subject key identifier"),
+        0 => (
+            extension::authority_key_identifier([7; 20]),
+            "another authority key identifier",
+        ),
+        1 => (
+            extension::subject_key_identifier([7; 20]),
+            "another subject key identifier",
+        ),
         2 => (extension::ca_key_usage(), "the key usage of a CA"),
         3 => (extension::signing_key_usage(), "the key usage of a signer"),
         4 => (extension::ca_constraints(0), "path length 0"),
         5 => (extension::ca_constraints(3), "path length 3"),
-        6 => (extension::end_entity_constraints(), "the constraints of no CA"),
+        6 => (
+            extension::end_entity_constraints(),
+            "the constraints of no CA",
+        ),
         _ => (extension::simulated(true), "a critical mark of simulation"),
     };
     spec.extensions.set(changed);
@@ -69,7 +91,13 @@ fn extension_changed(draft: &mut Draft, random: &mut Random) -> Option<String> {
 fn extension_added(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let (spec, name) = certificate(draft, random);
     // Unknown, extended key usage, name constraints, certificate policies, alternative name.
-    let oids = ["1.3.6.1.4.1.32473.1.9", "2.5.29.37", "2.5.29.30", "2.5.29.32", "2.5.29.17"];
+    let oids = [
+        "1.3.6.1.4.1.32473.1.9",
+        "2.5.29.37",
+        "2.5.29.30",
+        "2.5.29.32",
+        "2.5.29.17",
+    ];
     let oid = *random.pick(&oids);
     let critical = random.one_in(2);
     spec.extensions.set(Extension {
@@ -82,14 +110,21 @@ fn extension_added(draft: &mut Draft, random: &mut Random) -> Option<String> {
 
 fn name(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let (spec, whose) = certificate(draft, random);
-    let name = if random.one_in(2) { &mut spec.subject } else { &mut spec.issuer };
+    let name = if random.one_in(2) {
+        &mut spec.subject
+    } else {
+        &mut spec.issuer
+    };
     match random.below(4) {
         0 => name.common_name = "Nobody".to_owned(),
         1 => name.common_name = "Simulated SGX PCK Certificate".to_owned(),
         2 => name.locality.push('x'),
         _ => name.common_name.push_str(" 2"),
     }
-    Some(format!("{whose}: a name with `{}` in {}", name.common_name, name.locality))
+    Some(format!(
+        "{whose}: a name with `{}` in {}",
+        name.common_name, name.locality
+    ))
 }
 
 fn key(draft: &mut Draft, random: &mut Random) -> Option<String> {

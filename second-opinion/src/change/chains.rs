@@ -6,17 +6,31 @@ use super::Change;
 use crate::draft::Draft;
 use crate::random::Random;
 
-pub(super) const CHANGES: &[Change] =
-    &[certificates, certificates, text, brought, root_issued_again, signers_issued_again];
+pub(super) const CHANGES: &[Change] = &[
+    certificates,
+    certificates,
+    text,
+    brought,
+    root_issued_again,
+    signers_issued_again,
+];
 
 /// The four places where chains stand.
-const PLACES: [&str; 4] = ["PCK chain", "TCB info chain", "identity chain", "PCK CRL chain"];
+const PLACES: [&str; 4] = [
+    "PCK chain",
+    "TCB info chain",
+    "identity chain",
+    "PCK CRL chain",
+];
 
 /// The text of a chain.
 fn chain(draft: &mut Draft, place: usize) -> Option<&mut Vec<u8>> {
     let documents = &mut draft.documents;
     Some(match place {
-        0 => match (&mut documents.collateral.pck_certificate_chain, &mut documents.quote.certification) {
+        0 => match (
+            &mut documents.collateral.pck_certificate_chain,
+            &mut documents.quote.certification,
+        ) {
             (_, Certification::PckChain(text)) => text,
             (Some(text), _) => text,
             (None, _) => return None,
@@ -32,7 +46,11 @@ fn usual(draft: &Draft, place: usize) -> Vec<Vec<u8>> {
     let documents = &draft.documents;
     let root = &documents.root_certificate;
     match place {
-        0 => vec![&documents.pck_certificate, &documents.pck_ca_certificate, root],
+        0 => vec![
+            &documents.pck_certificate,
+            &documents.pck_ca_certificate,
+            root,
+        ],
         1 | 2 => vec![&documents.tcb_signing_certificate, root],
         _ => vec![&documents.pck_ca_certificate, root],
     }
@@ -117,9 +135,18 @@ fn text(draft: &mut Draft, random: &mut Random) -> Option<String> {
         2 => ([b"text\n", &text[..]].concat(), "text in front"),
         3 => ([&text[..], b"text"].concat(), "text at the end"),
         4 => (replaced(text, "\n", "\r\n"), "CR LF"),
-        5 => (replaced(text, "\n-----BEGIN", "\n\n \t-----BEGIN"), "white space between"),
-        6 => (replaced(text, "-----BEGIN", "#\n-----BEGIN"), "text between"),
-        7 => (replaced(text, " CERTIFICATE", " X509 CERTIFICATE"), "another label"),
+        5 => (
+            replaced(text, "\n-----BEGIN", "\n\n \t-----BEGIN"),
+            "white space between",
+        ),
+        6 => (
+            replaced(text, "-----BEGIN", "#\n-----BEGIN"),
+            "text between",
+        ),
+        7 => (
+            replaced(text, " CERTIFICATE", " X509 CERTIFICATE"),
+            "another label",
+        ),
         _ => (Vec::new(), "empty"),
     };
     *text = content;
@@ -146,8 +173,14 @@ fn brought(draft: &mut Draft, random: &mut Random) -> Option<String> {
             let key = &scenario.vendor.ca(scenario.ca).key;
             let leaf = scenario.pck_certificate_spec().sign(key);
             let documents = &draft.documents;
-            let others = [&documents.pck_ca_certificate[..], &documents.root_certificate];
-            (pem::chain(&[&leaf, others[0], others[1]]), "a certificate of the same key, with other SVNs")
+            let others = [
+                &documents.pck_ca_certificate[..],
+                &documents.root_certificate,
+            ];
+            (
+                pem::chain(&[&leaf, others[0], others[1]]),
+                "a certificate of the same key, with other SVNs",
+            )
         }
         _ => (Vec::new(), "nothing"),
     };
@@ -160,7 +193,11 @@ fn root_issued_again(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let vendor = &draft.scenario.vendor;
     let mut spec = vendor.root.certificate.clone();
     spec.validity.until = spec.validity.until.saturating_add(YEAR);
-    let signed_by = if random.one_in(4) { &vendor.tcb_signer.key } else { &vendor.root.key };
+    let signed_by = if random.one_in(4) {
+        &vendor.tcb_signer.key
+    } else {
+        &vendor.root.key
+    };
     let root = spec.sign(signed_by);
     let places: Vec<usize> = (0..PLACES.len()).filter(|_| !random.one_in(2)).collect();
     for place in &places {
@@ -170,7 +207,9 @@ fn root_issued_again(draft: &mut Draft, random: &mut Random) -> Option<String> {
         let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
         *chain(draft, *place)? = pem::chain(&list);
     }
-    Some(format!("another certificate of the root key in chains {places:?}"))
+    Some(format!(
+        "another certificate of the root key in chains {places:?}"
+    ))
 }
 
 /// Another certificate of the signer's key, in one of the two chains: these then differ.
@@ -178,9 +217,16 @@ fn signers_issued_again(draft: &mut Draft, random: &mut Random) -> Option<String
     let vendor = &draft.scenario.vendor;
     let mut spec = vendor.tcb_signer.certificate.clone();
     spec.serial = vec![1, 2, 3, 4];
-    let key = if random.one_in(4) { &vendor.platform_ca.key } else { &vendor.root.key };
+    let key = if random.one_in(4) {
+        &vendor.platform_ca.key
+    } else {
+        &vendor.root.key
+    };
     let place = 1 + random.index(2);
     let text = pem::chain(&[&spec.sign(key), &draft.documents.root_certificate]);
     *chain(draft, place)? = text;
-    Some(format!("another certificate of the TCB signer in the {}", PLACES[place]))
+    Some(format!(
+        "another certificate of the TCB signer in the {}",
+        PLACES[place]
+    ))
 }

@@ -62,14 +62,24 @@ fn window_at_the_instant(draft: &mut Draft, random: &mut Random) -> Option<Strin
     } else {
         window.until = around(at, random);
     }
-    Some(format!("{part:?} valid from {} until {}", window.from, window.until))
+    Some(format!(
+        "{part:?} valid from {} until {}",
+        window.from, window.until
+    ))
 }
 
 /// The instant moved to one end of a window, or a second beside it.
 fn instant(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let part = *random.pick(&PARTS);
     let window = *window(draft, part);
-    let end = if random.one_in(2) { window.from } else { window.until };
+    let end = if random.one_in(2) {
+        window.from
+    } else {
+        window.until
+    };
     draft.scenario.at = around(end, random);
-    Some(format!("judged at {}, near an end of {part:?}", draft.scenario.at))
+    Some(format!(
+        "judged at {}, near an end of {part:?}",
+        draft.scenario.at
+    ))
 }

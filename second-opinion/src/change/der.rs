@@ -22,7 +22,10 @@ fn rewrite(
     let (mut signed, key): (Vec<u8>, &SigningKey) = match which {
         0 => (scenario.pck_certificate_spec().to_be_signed(), &ca.key),
         1 => (ca.certificate.to_be_signed(), &vendor.root.key),
-        2 => (vendor.tcb_signer.certificate.to_be_signed(), &vendor.root.key),
+        2 => (
+            vendor.tcb_signer.certificate.to_be_signed(),
+            &vendor.root.key,
+        ),
         3 => (vendor.root.certificate.to_be_signed(), &vendor.root.key),
         4 => (scenario.pck_crl.to_be_signed(), &ca.key),
         _ => (scenario.root_ca_crl.to_be_signed(), &vendor.root.key),
@@ -33,8 +36,14 @@ fn rewrite(
     Some(format!("{}: {description}", NAMES[which]))
 }
 
-const NAMES: [&str; 6] =
-    ["PCK certificate", "PCK CA", "TCB signer", "root", "PCK CRL", "root CA's CRL"];
+const NAMES: [&str; 6] = [
+    "PCK certificate",
+    "PCK CA",
+    "TCB signer",
+    "root",
+    "PCK CRL",
+    "root CA's CRL",
+];
 
 fn place(draft: &mut Draft, which: usize, der: Vec<u8>) {
     let documents = &mut draft.documents;
@@ -55,7 +64,11 @@ fn any_byte(draft: &mut Draft, random: &mut Random) -> Option<String> {
     rewrite(draft, random, |signed, random| {
         let index = random.index(signed.len());
         let byte = signed.get_mut(index)?;
-        *byte = if random.one_in(2) { *byte ^ (1 << random.below(8)) } else { random.byte() };
+        *byte = if random.one_in(2) {
+            *byte ^ (1 << random.below(8))
+        } else {
+            random.byte()
+        };
         Some(format!("byte {index} is {byte:#04x}, sealed again"))
     })
 }
@@ -86,17 +99,26 @@ fn envelope(draft: &mut Draft, random: &mut Random) -> Option<String> {
             sealed.push(0);
             (sealed, "a byte behind it")
         }
-        1 => (seal_with(&signed, &[&signature[..], &[0]].concat()), "a byte behind the signature"),
+        1 => (
+            seal_with(&signed, &[&signature[..], &[0]].concat()),
+            "a byte behind the signature",
+        ),
         2 => {
             let content = signature.get(2..)?;
             let long = tlv::raw(0x30, &[0x81, content.len() as u8], content);
-            (seal_with(&signed, &long), "a signature with a length that is not minimal")
+            (
+                seal_with(&signed, &long),
+                "a signature with a length that is not minimal",
+            )
         }
         _ => {
             let mut damaged = signature;
             let index = random.index(damaged.len());
             damaged[index] ^= 1 << random.below(8);
-            (seal_with(&signed, &damaged), "a bit of the signature changed")
+            (
+                seal_with(&signed, &damaged),
+                "a bit of the signature changed",
+            )
         }
     };
     place(draft, 0, der);

@@ -40,17 +40,25 @@ fn report_field(draft: &mut Draft, random: &mut Random) -> Option<String> {
             format!("QE of ISVPRODID {}", report.isvprodid)
         }
         2 => {
-            report.miscselect.set(report.miscselect.get() ^ (1 << random.below(32)));
+            report
+                .miscselect
+                .set(report.miscselect.get() ^ (1 << random.below(32)));
             "MISCSELECT of the QE".to_owned()
         }
         3 => {
             let bit = random.below(64);
-            report.attributes.flags.set(report.attributes.flags.get() ^ (1 << bit));
+            report
+                .attributes
+                .flags
+                .set(report.attributes.flags.get() ^ (1 << bit));
             format!("attribute bit {bit} of the QE")
         }
         _ => {
             let bit = random.below(64);
-            report.attributes.xfrm.set(report.attributes.xfrm.get() ^ (1 << bit));
+            report
+                .attributes
+                .xfrm
+                .set(report.attributes.xfrm.get() ^ (1 << bit));
             format!("XFRM bit {bit} of the QE")
         }
     })
@@ -72,7 +80,9 @@ fn any_report_byte(draft: &mut Draft, random: &mut Random) -> Option<String> {
     };
     let key = draft.scenario.pck_key.clone();
     quote.sign_qe_report(&key);
-    Some(format!("QE report signed again with a bit changed in {place}"))
+    Some(format!(
+        "QE report signed again with a bit changed in {place}"
+    ))
 }
 
 fn auth_data(draft: &mut Draft, random: &mut Random) -> Option<String> {
@@ -99,42 +109,44 @@ fn identity_field(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let identity = identity(draft);
     let bit = 1_u8 << random.below(8);
     let byte = random.index(16);
-    Some(match random.below(8) {
-        0 => {
-            identity.miscselect[random.index(4)] ^= bit;
-            "miscselect of the identity"
+    Some(
+        match random.below(8) {
+            0 => {
+                identity.miscselect[random.index(4)] ^= bit;
+                "miscselect of the identity"
+            }
+            1 => {
+                identity.miscselect_mask[random.index(4)] ^= bit;
+                "miscselectMask of the identity"
+            }
+            2 => {
+                identity.attributes[byte] ^= bit;
+                "attributes of the identity"
+            }
+            3 => {
+                identity.attributes_mask[byte] ^= bit;
+                "attributesMask of the identity"
+            }
+            4 => {
+                identity.attributes[byte] |= bit;
+                identity.attributes_mask[byte] &= !bit;
+                "an attribute of the identity outside its mask"
+            }
+            5 => {
+                identity.mrsigner[random.index(32)] ^= bit;
+                "mrsigner of the identity"
+            }
+            6 => {
+                identity.attributes_mask[0] &= !2;
+                "a mask without DEBUG in the identity"
+            }
+            _ => {
+                identity.isvprodid = near(identity.isvprodid, 65_536, random);
+                "isvprodid of the identity"
+            }
         }
-        1 => {
-            identity.miscselect_mask[random.index(4)] ^= bit;
-            "miscselectMask of the identity"
-        }
-        2 => {
-            identity.attributes[byte] ^= bit;
-            "attributes of the identity"
-        }
-        3 => {
-            identity.attributes_mask[byte] ^= bit;
-            "attributesMask of the identity"
-        }
-        4 => {
-            identity.attributes[byte] |= bit;
-            identity.attributes_mask[byte] &= !bit;
-            "an attribute of the identity outside its mask"
-        }
-        5 => {
-            identity.mrsigner[random.index(32)] ^= bit;
-            "mrsigner of the identity"
-        }
-        6 => {
-            identity.attributes_mask[0] &= !2;
-            "a mask without DEBUG in the identity"
-        }
-        _ => {
-            identity.isvprodid = near(identity.isvprodid, 65_536, random);
-            "isvprodid of the identity"
-        }
-    }
-    .to_owned())
+        .to_owned(),
+    )
 }
 
 fn identity_header(draft: &mut Draft, random: &mut Random) -> Option<String> {
@@ -154,7 +166,10 @@ fn identity_header(draft: &mut Draft, random: &mut Random) -> Option<String> {
         }
         _ => {
             identity.evaluation_data_number = near(identity.evaluation_data_number, 40, random);
-            format!("identity of evaluation data number {}", identity.evaluation_data_number)
+            format!(
+                "identity of evaluation data number {}",
+                identity.evaluation_data_number
+            )
         }
     })
 }

@@ -7,8 +7,9 @@ use super::{Change, near};
 use crate::draft::Draft;
 use crate::random::Random;
 
-pub(super) const CHANGES: &[Change] =
-    &[structure, structure, structure, value, value, value, text, text, any_byte];
+pub(super) const CHANGES: &[Change] = &[
+    structure, structure, structure, value, value, value, text, text, any_byte,
+];
 
 const WORDS: [&str; 10] = [
     "UpToDate",
@@ -41,11 +42,15 @@ fn rewrite(
 }
 
 fn structure(draft: &mut Draft, random: &mut Random) -> Option<String> {
-    rewrite(draft, random, |text, random| change_tree(text, random, change_node))
+    rewrite(draft, random, |text, random| {
+        change_tree(text, random, change_node)
+    })
 }
 
 fn value(draft: &mut Draft, random: &mut Random) -> Option<String> {
-    rewrite(draft, random, |text, random| change_tree(text, random, change_leaf))
+    rewrite(draft, random, |text, random| {
+        change_tree(text, random, change_leaf)
+    })
 }
 
 fn text(draft: &mut Draft, random: &mut Random) -> Option<String> {
@@ -85,7 +90,12 @@ fn descend(
         }
         Value::Array(list) if !stop && !list.is_empty() => {
             let index = random.index(list.len());
-            descend(list.get_mut(index)?, &format!("{path}[{index}]"), random, change)
+            descend(
+                list.get_mut(index)?,
+                &format!("{path}[{index}]"),
+                random,
+                change,
+            )
         }
         node => change(node, random).map(|what| format!("{path}: {what}")),
     }
@@ -184,7 +194,12 @@ fn changed_text(text: &str, random: &mut Random) -> String {
             0 => text.to_lowercase(),
             1 => format!("{text}00"),
             2 => text[1..].to_owned(),
-            _ => format!("{}{:X}{}", &text[..digit], random.below(16), &text[digit + 1..]),
+            _ => format!(
+                "{}{:X}{}",
+                &text[..digit],
+                random.below(16),
+                &text[digit + 1..]
+            ),
         };
     }
     (*random.pick(&WORDS)).to_owned()
@@ -200,16 +215,46 @@ fn change_text(text: &str, random: &mut Random) -> Option<(Vec<u8>, String)> {
         1 => (format!(" {text} "), "white space around"),
         2 => (format!("{text}x"), "text at the end"),
         3 => (format!("\u{feff}{text}"), "a byte order mark"),
-        4 => (text.replacen("\"UpToDate\"", "\"\\u0055pToDate\"", 1), "an escape in a word"),
-        5 => (text.replacen("\"tcbLevels\"", "\"\\u0074cbLevels\"", 1), "an escape in a name"),
-        6 => (format!("{last},\"{member}\":0}}"), "a name a second time, at the end"),
-        7 => (format!("{{\"{member}\":0,{first}"), "a name a second time, in front"),
-        8 => (format!("{{\"unknown\":1,\"unknown\":2,{first}"), "an unknown name twice"),
-        9 => (format!("{{\"unknown\":{{\"a\":1,\"a\":2}},{first}"), "a name twice in an unknown object"),
-        10 => (format!("{{\"unknown\":{deep},{first}"), "an unknown list of great depth"),
-        11 => (text.replacen("\"version\":3", "\"version\":3.0", 1), "a version with a point"),
-        12 => (text.replacen("\"tcbType\":0", "\"tcbType\":-0", 1), "a negative zero"),
-        13 => (text.replacen("\"pcesvn\":", "\"pcesvn\":0", 1), "a number with a leading zero"),
+        4 => (
+            text.replacen("\"UpToDate\"", "\"\\u0055pToDate\"", 1),
+            "an escape in a word",
+        ),
+        5 => (
+            text.replacen("\"tcbLevels\"", "\"\\u0074cbLevels\"", 1),
+            "an escape in a name",
+        ),
+        6 => (
+            format!("{last},\"{member}\":0}}"),
+            "a name a second time, at the end",
+        ),
+        7 => (
+            format!("{{\"{member}\":0,{first}"),
+            "a name a second time, in front",
+        ),
+        8 => (
+            format!("{{\"unknown\":1,\"unknown\":2,{first}"),
+            "an unknown name twice",
+        ),
+        9 => (
+            format!("{{\"unknown\":{{\"a\":1,\"a\":2}},{first}"),
+            "a name twice in an unknown object",
+        ),
+        10 => (
+            format!("{{\"unknown\":{deep},{first}"),
+            "an unknown list of great depth",
+        ),
+        11 => (
+            text.replacen("\"version\":3", "\"version\":3.0", 1),
+            "a version with a point",
+        ),
+        12 => (
+            text.replacen("\"tcbType\":0", "\"tcbType\":-0", 1),
+            "a negative zero",
+        ),
+        13 => (
+            text.replacen("\"pcesvn\":", "\"pcesvn\":0", 1),
+            "a number with a leading zero",
+        ),
         14 => (format!("{last},}}"), "a comma too many"),
         _ => (format!("[{text}]"), "in a list"),
     };

@@ -39,8 +39,18 @@ const PART_STATUSES: [&str; 3] = ["UpToDate", "OutOfDate", "Revoked"];
 /// A word for a level, its date and its advisories. One word in sixty is none of the vendor's, or
 /// not one for this kind of level.
 pub(super) fn random_status(draft: &Draft, words: &[&str], random: &mut Random) -> StatusSpec {
-    let odd = ["TDRelaunchAdvised", "upToDate", "Unknown", "", "SWHardeningNeeded"];
-    let word = if random.one_in(60) { random.pick(&odd) } else { random.pick(words) };
+    let odd = [
+        "TDRelaunchAdvised",
+        "upToDate",
+        "Unknown",
+        "",
+        "SWHardeningNeeded",
+    ];
+    let word = if random.one_in(60) {
+        random.pick(&odd)
+    } else {
+        random.pick(words)
+    };
     let days = random.below(900);
     let advisories = 0..random.below(3);
     StatusSpec {
@@ -100,7 +110,12 @@ fn components_near(svns: &[u32], random: &mut Random) -> Vec<ComponentSpec> {
 fn random_level(draft: &Draft, random: &mut Random) -> TcbLevelSpec {
     let scenario = &draft.scenario;
     let platform = &scenario.sgx_extension;
-    let td = scenario.quote.body.as_body().td10().map(|td| td.tee_tcb_svn);
+    let td = scenario
+        .quote
+        .body
+        .as_body()
+        .td10()
+        .map(|td| td.tee_tcb_svn);
     let for_tdx = td.filter(|_| scenario.tcb_info.tdx_module.is_some());
     TcbLevelSpec {
         sgx_components: components_near(&platform.component_svns, random),
@@ -121,8 +136,9 @@ fn random_levels(draft: &mut Draft, random: &mut Random) -> Option<String> {
 }
 
 fn shuffled_levels(draft: &mut Draft, random: &mut Random) -> Option<String> {
-    let more: Vec<TcbLevelSpec> =
-        (0..2 + random.below(4)).map(|_| random_level(draft, random)).collect();
+    let more: Vec<TcbLevelSpec> = (0..2 + random.below(4))
+        .map(|_| random_level(draft, random))
+        .collect();
     let levels = &mut tcb_info(draft).levels;
     levels.extend(more);
     random.shuffle(levels);
@@ -203,7 +219,11 @@ fn random_modules(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let validity = draft.scenario.tcb_info.validity;
     let modules: Vec<TdxModuleIdentitySpec> = (0..1 + random.below(3))
         .map(|_| {
-            let version = if random.one_in(2) { version } else { near(version, 255, random) };
+            let version = if random.one_in(2) {
+                version
+            } else {
+                near(version, 255, random)
+            };
             let version = version as u8;
             let levels = random_part_levels(draft, svn, 255, random);
             TdxModuleIdentitySpec {
@@ -335,7 +355,10 @@ fn other_header(draft: &mut Draft, random: &mut Random) -> Option<String> {
         }
         _ => {
             info.evaluation_data_number = near(info.evaluation_data_number, 40, random);
-            format!("TCB info of evaluation data number {}", info.evaluation_data_number)
+            format!(
+                "TCB info of evaluation data number {}",
+                info.evaluation_data_number
+            )
         }
     })
 }

@@ -8,8 +8,17 @@ use super::{Change, near};
 use crate::draft::{Draft, Part};
 use crate::random::Random;
 
-pub(super) const CHANGES: &[Change] =
-    &[svns, svns, svns, svns, cpusvn_alone, identifiers, entries, entry_values, configuration];
+pub(super) const CHANGES: &[Change] = &[
+    svns,
+    svns,
+    svns,
+    svns,
+    cpusvn_alone,
+    identifiers,
+    entries,
+    entry_values,
+    configuration,
+];
 
 fn platform(draft: &mut Draft) -> &mut bulla_issuer::SgxExtensionSpec {
     draft.touch(Part::PckCertificate);
@@ -28,7 +37,10 @@ fn svns(draft: &mut Draft, random: &mut Random) -> Option<String> {
     if random.one_in(3) {
         platform.pcesvn = near(platform.pcesvn, 65_535, random);
     }
-    Some(format!("platform with SVNs {:?}, PCESVN {}", platform.cpusvn, platform.pcesvn))
+    Some(format!(
+        "platform with SVNs {:?}, PCESVN {}",
+        platform.cpusvn, platform.pcesvn
+    ))
 }
 
 fn cpusvn_alone(draft: &mut Draft, random: &mut Random) -> Option<String> {
@@ -44,31 +56,38 @@ fn cpusvn_alone(draft: &mut Draft, random: &mut Random) -> Option<String> {
 
 fn identifiers(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let platform = platform(draft);
-    Some(match random.below(4) {
-        0 => {
-            platform.fmspc[random.index(6)] ^= 1 << random.below(8);
-            "platform of another FMSPC"
+    Some(
+        match random.below(4) {
+            0 => {
+                platform.fmspc[random.index(6)] ^= 1 << random.below(8);
+                "platform of another FMSPC"
+            }
+            1 => {
+                platform.pceid[random.index(2)] ^= 1 << random.below(8);
+                "platform of another PCE-ID"
+            }
+            2 => {
+                platform.sgx_type = *random.pick(&[
+                    SgxType::Standard,
+                    SgxType::Scalable,
+                    SgxType::ScalableWithIntegrity,
+                ]);
+                "another SGX type"
+            }
+            _ => {
+                platform.ppid = std::array::from_fn(|_| random.byte());
+                "another PPID"
+            }
         }
-        1 => {
-            platform.pceid[random.index(2)] ^= 1 << random.below(8);
-            "platform of another PCE-ID"
-        }
-        2 => {
-            platform.sgx_type =
-                *random.pick(&[SgxType::Standard, SgxType::Scalable, SgxType::ScalableWithIntegrity]);
-            "another SGX type"
-        }
-        _ => {
-            platform.ppid = std::array::from_fn(|_| random.byte());
-            "another PPID"
-        }
-    }
-    .to_owned())
+        .to_owned(),
+    )
 }
 
 /// Puts an SGX extension of these entries into the certificate.
 fn set_entries(certificate: &mut CertificateSpec, entries: &[Entry]) {
-    certificate.extensions.set(sgx_extension::extension(entries));
+    certificate
+        .extensions
+        .set(sgx_extension::extension(entries));
 }
 
 /// Entries of the extension, or of its TCB, removed, repeated, added, or in another order.
@@ -94,7 +113,10 @@ fn entries(draft: &mut Draft, random: &mut Random) -> Option<String> {
             "a second time in front, with another value"
         }
         3 => {
-            list.push(Entry::new(if in_tcb { &[2, 19] } else { &[8] }, tlv::encode(&1_u8)));
+            list.push(Entry::new(
+                if in_tcb { &[2, 19] } else { &[8] },
+                tlv::encode(&1_u8),
+            ));
             "an unknown one added"
         }
         _ => {
@@ -103,7 +125,9 @@ fn entries(draft: &mut Draft, random: &mut Random) -> Option<String> {
         }
     };
     if in_tcb
-        && let Some(entry) = top.iter_mut().find(|entry| entry.oid == Entry::new(&[2], vec![]).oid)
+        && let Some(entry) = top
+            .iter_mut()
+            .find(|entry| entry.oid == Entry::new(&[2], vec![]).oid)
     {
         entry.value = sgx_extension::sequence_of(&tcb);
     }
@@ -148,7 +172,9 @@ fn entry_values(draft: &mut Draft, random: &mut Random) -> Option<String> {
         }
     };
     if in_tcb
-        && let Some(entry) = top.iter_mut().find(|entry| entry.oid == Entry::new(&[2], vec![]).oid)
+        && let Some(entry) = top
+            .iter_mut()
+            .find(|entry| entry.oid == Entry::new(&[2], vec![]).oid)
     {
         entry.value = sgx_extension::sequence_of(&tcb);
     }
@@ -186,5 +212,7 @@ fn configuration(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let mut entries = extension.entries();
     entries[6].value = sgx_extension::sequence_of(&flags);
     set_entries(&mut draft.scenario.pck_certificate, &entries);
-    Some(format!("configuration flag {index}: a BOOLEAN of {octet:#04x}"))
+    Some(format!(
+        "configuration flag {index}: a BOOLEAN of {octet:#04x}"
+    ))
 }

@@ -22,7 +22,11 @@ pub(super) const TCB_CHANGES: &[Change] = &[tee_tcb_svn, tee_tcb_svn2];
 fn svn_near(svn: &mut [u8; 16], random: &mut Random) {
     for _ in 0..1 + random.below(2) {
         // The first three decide: module SVN, module version, microcode.
-        let index = if random.one_in(4) { random.index(16) } else { random.index(3) };
+        let index = if random.one_in(4) {
+            random.index(16)
+        } else {
+            random.index(3)
+        };
         svn[index] = near(u32::from(svn[index]), 255, random) as u8;
     }
 }
@@ -62,27 +66,33 @@ fn td_fields(draft: &mut Draft, random: &mut Random) -> Option<String> {
         return Some("a service TD".to_owned());
     }
     let td = draft.scenario.quote.body.td10_mut()?;
-    Some(match which {
-        1 => {
-            td.mrsignerseam[byte] ^= bit;
-            "another signer of the TDX module"
+    Some(
+        match which {
+            1 => {
+                td.mrsignerseam[byte] ^= bit;
+                "another signer of the TDX module"
+            }
+            2 => {
+                td.seamattributes
+                    .set(td.seamattributes.get() ^ (1 << random.below(64)));
+                "attributes of the TDX module"
+            }
+            _ => {
+                td.mrtd[byte] ^= bit;
+                "another TD"
+            }
         }
-        2 => {
-            td.seamattributes.set(td.seamattributes.get() ^ (1 << random.below(64)));
-            "attributes of the TDX module"
-        }
-        _ => {
-            td.mrtd[byte] ^= bit;
-            "another TD"
-        }
-    }
-    .to_owned())
+        .to_owned(),
+    )
 }
 
 fn sgx_attributes(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let report = draft.scenario.quote.body.sgx_mut()?;
     let bit = random.below(9);
-    report.attributes.flags.set(report.attributes.flags.get() ^ (1 << bit));
+    report
+        .attributes
+        .flags
+        .set(report.attributes.flags.get() ^ (1 << bit));
     draft.touch(Part::Body);
     Some(format!("bit {bit} of the enclave's attributes"))
 }

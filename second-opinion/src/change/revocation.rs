@@ -7,15 +7,26 @@ use super::Change;
 use crate::draft::{Draft, Part};
 use crate::random::Random;
 
-pub(super) const CHANGES: &[Change] =
-    &[revoked, revoked, revoked, entries, key_identifier, number, extensions, issuer];
+pub(super) const CHANGES: &[Change] = &[
+    revoked,
+    revoked,
+    revoked,
+    entries,
+    key_identifier,
+    number,
+    extensions,
+    issuer,
+];
 
 /// A serial number of the hierarchy, or one near it.
 fn serial(draft: &Draft, random: &mut Random) -> (Vec<u8>, &'static str) {
     let vendor = &draft.scenario.vendor;
     let ca = vendor.ca(draft.scenario.ca);
     let (serial, whose) = match random.below(5) {
-        0 => (&draft.scenario.pck_certificate.serial, "the PCK certificate"),
+        0 => (
+            &draft.scenario.pck_certificate.serial,
+            "the PCK certificate",
+        ),
         1 => (&ca.certificate.serial, "its CA"),
         2 => (&vendor.tcb_signer.certificate.serial, "the TCB signer"),
         3 => (&vendor.root.certificate.serial, "the root"),
@@ -72,7 +83,8 @@ fn key_identifier(draft: &mut Draft, random: &mut Random) -> Option<String> {
         crl.extensions.remove(extension::AUTHORITY_KEY_IDENTIFIER);
         return Some(format!("{name} without authority key identifier"));
     }
-    crl.extensions.set(extension::authority_key_identifier([7; 20]));
+    crl.extensions
+        .set(extension::authority_key_identifier([7; 20]));
     Some(format!("{name} with another authority key identifier"))
 }
 
@@ -89,7 +101,12 @@ fn number(draft: &mut Draft, random: &mut Random) -> Option<String> {
 
 fn extensions(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let (crl, name) = crl(draft, random);
-    let oids = ["1.3.6.1.4.1.32473.1.9", "2.5.29.28", "2.5.29.27", "2.5.29.18"];
+    let oids = [
+        "1.3.6.1.4.1.32473.1.9",
+        "2.5.29.28",
+        "2.5.29.27",
+        "2.5.29.18",
+    ];
     let oid = *random.pick(&oids);
     let critical = random.one_in(2);
     crl.extensions.set(Extension {

@@ -1,14 +1,20 @@
 //! Who signed a document, and how the signature is written.
 
-use bulla_issuer::{SigningKey, sign_text, with_other_s};
 use bulla_collateral::SignedText;
+use bulla_issuer::{SigningKey, sign_text, with_other_s};
 
 use super::Change;
 use crate::draft::Draft;
 use crate::random::Random;
 
-pub(super) const CHANGES: &[Change] =
-    &[document_signer, document_signature, quote_signature, quote_key, crl_signer, crl_swapped];
+pub(super) const CHANGES: &[Change] = &[
+    document_signer,
+    document_signature,
+    quote_signature,
+    quote_key,
+    crl_signer,
+    crl_swapped,
+];
 
 /// The order of the group P-256 (SEC 2, section 2.4.2).
 const GROUP_ORDER: [u8; 32] = [
@@ -44,7 +50,10 @@ fn document_signer(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let with_chain = random.one_in(2);
     if with_chain {
         let documents = &draft.documents;
-        let (leaf, ca) = (&documents.pck_certificate[..], &documents.pck_ca_certificate[..]);
+        let (leaf, ca) = (
+            &documents.pck_certificate[..],
+            &documents.pck_ca_certificate[..],
+        );
         let root = &documents.root_certificate[..];
         let chain = match whose {
             "the platform" => bulla_issuer::pem::chain(&[leaf, ca, root]),
@@ -59,7 +68,9 @@ fn document_signer(draft: &mut Draft, random: &mut Random) -> Option<String> {
     }
     let (document, name) = document(draft, tcb_info);
     *document = sign_text(document.body.clone(), &key);
-    Some(format!("{name} signed by {whose}, chain replaced: {with_chain}"))
+    Some(format!(
+        "{name} signed by {whose}, chain replaced: {with_chain}"
+    ))
 }
 
 /// The same signature written otherwise, or damaged.
@@ -71,10 +82,19 @@ fn document_signature(draft: &mut Draft, random: &mut Random) -> Option<String> 
     let (digits, change) = match random.below(9) {
         0 => (document.signature.to_uppercase(), "in capitals"),
         1 => (hex::encode(with_other_s(&raw)?), "with the other s"),
-        2 => (hex::encode([r, &[0], s].concat()), "with a zero in front of s"),
-        3 => (hex::encode([&[0], r, s].concat()), "with a zero in front of r"),
+        2 => (
+            hex::encode([r, &[0], s].concat()),
+            "with a zero in front of s",
+        ),
+        3 => (
+            hex::encode([&[0], r, s].concat()),
+            "with a zero in front of r",
+        ),
         4 => (document.signature[..126].to_owned(), "one byte short"),
-        5 => (format!("{} ", document.signature), "with a blank at the end"),
+        5 => (
+            format!("{} ", document.signature),
+            "with a blank at the end",
+        ),
         6 => (hex::encode([r, s, &[0]].concat()), "one byte longer"),
         7 => (hex::encode([r, &[0; 32]].concat()), "with s of zero"),
         _ => {
