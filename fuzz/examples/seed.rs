@@ -1,1 +1,237 @@
-fn main() {}
+//! Fills a folder with what fuzzing starts from, one folder for each target: what the issuer
+//! signs and, where `BULLA_VECTORS` names a folder, genuine evidence and collateral.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bulla_collateral::SignedText;
+use bulla_evidence::layout::ReportType;
+use bulla_evidence::{CertificationData, Quote};
+use bulla_fuzz::bases::{self, Base, Bases};
+use bulla_issuer::{EvaluationNumberSpec, EvaluationNumbersSpec, QuoteKind, pem};
+use bulla_pki::digest::sha256;
+use bulla_pki::{Certificate, Window};
+use serde_json::json;
+
+// Nothing is fuzzed here. A program that is built with the flags for fuzzing must be linked to what
+// counts the coverage.
+libfuzzer_sys::fuzz_target!(|_bytes: &[u8]| {});
+
+/// A policy with every field; `{root}` stands for the simulated root.
+const POLICY: &str = include_str!("policy.toml");
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args_os().nth(1).ok_or("usage: seed FOLDER")?;
+    let vectors = std::env::var_os("BULLA_VECTORS").map(PathBuf::from);
+    let mut seeds = Seeds::default();
+    let bases = Bases::new(vectors.as_deref());
+    for base in bases.iter() {
+        seeds.add_base(base);
+    }
+    seeds.add_procedures(&bases);
+    seeds.add_policies(&bases);
+    seeds.add_evaluation_numbers();
+    if let Some(vectors) = &vectors {
+        seeds.add_vectors(vectors)?;
+    }
+    seeds.write(Path::new(&folder))
+}
+
+/// Seeds by target; equal ones once.
+#[derive(Default)]
+struct Seeds(BTreeMap<&'static str, BTreeMap<String, Vec<u8>>>);
+
+impl Seeds {
+    fn add(&mut self, target: &'static str, seed: impl Into<Vec<u8>>) {
+        let seed = seed.into();
+        let name = hex::encode(&sha256(&seed)[..8]);
+        self.0.entry(target).or_default().insert(name, seed);
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), Box<dyn Error>> {
+        for (target, seeds) in &self.0 {
+            let folder = folder.join(target);
+            fs::create_dir_all(&folder)?;
+            for (name, seed) in seeds {
+                fs::write(folder.join(name), seed)?;
+            }
+            println!("{target}: {} seeds", seeds.len());
+        }
+        Ok(())
+    }
+
+    fn add_base(&mut self, base: &Base) {
+        let set = &base.collateral;
+        self.add_quote(&base.quote);
+        self.add_chain(base.pck_chain());
+        self.add_chain(&set.tcb_info_issuer_chain);
+        self.add_chain(&set.pck_crl_issuer_chain);
+        self.add_document("tcbInfo", &set.tcb_info);
+        self.add_document("enclaveIdentity", &set.qe_identity);
+        self.add_crl(&set.pck_crl);
+        self.add_crl(&set.root_ca_crl);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let set = json!({
+            "tcb_info": text(&set.tcb_info.body),
+            "tcb_info_signature": set.tcb_info.signature,
+            "tcb_info_issuer_chain": text(&set.tcb_info_issuer_chain),
+            "qe_identity": text(&set.qe_identity.body),
+            "qe_identity_signature": set.qe_identity.signature,
+            "qe_identity_issuer_chain": text(&set.qe_identity_issuer_chain),
+            "pck_crl": hex::encode(&set.pck_crl),
+            "pck_crl_issuer_chain": text(&set.pck_crl_issuer_chain),
+            "root_ca_crl": hex::encode(&set.root_ca_crl),
+            "pck_certificate_chain": set.pck_certificate_chain.as_deref().map(text),
+        });
+        self.add("documents", set.to_string());
+    }
+
+    fn add_quote(&mut self, bytes: &[u8]) {
+        self.add("quote", bytes);
+        let Ok(quote) = Quote::parse(bytes) else {
+            return;
+        };
+        if let Some(body) = quote.body().sgx() {
+            let body = zerocopy::IntoBytes::as_bytes(body);
+            self.add("report", body);
+            self.add("report", [body, &[0; 48]].concat());
+        }
+        let mut report = quote.signed().to_vec();
+        report.resize(1024, 0);
+        report[0] = ReportType::TDX;
+        self.add("report", report);
+    }
+
+    fn add_chain(&mut self, text: &[u8]) {
+        self.add("pem", text);
+        for der in bulla_pki::pem::decode(text, "CERTIFICATE", 4).unwrap_or_default() {
+            self.add_certificate(&der);
+        }
+    }
+
+    fn add_certificate(&mut self, der: &[u8]) {
+        self.add("certificate", der);
+        if let Ok(certificate) = Certificate::parse(der)
+            && let Some(sgx) = certificate.extensions().sgx
+        {
+            self.add("certificate", sgx);
+        }
+    }
+
+    fn add_document(&mut self, key: &str, document: &SignedText) {
+        self.add("documents", document.body.as_slice());
+        let body = String::from_utf8_lossy(&document.body);
+        let signature = &document.signature;
+        let served = format!("{{\"{key}\":{body},\"signature\":\"{signature}\"}}");
+        self.add("documents", served);
+    }
+
+    fn add_crl(&mut self, der: &[u8]) {
+        self.add("crl", der);
+        self.add("crl", hex::encode(der));
+        self.add("crl", pem::block("X509 CRL", der));
+    }
+
+    fn add_evaluation_numbers(&mut self) {
+        let at = bases::scenario(QuoteKind::SgxV3, 0).at;
+        let spec = EvaluationNumbersSpec {
+            id: "SGX".to_owned(),
+            version: 1,
+            validity: Window {
+                from: at,
+                until: at,
+            },
+            numbers: [19, 18, 17]
+                .map(|number| EvaluationNumberSpec {
+                    number,
+                    recovery_event_date: at,
+                    tcb_date: at,
+                })
+                .to_vec(),
+        };
+        self.add("documents", spec.to_json());
+    }
+
+    fn add_policies(&mut self, bases: &Bases) {
+        let root = bases.anchors.iter().last().expect("a simulated root");
+        let root = hex::encode(root.public_key_sha256());
+        let whole = POLICY.replace("{root}", &root);
+        self.add("policy", "");
+        self.add("policy", whole.as_str());
+        self.add("policy", format!("trust_anchors = [\"{root}\"]\n"));
+        for section in whole.split("\n\n") {
+            self.add("policy", section);
+        }
+    }
+
+    /// Each base as it is, and with bytes from which changes are made.
+    fn add_procedures(&mut self, bases: &Bases) {
+        let recorded = (0x80..).take(bases.recorded.len());
+        let numbers = (0..).take(bases.issued.len()).chain(recorded);
+        for number in numbers {
+            self.add("procedure", [number, 0, 0, 0, 0]);
+            for variant in 0..8_u8 {
+                let mut bytes = sha256(&[number, variant]).to_vec();
+                bytes.extend(sha256(&bytes));
+                bytes[0] = number;
+                bytes[1..5].fill(0);
+                self.add("procedure", bytes);
+            }
+        }
+    }
+
+    fn add_vectors(&mut self, vectors: &Path) -> Result<(), Box<dyn Error>> {
+        let dcap = vectors.join("dcap");
+        for bytes in files(&[dcap.join("quotes"), dcap.join("invalid/quotes")])? {
+            self.add_quote(&bytes);
+            if let Ok(quote) = Quote::parse(&bytes)
+                && let CertificationData::PckChain(chain) = quote.auth().certification
+            {
+                self.add_chain(chain);
+            }
+        }
+        if let Some(bytes) = files(&[dcap.join("quotes")])?.first() {
+            self.add("quote", hex::encode(bytes));
+            self.add("quote", STANDARD.encode(bytes));
+        }
+        for bytes in files(&[dcap.join("certs")])? {
+            self.add_certificate(&bytes);
+        }
+        for bytes in files(&[dcap.join("crl"), dcap.join("history/crl")])? {
+            self.add_crl(&bytes);
+        }
+        let documents = [
+            dcap.join("tcb-info"),
+            dcap.join("enclave-identity"),
+            dcap.join("history/tcb-info"),
+            dcap.join("history/enclave-identity"),
+            dcap.join("invalid/json"),
+            vectors.join("pcs"),
+        ];
+        for bytes in files(&documents)? {
+            if let Ok((_, document)) = SignedText::from_wrapped(&bytes) {
+                self.add("documents", document.body);
+            }
+            self.add("documents", bytes);
+        }
+        Ok(())
+    }
+}
+
+/// The contents of all files in these folders.
+fn files(folders: &[PathBuf]) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let mut contents = Vec::new();
+    for folder in folders {
+        let entries: Result<Vec<_>, _> = fs::read_dir(folder)?.collect();
+        let mut paths: Vec<PathBuf> = entries?.into_iter().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            contents.push(fs::read(path)?);
+        }
+    }
+    Ok(contents)
+}

@@ -48,7 +48,7 @@ fn check_quote(quote: &Quote<'_>, bytes: &[u8]) {
     // What follows a quote changes nothing about it.
     let alone = Quote::parse(quote.encoded()).expect("it was parsed");
     assert!(alone.trailing().is_empty());
-    assert_eq!(format!("{:?}", alone.auth()), format!("{:?}", quote.auth()));
+    assert_eq!(alone.auth(), quote.auth());
 
     if bytes.len() <= MAX_QUOTE_SIZE {
         assert_eq!(Encoding::detect(bytes), Ok(Encoding::Raw));

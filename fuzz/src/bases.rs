@@ -113,14 +113,19 @@ impl Base {
     pub fn pck_chain(&self) -> &[u8] {
         match self.parsed().auth().certification {
             CertificationData::PckChain(chain) => chain,
-            _ => self.collateral.pck_certificate_chain.as_deref().unwrap_or_default(),
+            _ => self
+                .collateral
+                .pck_certificate_chain
+                .as_deref()
+                .unwrap_or_default(),
         }
     }
 }
 
-/// The verdict on an unchanged scenario, under the root of its vendor.
-pub fn verdict(kind: QuoteKind) -> Verdict {
-    let scenario = scenario(kind, 0);
+/// The verdict on a changed scenario, under the root of its vendor, so many days later.
+pub fn verdict(kind: QuoteKind, change: fn(&mut Scenario), days_later: u64) -> Verdict {
+    let mut scenario = scenario(kind, 0);
+    change(&mut scenario);
     let attestation = scenario.build();
     let anchors = TrustAnchors::vendors()
         .with_simulated(&scenario.vendor.root_certificate())
@@ -129,7 +134,7 @@ pub fn verdict(kind: QuoteKind) -> Verdict {
         &attestation.quote,
         &attestation.collateral,
         &anchors,
-        scenario.at,
+        scenario.at.saturating_add(days_later * 86_400),
     )
 }
 
@@ -155,7 +160,9 @@ pub fn scenario(kind: QuoteKind, number: u64) -> Scenario {
         from: now().saturating_sub(YEAR),
         until: now().saturating_add(6 * YEAR),
     };
-    scenario.pck_certificate = scenario.vendor.pck_certificate(ca, &scenario.pck_key, validity);
+    scenario.pck_certificate = scenario
+        .vendor
+        .pck_certificate(ca, &scenario.pck_key, validity);
     scenario.pck_certificate.serial = own.bytes::<20>("serial").to_vec();
     scenario.pck_certificate.serial[0] |= 1;
     scenario.sgx_extension.ppid = own.bytes("ppid");
@@ -175,24 +182,38 @@ fn issued(anchors: &TrustAnchors) -> Vec<Base> {
     for kind in QuoteKind::ALL {
         add(kind, |_| {});
     }
-    add(QuoteKind::SgxV3, |s| s.certification = CertificationKind::PckLeaf);
-    add(QuoteKind::SgxV4, |s| s.certification = CertificationKind::PpidClear);
-    add(QuoteKind::Td10V4, |s| s.certification = CertificationKind::PpidRsa2048);
-    add(QuoteKind::Td15V5, |s| s.certification = CertificationKind::PpidRsa3072);
+    add(QuoteKind::SgxV3, |s| {
+        s.certification = CertificationKind::PckLeaf
+    });
+    add(QuoteKind::SgxV4, |s| {
+        s.certification = CertificationKind::PpidClear
+    });
+    add(QuoteKind::Td10V4, |s| {
+        s.certification = CertificationKind::PpidRsa2048
+    });
+    add(QuoteKind::Td15V5, |s| {
+        s.certification = CertificationKind::PpidRsa3072
+    });
     add(QuoteKind::SgxV3, |s| s.tcb_info.version = 2);
     add(QuoteKind::SgxV3, |s| {
         s.sgx_extension.component_svns[0] -= 1;
         s.sgx_extension.cpusvn[0] -= 1;
     });
-    add(QuoteKind::Td10V4, |s| with_td(s, |td| td.tee_tcb_svn[0] -= 1));
-    add(QuoteKind::Td15V5, |s| with_td(s, |td| td.tee_tcb_svn[0] -= 1));
+    add(QuoteKind::Td10V4, |s| {
+        with_td(s, |td| td.tee_tcb_svn[0] -= 1)
+    });
+    add(QuoteKind::Td15V5, |s| {
+        with_td(s, |td| td.tee_tcb_svn[0] -= 1)
+    });
     add(QuoteKind::SgxV3, |s| {
         s.tcb_info.evaluation_data_number += 1;
         s.qe_identity.evaluation_data_number += 1;
         s.qe_identity.levels[0].status.word = "OutOfDate".to_owned();
     });
     add(QuoteKind::Td15ExV5, |s| s.tcb_info.levels.reverse());
-    add(QuoteKind::SgxV4, |s| s.pck_crl.revoke(&s.pck_certificate.serial));
+    add(QuoteKind::SgxV4, |s| {
+        s.pck_crl.revoke(&s.pck_certificate.serial)
+    });
     add(QuoteKind::Td15V5, |s| {
         let ca = s.vendor.ca(s.ca).certificate.serial.clone();
         s.root_ca_crl.revoke(&ca);
@@ -256,7 +277,9 @@ const CASES_PER_FORM: usize = 8;
 fn recorded_cases(vectors: &Path) -> Vec<(Vec<u8>, CollateralSet, Timestamp)> {
     let folder = vectors.join("dcap");
     let text = fs::read_to_string(folder.join("cases.jsonl")).expect("recorded cases");
-    let lines = text.lines().map(|line| serde_json::from_str(line).expect("a case"));
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a case"));
     let lines: Vec<Line> = lines.collect();
     let mut chosen = Vec::new();
     for (tee, version) in [("SGX", 3), ("TDX", 4), ("TDX", 5)] {

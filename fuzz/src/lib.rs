@@ -1,5 +1,5 @@
 //! What the fuzz targets share.
 
 pub mod bases;
-// pub mod edits;
+pub mod edits;
 pub mod reference;

@@ -2,9 +2,27 @@
 
 use bulla_pki::x509::Serial;
 use bulla_pki::{Name, Timestamp};
-use der::{Decode, Encode};
+use der::{Decode, Encode, ErrorKind};
 use x509_cert::ext::Extension;
 use x509_cert::serial_number::SerialNumber;
+
+/// What the other library reads; `None` where it lacks the means for what is well formed.
+///
+/// It has no name for some universal tags, and no room for object identifiers with numbers of more
+/// than 32 bits, with a second number above 39 or of more than 39 octets.
+///
+/// # Panics
+///
+/// If it refuses the bytes for any other reason.
+pub fn read<'a, T: Decode<'a, Error = der::Error>>(bytes: &'a [u8]) -> Option<T> {
+    match T::from_der(bytes) {
+        Ok(theirs) => Some(theirs),
+        Err(error) => match error.kind() {
+            ErrorKind::TagUnknown { .. } | ErrorKind::OidMalformed => None,
+            _ => panic!("the other library refuses it: {error}"),
+        },
+    }
+}
 
 /// The instant that a time stands for.
 pub fn instant(time: &x509_cert::time::Time) -> Timestamp {

@@ -195,7 +195,7 @@ mod tests {
         };
         let change: [fn(&mut Facts); 18] = [
             |facts| facts.status = "OutOfDate".to_owned(),
-            |facts| drop(facts.advisories.insert("SIMULATED-SA-00009".to_owned())),
+            |facts| facts.advisories = ["SIMULATED-SA-00009".to_owned()].into(),
             |facts| facts.evaluation_number += 1,
             |facts| facts.tcb_date += 1,
             |facts| facts.fmspc[5] ^= 1,

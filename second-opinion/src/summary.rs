@@ -62,7 +62,8 @@ impl fmt::Display for Summary<'_> {
         }
         writeln!(
             f,
-            "\nknown difference                          who is right    first case"
+            "\n{:>9}  {:<45} {:<8} first case",
+            "times", "known difference", "right"
         )?;
         for (number, known) in self.divergences.iter().enumerate() {
             if let Some((times, first)) = tally.known.get(&number) {
@@ -71,8 +72,8 @@ impl fmt::Display for Summary<'_> {
             }
         }
         let unseen = self.unseen();
-        if !unseen.is_empty() {
-            writeln!(f, "\nnot seen in this run: {}", unseen.join(", "))?;
+        if self.count >= FULL_RUN && !unseen.is_empty() {
+            writeln!(f, "\nKNOWN AND NEVER SEEN: {}", unseen.join(", "))?;
         }
         self.surprises(f)
     }

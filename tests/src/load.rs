@@ -261,6 +261,27 @@ pub fn extremes() -> Vec<Extreme> {
             bulla_issuer::sign_text(text, &scenario.vendor.tcb_signer.key);
         documents.assemble()
     };
+    let unknown_everywhere = {
+        let mut documents = scenario().documents();
+        let unknown: Vec<String> = (0..6_000)
+            .map(|number| format!(r#""{number:x}":0"#))
+            .collect();
+        let components = vec![r#"{"svn":0,"u":0}"#; 16].join(",");
+        let levels: Vec<String> = (0..fill(MAX_DOCUMENT_SIZE, 62_000, 340))
+            .map(|pcesvn| {
+                format!(
+                    r#"{{"tcb":{{"sgxtcbcomponents":[{components}],"pcesvn":{pcesvn}}},"tcbDate":"2026-01-01T00:00:00Z","tcbStatus":"UpToDate"}}"#
+                )
+            })
+            .collect();
+        documents.collateral.tcb_info.body = format!(
+            r#"{{{},"id":"SGX","version":3,"issueDate":"2026-01-01T00:00:00Z","nextUpdate":"2026-02-01T00:00:00Z","fmspc":"000000000000","pceId":"0000","tcbType":0,"tcbEvaluationDataNumber":1,"tcbLevels":[{}]}}"#,
+            unknown.join(","),
+            levels.join(",")
+        )
+        .into_bytes();
+        documents.assemble()
+    };
     let most_certificates = {
         let mut documents = scenario().documents();
         let chain = pem::chain(&[
@@ -295,6 +316,7 @@ pub fn extremes() -> Vec<Extreme> {
         extreme("most TCB levels", most_levels.build(), genuine),
         extreme("deepest JSON", deep, refused),
         extreme("most unknown fields", many_unknown, genuine),
+        extreme("unknown fields everywhere", unknown_everywhere, refused),
         extreme("most certificates", most_certificates, refused),
         extreme(
             "ten thousand certificates",

@@ -14,6 +14,25 @@ fn verify(folder: &Folder, text: &str, options: &[&str]) -> Answer {
     folder.verify(&[&["--quote", &quotes], options].concat())
 }
 
+/// As [`verify`], without a time given for all quotes.
+fn verify_at_times_of_the_lines(folder: &Folder, text: &str) -> Answer {
+    folder.write("quotes.jsonl", text);
+    let files = ["quotes.jsonl", "set.json", "root.pem", "policy.toml"];
+    let [quotes, set, root, policy] = files.map(|name| folder.text_path(name));
+    run(&[
+        "verify",
+        "--quote",
+        &quotes,
+        "--collateral",
+        &set,
+        "--trust-root",
+        &root,
+        "--simulated",
+        "--policy",
+        &policy,
+    ])
+}
+
 fn laid_out() -> (Folder, String) {
     let folder = Folder::new();
     let scenario = scenario(QuoteKind::SgxV3);
@@ -28,12 +47,12 @@ fn one_answer_for_each_line_in_order() {
     let digit = if forged.remove(300) == '0' { '1' } else { '0' };
     forged.insert(300, digit);
     let text = lines(&[
-        json!({"id": "first", "quote": quote}),
-        json!({"quote": forged}),
+        json!({"id": "first", "quote": quote, "at": AT}),
+        json!({"quote": forged, "at": AT}),
         json!({"id": "late", "quote": quote, "at": "2027-02-01T00:00:00Z"}),
         json!({"id": "seconds", "quote": quote, "at": 1_795_420_800}),
     ]);
-    let answer = verify(&folder, &format!("\n{text}\n"), &[]);
+    let answer = verify_at_times_of_the_lines(&folder, &format!("\n{text}\n"));
     let answers = answer.json_lines();
     let column = |name: &str| answers.iter().map(|a| a[name].clone()).collect::<Vec<_>>();
     assert_eq!(
@@ -86,17 +105,8 @@ fn a_bad_line_is_an_error_of_its_own_and_the_rest_goes_on() {
         .collect();
     let malformed = "LineMalformed";
     let expected = [
-        malformed,
-        malformed,
-        malformed,
-        malformed,
-        malformed,
-        malformed,
-        "TimeInvalid",
-        malformed,
-        malformed,
-        malformed,
-        malformed,
+        malformed, malformed, malformed, malformed, malformed, malformed, malformed, malformed,
+        malformed, malformed, malformed,
     ];
     assert_eq!(codes[..bad.len()], expected);
     assert_eq!(answers[bad.len()]["appraisal"], "accepted");
@@ -105,6 +115,35 @@ fn a_bad_line_is_an_error_of_its_own_and_the_rest_goes_on() {
     assert_eq!(ids[1], "no quote");
     assert_eq!(ids[4], "misspelt");
     assert_eq!(ids[7], 8);
+}
+
+#[test]
+fn what_the_command_line_says_is_not_for_a_line_to_change() {
+    let (folder, quote) = laid_out();
+    let own = set_json(&scenario(QuoteKind::SgxV3).build().collateral);
+    let text = lines(&[
+        json!({"quote": quote, "at": AT}),
+        json!({"quote": quote, "collateral": own}),
+        json!({"quote": quote, "at": null}),
+        json!({"quote": quote, "collateral": null}),
+    ]);
+    let answer = verify(&folder, &text, &[]);
+    for line in answer.json_lines() {
+        assert_eq!(line["error"]["code"], "LineMalformed", "{line}");
+    }
+    let answer = verify_at_times_of_the_lines(
+        &folder,
+        &lines(&[
+            json!({"quote": quote, "at": "noon"}),
+            json!({"quote": quote, "at": null}),
+        ]),
+    );
+    let codes: Vec<Value> = answer
+        .json_lines()
+        .iter()
+        .map(|line| line["error"]["code"].clone())
+        .collect();
+    assert_eq!(codes, ["TimeInvalid", "LineMalformed"]);
 }
 
 #[test]

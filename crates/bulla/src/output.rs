@@ -131,7 +131,8 @@ pub(crate) fn report_error(error: &Error, format: Format) {
         }
         Format::Text => {
             let label = crate::render::style::paint(crate::render::style::BAD, "error:");
-            writeln!(anstream::stderr(), "{label} {error} ({})", error.code())
+            let message = crate::render::style::harmless(&error.to_string());
+            writeln!(anstream::stderr(), "{label} {message} ({})", error.code())
                 .map_err(Error::OutputFailed)
         }
     };

@@ -7,7 +7,7 @@ use super::Change;
 use crate::draft::Draft;
 use crate::random::Random;
 
-pub(super) const CHANGES: &[Change] = &[any_byte, any_byte, any_byte, length, envelope];
+pub(super) const CHANGES: &[Change] = &[any_byte, any_byte, any_byte, byte_inserted, envelope];
 
 /// Rewrites the signed part of one certificate or CRL and seals it with its issuer's key.
 fn rewrite(
@@ -73,15 +73,18 @@ fn any_byte(draft: &mut Draft, random: &mut Random) -> Option<String> {
     })
 }
 
-/// A length one byte longer than it need be, anywhere: the lengths around it are left as they are,
-/// so that one byte at the end belongs to nothing.
-fn length(draft: &mut Draft, random: &mut Random) -> Option<String> {
+/// A byte that belongs to nothing, or moves what follows; the outer length counts it.
+fn byte_inserted(draft: &mut Draft, random: &mut Random) -> Option<String> {
     rewrite(draft, random, |signed, random| {
-        let index = random.index(signed.len());
+        // Tag and length of the signed part: a long length says how many octets it has.
+        let header = match signed.get(1)? {
+            long @ 0x80.. => 2 + usize::from(long & 0x7f),
+            _ => 2,
+        };
+        let mut content = signed.split_off(header);
+        let index = random.index(content.len());
         let inserted = *random.pick(&[0, 0x80, 0x81, 0xff]);
-        signed.insert(index, inserted);
-        // The outer length is put right, so that only what is inside is wrong.
-        let content = signed.get(4..)?.to_vec();
+        content.insert(index, inserted);
         *signed = tlv::sequence(&[content]);
         Some(format!("{inserted:#04x} inserted at {index}, sealed again"))
     })

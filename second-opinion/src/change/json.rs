@@ -24,12 +24,11 @@ const WORDS: [&str; 10] = [
     "SIMULATED-SA-00002",
 ];
 
+/// Gives the new text and says what is new about it.
+type TextChange = fn(&str, &mut Random) -> Option<(Vec<u8>, String)>;
+
 /// Lets `change` rewrite the text of one document, and signs it.
-fn rewrite(
-    draft: &mut Draft,
-    random: &mut Random,
-    change: fn(&str, &mut Random) -> Option<(Vec<u8>, String)>,
-) -> Option<String> {
+fn rewrite(draft: &mut Draft, random: &mut Random, change: TextChange) -> Option<String> {
     let tcb_info = random.one_in(2);
     let collateral = &mut draft.documents.collateral;
     let (document, name) = match tcb_info {

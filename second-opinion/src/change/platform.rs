@@ -83,104 +83,103 @@ fn identifiers(draft: &mut Draft, random: &mut Random) -> Option<String> {
     )
 }
 
-/// Puts an SGX extension of these entries into the certificate.
-fn set_entries(certificate: &mut CertificateSpec, entries: &[Entry]) {
-    certificate
-        .extensions
-        .set(sgx_extension::extension(entries));
+/// The entries of the SGX extension or, one level down, those of its TCB: `change` makes of them
+/// what it likes, and the certificate gets the outcome.
+fn rewrite(
+    draft: &mut Draft,
+    random: &mut Random,
+    change: fn(&mut Vec<Entry>, usize, &mut Random) -> &'static str,
+) -> String {
+    let extension = platform(draft).clone();
+    let (mut entries, mut tcb) = (extension.entries(), extension.tcb_entries());
+    let in_tcb = random.one_in(2);
+    let (list, place) = match in_tcb {
+        true => (&mut tcb, "TCB entry"),
+        false => (&mut entries, "entry"),
+    };
+    let index = random.index(list.len());
+    let description = change(list, index, random);
+    if in_tcb {
+        entries[TCB].value = sgx_extension::sequence_of(&tcb);
+    }
+    set_entries(&mut draft.scenario.pck_certificate, &entries);
+    format!("{place} {index} of the SGX extension: {description}")
 }
 
-/// Entries of the extension, or of its TCB, removed, repeated, added, or in another order.
+/// Where the TCB and the configuration stand among the entries.
+const TCB: usize = 1;
+const CONFIGURATION: usize = 6;
+
+fn set_entries(certificate: &mut CertificateSpec, entries: &[Entry]) {
+    let extension = sgx_extension::extension(entries);
+    certificate.extensions.set(extension);
+}
+
+/// Entries removed, repeated, added, or in another order.
 fn entries(draft: &mut Draft, random: &mut Random) -> Option<String> {
-    let mut top = platform(draft).entries();
-    let mut tcb = draft.scenario.sgx_extension.tcb_entries();
-    let in_tcb = random.one_in(2);
-    let list = if in_tcb { &mut tcb } else { &mut top };
-    let index = random.index(list.len());
-    let change = match random.below(5) {
-        0 => {
-            list.remove(index);
-            "removed"
+    Some(rewrite(draft, random, |list, index, random| {
+        match random.below(5) {
+            0 => {
+                list.remove(index);
+                "removed"
+            }
+            1 => {
+                list.push(list[index].clone());
+                "a second time at the end"
+            }
+            2 => {
+                let mut first = list[index].clone();
+                first
+                    .value
+                    .clone_from(&list[random.index(list.len())].value);
+                list.insert(0, first);
+                "a second time in front, with another value"
+            }
+            3 => {
+                // Neither the extension nor its TCB has a 19th entry.
+                list.push(Entry::new(&[2, 19], tlv::encode(&1_u8)));
+                "an unknown one added"
+            }
+            _ => {
+                random.shuffle(list);
+                "shuffled"
+            }
         }
-        1 => {
-            list.push(list[index].clone());
-            "a second time at the end"
-        }
-        2 => {
-            let mut first = list[index].clone();
-            first.value = list[random.index(list.len())].value.clone();
-            list.insert(0, first);
-            "a second time in front, with another value"
-        }
-        3 => {
-            list.push(Entry::new(
-                if in_tcb { &[2, 19] } else { &[8] },
-                tlv::encode(&1_u8),
-            ));
-            "an unknown one added"
-        }
-        _ => {
-            random.shuffle(list);
-            "shuffled"
-        }
-    };
-    if in_tcb
-        && let Some(entry) = top
-            .iter_mut()
-            .find(|entry| entry.oid == Entry::new(&[2], vec![]).oid)
-    {
-        entry.value = sgx_extension::sequence_of(&tcb);
-    }
-    set_entries(&mut draft.scenario.pck_certificate, &top);
-    let place = if in_tcb { "TCB entry" } else { "entry" };
-    Some(format!("{place} {index} of the SGX extension: {change}"))
+    }))
 }
 
 /// An entry of another type or length.
 fn entry_values(draft: &mut Draft, random: &mut Random) -> Option<String> {
-    let mut top = platform(draft).entries();
-    let mut tcb = draft.scenario.sgx_extension.tcb_entries();
-    let in_tcb = random.one_in(2);
-    let list = if in_tcb { &mut tcb } else { &mut top };
-    let index = random.index(list.len());
-    let value = &mut list[index].value;
-    let content = value.get(2..).unwrap_or_default().to_vec();
-    let change = match random.below(6) {
-        0 => {
-            *value = tlv::octets(&[&content[..], &[0]].concat());
-            "an OCTET STRING one byte longer"
+    Some(rewrite(draft, random, |list, index, random| {
+        let value = &mut list[index].value;
+        let content = value.get(2..).unwrap_or_default().to_vec();
+        match random.below(6) {
+            0 => {
+                *value = tlv::octets(&[&content[..], &[0]].concat());
+                "an OCTET STRING one byte longer"
+            }
+            1 => {
+                *value = tlv::octets(&content);
+                "an OCTET STRING"
+            }
+            2 => {
+                *value = tlv::wrap(Tag::Integer, &content);
+                "an INTEGER of the same content"
+            }
+            3 => {
+                *value = tlv::raw(value[0], &[0x81, content.len() as u8], &content);
+                "a length that is not minimal"
+            }
+            4 => {
+                *value = tlv::wrap(Tag::Integer, &[&[0], &content[..]].concat());
+                "an INTEGER with a leading zero"
+            }
+            _ => {
+                *value = tlv::wrap(Tag::Integer, &[]);
+                "an empty INTEGER"
+            }
         }
-        1 => {
-            *value = tlv::octets(&content);
-            "an OCTET STRING"
-        }
-        2 => {
-            *value = tlv::wrap(Tag::Integer, &content);
-            "an INTEGER of the same content"
-        }
-        3 => {
-            *value = tlv::raw(value[0], &[0x81, content.len() as u8], &content);
-            "a length that is not minimal"
-        }
-        4 => {
-            *value = tlv::wrap(Tag::Integer, &[&[0], &content[..]].concat());
-            "an INTEGER with a leading zero"
-        }
-        _ => {
-            *value = tlv::wrap(Tag::Integer, &[]);
-            "an empty INTEGER"
-        }
-    };
-    if in_tcb
-        && let Some(entry) = top
-            .iter_mut()
-            .find(|entry| entry.oid == Entry::new(&[2], vec![]).oid)
-    {
-        entry.value = sgx_extension::sequence_of(&tcb);
-    }
-    set_entries(&mut draft.scenario.pck_certificate, &top);
-    let place = if in_tcb { "TCB entry" } else { "entry" };
-    Some(format!("{place} {index} of the SGX extension: {change}"))
+    }))
 }
 
 /// What only platforms of several packages have.
@@ -210,7 +209,7 @@ fn configuration(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let octet = random.byte();
     flags[index].value = tlv::raw(1, &[1], &[octet]);
     let mut entries = extension.entries();
-    entries[6].value = sgx_extension::sequence_of(&flags);
+    entries[CONFIGURATION].value = sgx_extension::sequence_of(&flags);
     set_entries(&mut draft.scenario.pck_certificate, &entries);
     Some(format!(
         "configuration flag {index}: a BOOLEAN of {octet:#04x}"

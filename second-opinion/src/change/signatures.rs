@@ -22,7 +22,7 @@ const GROUP_ORDER: [u8; 32] = [
     0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ];
 
-fn document<'a>(draft: &'a mut Draft, tcb_info: bool) -> (&'a mut SignedText, &'static str) {
+fn document(draft: &mut Draft, tcb_info: bool) -> (&mut SignedText, &'static str) {
     let collateral = &mut draft.documents.collateral;
     if tcb_info {
         (&mut collateral.tcb_info, "TCB info")

@@ -87,18 +87,23 @@ fn was_looked_at(link: Link, verdict: &Verdict) -> bool {
         .evidence
         .as_ref()
         .and_then(|evidence| evidence.platform.as_ref());
+    let read = |name| verdict.collateral.document(name).is_some();
+    let chain = || {
+        platform.is_some()
+            && !failed(&[
+                Code::ChainMalformed,
+                Code::CertificateMalformed,
+                Code::CertificateMissing,
+                Code::CertificateUnexpected,
+            ])
+    };
     match link {
-        Link::Collateral => true,
-        Link::Root | Link::PckCa | Link::PckCertificate => {
-            platform.is_some()
-                && !failed(&[
-                    Code::ChainMalformed,
-                    Code::CertificateMalformed,
-                    Code::CertificateMissing,
-                    Code::CertificateUnexpected,
-                ])
-        }
-        Link::QuotingEnclave | Link::AttestationKey => platform.is_some(),
+        Link::Collateral => read("tcb_info") && read("qe_identity") && read("root_ca_crl"),
+        Link::Root => chain(),
+        Link::PckCa => chain() && read("root_ca_crl"),
+        Link::PckCertificate => chain() && read("pck_crl"),
+        Link::QuotingEnclave => platform.is_some() && read("qe_identity"),
+        Link::AttestationKey => platform.is_some(),
         Link::Evidence => verdict.evidence.is_some() && !failed(&[Code::AttestationKeyInvalid]),
         Link::TcbLevel => verdict.tcb.is_some(),
     }

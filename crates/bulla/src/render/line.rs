@@ -71,6 +71,8 @@ pub(crate) fn text(id: &Id, outcome: &Outcome) -> String {
 }
 
 pub(crate) fn text_error(id: &Id, error: &Error) -> String {
+    // The error may quote the line: whoever wrote that must not get to write lines of ours.
+    let error = harmless(&error.to_string());
     format!("{}  {}: {error}\n", paint(BAD, "ERROR   "), name(id))
 }
 

@@ -35,11 +35,12 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Text that came with evidence or collateral, without control characters: a terminal obeys them.
+/// Text that came from outside, without what a terminal obeys or a reader cannot see: control
+/// characters, line ends, marks that turn the direction of writing.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
+            let escaped = (!matches!(c, '"' | '\'' | '\\')).then(|| c.escape_debug());
             let plain = escaped.is_none().then_some(c);
             escaped.into_iter().flatten().chain(plain)
         })

@@ -128,7 +128,8 @@ pub struct Policy {
     /// level that is out of date and names none is refused: nobody could say what is tolerated.
     /// `Revoked` is refused always.
     pub allowed_advisories: Vec<AdvisoryException>,
-    /// Advisories that are refused wherever they are open, whatever the status. Absent: none.
+    /// Advisories that are refused wherever they are open in the level of the launch, whatever the
+    /// status. Absent: none.
     pub rejected_advisories: Vec<AdvisoryId>,
     /// The oldest `tcbDate` that passes, of the oldest level behind the status. Absent: any.
     #[serde(deserialize_with = "optional_instant")]

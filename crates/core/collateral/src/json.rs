@@ -18,6 +18,9 @@ pub const MAX_DOCUMENT_SIZE: usize = 128 * 1024;
 /// for a whole document; genuine documents have 6.
 const MAX_UNKNOWN_DEPTH: usize = 24;
 
+/// Longest reason of the JSON reader that is passed on, in characters.
+const MAX_REASON_LENGTH: usize = 240;
+
 /// Why text is not one of the vendor's documents.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -83,11 +86,15 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Docume
 }
 
 /// The words of an error without the position that serde_json appends.
+///
+/// They may quote the document; so much of them is kept that a person recognises it.
 fn reason_without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
-        None => text,
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    let reason = text.get(..end).unwrap_or(&text);
+    match reason.char_indices().nth(MAX_REASON_LENGTH) {
+        Some((cut, _)) => format!("{} …", reason.get(..cut).unwrap_or_default()),
+        None => reason.to_owned(),
     }
 }
 
@@ -243,8 +250,9 @@ pub(crate) struct UnknownFields(pub(crate) BTreeSet<String>);
 
 impl UnknownFields {
     /// Takes over the names found in another object.
-    pub(crate) fn absorb(&mut self, mut other: Self) {
-        self.0.append(&mut other.0);
+    pub(crate) fn absorb(&mut self, other: Self) {
+        // Not `append`, which builds the whole set anew for each of a thousand small ones.
+        self.0.extend(other.0);
     }
 
     /// Takes one member whose value is still to be read; says whether the name was known already.

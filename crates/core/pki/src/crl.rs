@@ -14,6 +14,10 @@ use crate::x509::{self, Extension, Name, Serial};
 /// 300 to 2,700 bytes.
 pub const MAX_CRL_SIZE: usize = 512 * 1024;
 
+/// Content octets of `2.5.29.27`.
+const DELTA_CRL_INDICATOR: &[u8] = &[0x55, 0x1d, 0x1b];
+/// Content octets of `2.5.29.28`.
+const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 0x1c];
 /// Content octets of `2.5.29.20`.
 const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 0x14];
 
@@ -253,7 +257,11 @@ fn read_extensions(bytes: &[u8]) -> Result<(u64, &[u8]), CrlError> {
             x509::AUTHORITY_KEY_IDENTIFIER => authority
                 .replace(x509::read_authority_key_identifier(extension.value)?)
                 .is_some(),
-            oid if extension.critical => {
+            // These make a list partial, whether they are marked critical, as they must be, or not.
+            oid if extension.critical
+                || oid == ISSUING_DISTRIBUTION_POINT
+                || oid == DELTA_CRL_INDICATOR =>
+            {
                 return Err(CrlError::CriticalExtensionUnknown {
                     oid: der::object_identifier_text(oid),
                 });

@@ -73,8 +73,9 @@ pub enum CrlError {
         /// Name of the extension.
         name: &'static str,
     },
-    /// A critical extension that this profile does not know: the list may mean something else.
-    #[error("the critical extension {oid} is unknown")]
+    /// A critical extension that this profile does not know, or one that makes the list partial:
+    /// it may mean something else than all revoked certificates.
+    #[error("the extension {oid} may change what the list means")]
     CriticalExtensionUnknown {
         /// The extension's object identifier.
         oid: String,

@@ -42,7 +42,8 @@ impl<'a> Name<'a> {
     pub fn to_text(&self) -> String {
         let mut parts = Vec::new();
         let read = self.for_each_attribute(|oid, value| {
-            let value = value.escape_debug();
+            // A comma in a value must not look like the end of it.
+            let value = value.escape_debug().to_string().replace(',', "\\,");
             let label = match oid {
                 [0x55, 0x04, 3] => "CN",
                 [0x55, 0x04, 6] => "C",
@@ -60,37 +61,58 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// ```text
-    /// RDNSequence ::= SEQUENCE OF SET OF SEQUENCE { type OBJECT IDENTIFIER, value ANY }
-    /// ```
+    /// Shows each attribute in turn: object identifier and text.
     fn for_each_attribute(&self, mut see: impl FnMut(&'a [u8], &'a str)) -> Result<(), DerError> {
-        let mut names = Reader::new(self.der).sequence()?;
-        while !names.is_empty() {
-            let mut attributes = names.element(tag::SET, "a SET is expected")?;
-            while !attributes.is_empty() {
-                let mut pair = attributes.sequence()?;
-                let oid = pair.object_identifier()?;
-                let at = pair;
-                let (kind, value) = pair.any()?;
-                pair.finish()?;
-                let text = match kind {
-                    tag::PRINTABLE_STRING | tag::UTF8_STRING => {
-                        std::str::from_utf8(value.rest()).ok()
-                    }
-                    _ => None,
-                };
-                see(
-                    oid,
-                    text.ok_or(at.error("a name is no PrintableString or UTF8String"))?,
-                );
-            }
-        }
-        Ok(())
+        let names = Reader::new(self.der).sequence()?;
+        read_attributes(names, |oid, at, kind, value| {
+            let text = match kind {
+                tag::PRINTABLE_STRING | tag::UTF8_STRING => std::str::from_utf8(value.rest()).ok(),
+                _ => None,
+            };
+            see(
+                oid,
+                text.ok_or(at.error("a name is no PrintableString or UTF8String"))?,
+            );
+            Ok(())
+        })
     }
 
+    /// Reads a name whose attributes are well formed, whatever their values are.
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DerError> {
-        reader.raw_sequence().map(|(der, _)| Self { der })
+        let (der, names) = reader.raw_sequence()?;
+        read_attributes(names, |_, _, _, _| Ok(()))?;
+        Ok(Self { der })
     }
+}
+
+/// ```text
+/// RDNSequence ::= SEQUENCE OF SET OF SEQUENCE { type OBJECT IDENTIFIER, value ANY }
+/// ```
+///
+/// `see` is given the object identifier, and place, tag and contents of the value.
+fn read_attributes<'a>(
+    mut names: Reader<'a>,
+    mut see: impl FnMut(&'a [u8], Reader<'a>, u8, Reader<'a>) -> Result<(), DerError>,
+) -> Result<(), DerError> {
+    while !names.is_empty() {
+        let mut attributes = names.element(tag::SET, "a SET is expected")?;
+        let mut last: &[u8] = &[];
+        while !attributes.is_empty() {
+            let start = attributes;
+            let (whole, mut pair) = attributes.raw_sequence()?;
+            // X.690, section 11.6; no encoding is the beginning of another.
+            if whole <= last {
+                return Err(start.error("a SET OF is not in ascending order"));
+            }
+            last = whole;
+            let oid = pair.object_identifier()?;
+            let at = pair;
+            let (kind, value) = pair.any()?;
+            pair.finish()?;
+            see(oid, at, kind, value)?;
+        }
+    }
+    Ok(())
 }
 
 /// A serial number of at most 20 octets, positive, compared as a number.
@@ -222,6 +244,37 @@ mod tests {
         assert_eq!(serial(&[]), None);
         assert!(serial(&[1; 20]).is_some());
         assert_eq!(serial(&[1; 21]), None);
+    }
+
+    #[test]
+    fn names_are_sets_of_attributes() {
+        let name = |contents: &[u8]| {
+            let der = [&[0x30, u8::try_from(contents.len()).unwrap()], contents].concat();
+            Name::read(&mut Reader::new(&der)).map(|name| name.to_text())
+        };
+        let cn_a: &[u8] = &[0x30, 8, 6, 3, 0x55, 4, 3, 0x13, 1, b'a'];
+        let cn_b: &[u8] = &[0x30, 8, 6, 3, 0x55, 4, 3, 0x13, 1, b'b'];
+        let cn_ia5: &[u8] = &[0x30, 8, 6, 3, 0x55, 4, 3, 0x16, 1, b'a'];
+        let set = |attributes: &[&[u8]]| {
+            let contents = attributes.concat();
+            [&[0x31, u8::try_from(contents.len()).unwrap()], &*contents].concat()
+        };
+        assert_eq!(name(&[]), Ok(String::new()));
+        assert_eq!(name(&set(&[cn_a])), Ok("CN=a".to_owned()));
+        assert_eq!(name(&set(&[cn_a, cn_b])), Ok("CN=a, CN=b".to_owned()));
+        let unreadable = name(&set(&[cn_ia5])).unwrap();
+        assert!(unreadable.starts_with("(unreadable name "), "{unreadable}");
+        for malformed in [
+            cn_a,                                                        // no SET around it
+            &set(&[&[6, 3, 0x55, 4, 3]]),                                // no SEQUENCE in it
+            &set(&[&[0x30, 5, 6, 3, 0x55, 4, 3]]),                       // no value
+            &set(&[&[&cn_a[..1], &[10], &cn_a[2..], &[5, 0]].concat()]), // more than a value
+            &set(&[cn_b, cn_a]),                                         // not in ascending order
+            &set(&[cn_a, cn_a]),                                         // twice
+            &set(&[cn_a])[..11],                                         // cut off
+        ] {
+            assert!(name(malformed).is_err(), "{malformed:02x?}");
+        }
     }
 
     #[test]

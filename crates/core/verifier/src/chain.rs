@@ -141,11 +141,15 @@ impl CheckedCertificate {
     pub(crate) fn is_same_authority(&self, other: &Certificate<'_>) -> bool {
         other.subject().der() == self.subject
             && other.extensions().subject_key_identifier == Some(&self.key_identifier)
-            && other.public_key_bytes() == self.key.uncompressed()
+            && other.public_key_bytes() == self.public_key_bytes()
     }
 
     pub(crate) fn key_identifier(&self) -> &[u8] {
         &self.key_identifier
+    }
+
+    pub(crate) fn public_key_bytes(&self) -> &[u8; 65] {
+        self.key.uncompressed()
     }
 }
 

@@ -235,6 +235,10 @@ impl Findings {
         self.list
     }
 
+    pub(crate) fn append(&mut self, other: Self) {
+        self.list.extend(other.list);
+    }
+
     /// A failure without two sides.
     pub(crate) fn fail(&mut self, code: Code, subject: &'static str, message: impl Into<String>) {
         self.push(Severity::Failure, code, subject, message.into(), None);
@@ -275,9 +279,33 @@ impl Findings {
             severity,
             stage: self.stage,
             subject,
-            message,
-            expected,
-            actual,
+            message: bounded(message),
+            expected: expected.map(bounded),
+            actual: actual.map(bounded),
         });
+    }
+}
+
+/// Longest text in a finding, in characters. Names, identifiers and documents are quoted in
+/// findings, and every verdict under the same collateral repeats them: a hostile CRL must not turn
+/// each answer into a megabyte. What is right never comes near it.
+const MAX_TEXT_LENGTH: usize = 512;
+
+fn bounded(text: String) -> String {
+    match text.char_indices().nth(MAX_TEXT_LENGTH) {
+        Some((cut, _)) => format!("{} …", text.get(..cut).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        let exact = "ü".repeat(MAX_TEXT_LENGTH);
+        assert_eq!(bounded(exact.clone()), exact);
+        assert_eq!(bounded(format!("{exact}ü")), format!("{exact} …"));
     }
 }

@@ -1,7 +1,7 @@
 //! Whether one certificate was issued by another, and fits its role.
 
 use bulla_pki::certificate::Certificate;
-use bulla_pki::{PublicKey, SignatureError, TrustAnchor, TrustAnchors};
+use bulla_pki::{AnchorKind, PublicKey, SignatureError, TrustAnchor, TrustAnchors};
 
 use crate::chain::Role;
 use crate::finding::{Code, Findings};
@@ -150,12 +150,10 @@ pub(crate) fn check_profile(
     };
     match extensions.basic_constraints {
         None => wrong("basic constraints are missing"),
-        Some(constraints) if constraints.ca != role.is_ca() => {
-            wrong(if role.is_ca() {
-                "it is not a CA"
-            } else {
-                "it is a CA"
-            });
+        Some(constraints) if role.is_ca() && !constraints.ca => wrong("it is not a CA"),
+        Some(constraints) if !role.is_ca() && constraints.ca => wrong("it is a CA"),
+        Some(constraints) if !constraints.ca && constraints.path_length.is_some() => {
+            wrong("a path length stands beside what is no CA");
         }
         Some(_) => {}
     }
@@ -167,8 +165,8 @@ pub(crate) fn check_profile(
         Some(usage) if !role.is_ca() && !usage.digital_signature => {
             wrong("the key may not sign data");
         }
-        Some(usage) if !role.is_ca() && usage.key_cert_sign => {
-            wrong("the key may sign certificates");
+        Some(usage) if !role.is_ca() && (usage.key_cert_sign || usage.crl_sign) => {
+            wrong("the key may sign certificates or CRLs");
         }
         Some(_) => {}
     }
@@ -180,6 +178,9 @@ pub(crate) fn check_profile(
     }
     if extensions.crl_distribution_point.is_none() {
         wrong("CRL distribution points are missing");
+    }
+    if extensions.simulated && anchor.is_some_and(|a| a.kind() != AnchorKind::Simulated) {
+        wrong("it says that it is simulated, under a root that was not given as simulated");
     }
     if let Some(oid) = &extensions.unknown_critical {
         wrong(&format!("the critical extension {oid} is unknown"));

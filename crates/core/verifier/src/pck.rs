@@ -205,10 +205,23 @@ fn check_crl_fits(ca: &Certificate<'_>, collateral: &PreparedCollateral, finding
             "pck_crl",
             "The PCK CRL is that of another CA than the one that issued the PCK certificate; \
              fetch the CRL of the right CA (`ca=processor` or `ca=platform`).",
-            ca.subject().to_text(),
-            format!("key identifier {}", hex::encode(issuer.key_identifier())),
+            authority(
+                ca.extensions().subject_key_identifier.unwrap_or_default(),
+                ca.public_key_bytes(),
+            ),
+            authority(issuer.key_identifier(), issuer.public_key_bytes()),
         );
     }
+}
+
+/// A CA by what its certificates must have in common, for people to compare.
+fn authority(key_identifier: &[u8], key: &[u8; 65]) -> String {
+    let digest = sha256_of(&[key]);
+    format!(
+        "key identifier {}, key with SHA-256 {}",
+        hex::encode(key_identifier),
+        hex::encode(digest)
+    )
 }
 
 /// Reads what the PCK certificate says of the platform.

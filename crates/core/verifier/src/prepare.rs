@@ -44,9 +44,9 @@ const QE_IDENTITY_CHAIN: ChainNames = ChainNames {
 pub struct PreparedCollateral {
     pub(crate) anchors: TrustAnchors,
     pub(crate) anchor: Option<Arc<TrustAnchor>>,
-    /// The CA whose CRL the set holds; absent where anything about the CRLs failed.
+    /// The CA whose CRL the set holds; absent where anything about its chain failed.
     pub(crate) pck_ca: Option<CheckedCertificate>,
-    /// The root that the set's CRLs end in; absent where anything about the CRLs failed.
+    /// The root that the set's CRLs end in; absent where anything about its chain failed.
     pub(crate) root: Option<CheckedCertificate>,
     pub(crate) root_revoked: Vec<Revocation>,
     pub(crate) pck_revoked: Vec<Revocation>,
@@ -106,8 +106,8 @@ impl PreparedCollateral {
                 .any(|finding| finding.severity == Severity::Failure)
     }
 
-    /// The span in which every document and certificate of the set is valid; absent where there
-    /// is none, or nothing could be read.
+    /// The span in which every document and certificate of the set is valid, apart from a PCK
+    /// certificate chain brought along; absent where there is none, or nothing could be read.
     pub fn window(&self) -> Option<Window> {
         let from = self
             .documents
@@ -159,34 +159,40 @@ impl PreparedCollateral {
         }
         self.documents.extend(chain.documents(names));
 
+        let mut crl_findings = Findings::new(Stage::PckChain);
         let mut name = "root_ca_crl";
-        let der = decode_crl(&set.root_ca_crl, name, &mut findings);
+        let der = decode_crl(&set.root_ca_crl, name, &mut crl_findings);
         let crl = der.as_deref();
-        if let Some(crl) = crl.and_then(|der| parse_crl(der, name, &mut findings)) {
+        if let Some(crl) = crl.and_then(|der| parse_crl(der, name, &mut crl_findings)) {
             self.documents.push(crl_document(name, &crl));
             self.root_ca_crl_number = Some(crl.number());
-            check_crl(&crl, root_issuer.as_ref(), name, &mut findings);
+            check_crl(&crl, root_issuer.as_ref(), name, &mut crl_findings);
             self.root_revoked = crl.into_revoked();
         }
         name = "pck_crl";
-        let der = decode_crl(&set.pck_crl, name, &mut findings);
+        let der = decode_crl(&set.pck_crl, name, &mut crl_findings);
         let crl = der.as_deref();
-        if let Some(crl) = crl.and_then(|der| parse_crl(der, name, &mut findings)) {
+        if let Some(crl) = crl.and_then(|der| parse_crl(der, name, &mut crl_findings)) {
             self.documents.push(crl_document(name, &crl));
             self.pck_crl_number = Some(crl.number());
-            check_crl(&crl, ca_issuer.as_ref(), name, &mut findings);
+            check_crl(&crl, ca_issuer.as_ref(), name, &mut crl_findings);
             self.pck_revoked = crl.into_revoked();
         }
+        let mut revocations = Findings::new(Stage::PckChain);
         for (certificate, name) in [(ca, names.ca), (root, names.root)] {
             if let Some(certificate) = certificate {
-                check_revocation(certificate, &self.root_revoked, name, &mut findings);
+                check_revocation(certificate, &self.root_revoked, name, &mut revocations);
             }
         }
-        if !findings.failed() {
+        // A quote's chain is held against a sound issuer also where its CRL is not: the verdict
+        // fails for the CRL, and must not say that the chain was good without looking.
+        if !findings.failed() && !revocations.failed() {
             let checked = |(certificate, issuer)| CheckedCertificate::new(certificate, issuer);
             self.root = root.zip(root_issuer).and_then(checked);
             self.pck_ca = ca.zip(ca_issuer).and_then(checked);
         }
+        findings.append(crl_findings);
+        findings.append(revocations);
         self.pck_chain_findings = findings.into_list();
     }
 

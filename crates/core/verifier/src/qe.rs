@@ -142,8 +142,11 @@ pub(crate) fn check_tdx_modules(tcb_info: &TcbInfo, body: Body<'_>, findings: &m
         findings.note(
             Code::TdxModuleSignerUnknown,
             "tee_tcb_svn2",
-            "The signer of the TDX module that runs now stands in no field of the quote; its \
-             version is known to the vendor.",
+            format!(
+                "The TDX module was updated from version {} to {} since the launch; the signer of \
+                 the one that runs now stands in no field of the quote.",
+                td.tee_tcb_svn[1], td15.tee_tcb_svn2[1]
+            ),
         );
     }
 }

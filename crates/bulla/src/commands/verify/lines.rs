@@ -9,7 +9,7 @@ use bulla_collateral::CollateralSet;
 use bulla_evidence::input::MAX_TEXT_SIZE;
 use bulla_pki::Timestamp;
 use bulla_verifier::{KnownPlatforms, PreparedCollateral};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::args::{Format, VerifyArgs};
@@ -40,7 +40,11 @@ pub(super) fn run(source: Source, args: &VerifyArgs, output: &mut Output) -> Res
         }
         None => None,
     };
-    let bench = Bench { judge, shared };
+    let bench = Bench {
+        judge,
+        at_given: args.terms.at.is_some(),
+        shared,
+    };
     // JSON Lines in, JSON Lines out, unless a person asked to read it.
     let as_text = args.format == Some(Format::Text);
     let mut lines = Lines::new(source.into_reader());
@@ -67,6 +71,7 @@ pub(super) fn run(source: Source, args: &VerifyArgs, output: &mut Output) -> Res
 /// What all lines are judged by.
 struct Bench {
     judge: Judge,
+    at_given: bool,
     shared: Option<KnownPlatforms>,
 }
 
@@ -106,6 +111,23 @@ impl Bench {
     }
 
     fn judge_request(&self, request: &Request<'_>, number: u64) -> Result<Outcome> {
+        // What the command line says is not for a line to change: whoever could would judge a
+        // revoked platform by a day on which it was not.
+        for (field, stands, given) in [
+            ("at", request.at.is_some(), self.at_given),
+            (
+                "collateral",
+                request.collateral.is_some(),
+                self.shared.is_some(),
+            ),
+        ] {
+            if stands && given {
+                return Err(Error::LineMalformed {
+                    number,
+                    reason: format!("`{field}` was given for all quotes by --{field}"),
+                });
+            }
+        }
         let at = match &request.at {
             Some(Instant::Text(text)) => time::parse(text)?,
             Some(Instant::Seconds(seconds)) => time::parse(&seconds.to_string())?,
@@ -159,10 +181,19 @@ struct Request<'a> {
     id: Option<String>,
     #[serde(borrow)]
     quote: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     collateral: Option<&'a RawValue>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     at: Option<Instant>,
+}
+
+/// Reads a field that has a value where it is there: `null` is none.
+fn present<'de, D, T>(deserializer: D) -> std::result::Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]

@@ -21,6 +21,8 @@ pub(super) fn check(
         check_exceptions(levels, at, policy, findings);
     }
 
+    check_current(levels, policy, findings);
+
     let open = open_advisories(levels);
     for id in policy
         .rejected_advisories
@@ -52,6 +54,34 @@ pub(super) fn check(
                 .sides(format!("{minimum} or later"), levels.date),
         );
     }
+}
+
+/// A TD may have moved, after its launch, to a platform whose TCB is worse: the vendor's converged
+/// status is that of the launch and does not show it.
+fn check_current(levels: &TcbFacts, policy: &Policy, findings: &mut Vec<Finding>) {
+    let current = levels.current_status;
+    let hidden = current != levels.status && levels.status == levels.launch_status;
+    let relaunch = matches!(
+        levels.status,
+        TcbStatus::TDRelaunchAdvised | TcbStatus::TDRelaunchAdvisedConfigurationNeeded
+    );
+    if !hidden
+        || relaunch
+        || current == TcbStatus::Revoked
+        || policy.accepted_tcb_statuses.contains(current)
+    {
+        return;
+    }
+    let message = format!(
+        "The TD was launched at {} and now runs on a platform that is {current}, which the policy \
+         does not accept; {}.",
+        levels.launch_status,
+        remedy(current)
+    );
+    findings.push(
+        Finding::refusal(Reason::TcbStatusNotAccepted, "tcb.current_status", message)
+            .sides(accepted_words(policy), current),
+    );
 }
 
 /// Lets a status that is not accepted pass by way of exceptions, or says what they lack.
@@ -153,18 +183,21 @@ fn revoked() -> Finding {
         .sides("any status but Revoked", TcbStatus::Revoked)
 }
 
+fn accepted_words(policy: &Policy) -> String {
+    let words: Vec<&str> = policy
+        .accepted_tcb_statuses
+        .iter()
+        .map(|status| status.as_str())
+        .collect();
+    words.join(", ")
+}
+
 fn status_not_accepted(
     levels: &TcbFacts,
     open: &BTreeSet<&str>,
     silent: &[&str],
     policy: &Policy,
 ) -> Finding {
-    let accepted: Vec<&str> = policy
-        .accepted_tcb_statuses
-        .iter()
-        .map(|s| s.as_str())
-        .collect();
-    let accepted = accepted.join(", ");
     let behind: Vec<String> = reached(levels)
         .map(|(name, level)| format!("{name} {} of {}", level.status, level.date))
         .collect();
@@ -184,7 +217,7 @@ fn status_not_accepted(
         remedy(levels.status)
     );
     Finding::refusal(Reason::TcbStatusNotAccepted, "tcb.status", message)
-        .sides(accepted, levels.status)
+        .sides(accepted_words(policy), levels.status)
 }
 
 fn advisory_not_accepted(id: &str, policy: &Policy) -> Finding {
