@@ -24,6 +24,26 @@ libfuzzer_sys::fuzz_target!(|_bytes: &[u8]| {});
 /// A policy with every field; `{root}` stands for the simulated root.
 const POLICY: &str = include_str!("policy.toml");
 
+/// What lets pass the evidence that is out of date or judged too late.
+const EXCEPTIONS: &str = r#"
+[[allowed_advisories]]
+id = "SIMULATED-SA-00001"
+until = "{until}"
+reason = "OPS-1"
+[[expired_documents]]
+documents = ["tcb_info", "qe_identity", "pck_crl"]
+until = "{until}"
+reason = "OPS-2"
+"#;
+
+/// When they end: before, at and after the instants at which that evidence is judged.
+const EXCEPTIONS_END: [&str; 4] = [
+    "2026-11-22T23:59:59Z",
+    "2026-11-23T00:00:00Z",
+    "2027-01-22T00:00:00Z",
+    "2027-01-31T23:59:59Z",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or("usage: seed FOLDER")?;
     let vectors = std::env::var_os("BULLA_VECTORS").map(PathBuf::from);
@@ -162,7 +182,12 @@ impl Seeds {
         let whole = POLICY.replace("{root}", &root);
         self.add("policy", "");
         self.add("policy", whole.as_str());
-        self.add("policy", format!("trust_anchors = [\"{root}\"]\n"));
+        let root = format!("trust_anchors = [\"intel-sgx-root\", \"{root}\"]\n");
+        self.add("policy", root.as_str());
+        for until in EXCEPTIONS_END {
+            let exceptions = EXCEPTIONS.replace("{until}", until);
+            self.add("policy", format!("{root}{exceptions}"));
+        }
         for section in whole.split("\n\n") {
             self.add("policy", section);
         }

@@ -171,7 +171,7 @@ fn a_line_may_bring_its_own_collateral() {
     ]);
     let answers = answer.json_lines();
     assert_eq!(answers[0]["appraisal"], "accepted");
-    assert_eq!(answers[1]["error"]["code"], "CollateralMissing");
+    assert_eq!(answers[1]["error"]["code"], "CollateralNotGiven");
     assert_eq!(answer.status, 2);
 }
 

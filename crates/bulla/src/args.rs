@@ -33,9 +33,9 @@ Collateral is one of
                  pck-certificate-chain.pem
 
 Several quotes come as JSON Lines: {\"quote\": hex or base64, \"id\": any text, \"collateral\":
-object as above, \"at\": time} on each line, all but the quote optional. The answers are JSON
-Lines in the same order. A line that cannot be read gets an error of its own, and the rest
-goes on.
+object as above, \"at\": time} on each line, all but the quote optional; what --collateral or --at
+gives for all quotes, no line may change. The answers are JSON Lines in the same order. A line that
+cannot be read gets an error of its own, and the rest goes on.
 
 Without a policy evidence is accepted that is genuine under a vendor's root, has the TCB status
 UpToDate, rests on documents all in their window, and is neither open to debugging nor to
@@ -114,7 +114,7 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The quote: raw, hex or base64; or several as JSON Lines; `-` is standard input
+    /// The quote: raw, hex or base64; to `verify` also several as JSON Lines; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) quote: PathBuf,
 

@@ -52,7 +52,7 @@ pub(crate) enum Error {
         "no collateral was given; add `--collateral PATH` with the directory or JSON file that \
          holds it"
     )]
-    CollateralMissing,
+    CollateralNotGiven,
 
     #[error(
         "{}: the collateral set lacks {names}; fetch it, or give the set as one JSON file",
@@ -139,7 +139,7 @@ impl Error {
             Self::FileUnreadable { .. } => "FileUnreadable",
             Self::InputEmpty { .. } => "InputEmpty",
             Self::InputTooLarge { .. } => "InputTooLarge",
-            Self::CollateralMissing => "CollateralMissing",
+            Self::CollateralNotGiven => "CollateralNotGiven",
             Self::CollateralFileMissing { .. } => "CollateralFileMissing",
             Self::CollateralMalformed { .. } => "CollateralMalformed",
             Self::PolicyMalformed { .. } | Self::PolicyNotText { .. } => "PolicyMalformed",

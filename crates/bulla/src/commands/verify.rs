@@ -36,7 +36,7 @@ pub(crate) fn judge_one(
     args: &VerifyArgs,
 ) -> Result<(PreparedCollateral, Outcome)> {
     let quote = QuoteInput::decode(&source.read_all(MAX_TEXT_SIZE)?);
-    let path = args.collateral.as_ref().ok_or(Error::CollateralMissing)?;
+    let path = args.collateral.as_ref().ok_or(Error::CollateralNotGiven)?;
     let judge = Judge::from_args(&args.terms)?;
     let prepared = PreparedCollateral::new(&collateral::load(path)?, &judge.anchors);
     let outcome = judge.judge(quote, |quote| prepared.verify(quote, judge.at));

@@ -137,7 +137,7 @@ impl Bench {
         match (request.collateral, &self.shared) {
             (Some(own), _) => self.judge_with(own, quote, at, number),
             (None, Some(known)) => Ok(self.judge.judge(quote, |quote| known.verify(quote, at))),
-            (None, None) => Err(Error::CollateralMissing),
+            (None, None) => Err(Error::CollateralNotGiven),
         }
     }
 
