@@ -105,6 +105,7 @@ pub enum Change {
     Insert { at: u16, bytes: [u8; 3] },
     Remove { at: u16, count: u8 },
     Append { byte: u8, count: u8 },
+    CountUp { at: u16 },
     ToHex,
     SwapLetterCase,
 }
@@ -235,31 +236,22 @@ impl<'a> Edited<'a> {
 
     /// Puts a piece into the quote; one of the wrong size is left out.
     fn put(&mut self, piece: Piece, bytes: &[u8]) {
-        let signed = match piece {
-            Piece::Signed => Some(bytes),
-            _ => None,
-        };
         let own = self.quote.clone();
-        let Ok(quote) = Quote::parse(&own) else {
-            return;
-        };
-        let mut auth = *quote.auth();
-        let fits = match piece {
-            Piece::Signed => Some(()),
-            Piece::Signature => bytes.try_into().ok().map(|bytes| auth.signature = bytes),
-            Piece::AttestationKey => bytes.try_into().ok().map(|key| auth.attestation_key = key),
-            Piece::QeReport => SgxReportBody::ref_from_bytes(bytes)
-                .ok()
-                .map(|report| auth.qe_report = report),
-            Piece::QeReportSignature => bytes
-                .try_into()
-                .ok()
-                .map(|bytes| auth.qe_report_signature = bytes),
-            Piece::QeAuth => Some(auth.qe_auth = bytes),
-            Piece::Certification => Some(auth.certification = CertificationData::PckChain(bytes)),
-        };
-        let written = write_quote(signed.unwrap_or(quote.signed()), &auth);
-        if let (Some(()), Ok(written)) = (fits, written) {
+        let written = Quote::parse(&own).ok().and_then(|quote| {
+            let mut signed = quote.signed();
+            let mut auth = *quote.auth();
+            match piece {
+                Piece::Signed => signed = bytes,
+                Piece::Signature => auth.signature = bytes.try_into().ok()?,
+                Piece::AttestationKey => auth.attestation_key = bytes.try_into().ok()?,
+                Piece::QeReport => auth.qe_report = SgxReportBody::ref_from_bytes(bytes).ok()?,
+                Piece::QeReportSignature => auth.qe_report_signature = bytes.try_into().ok()?,
+                Piece::QeAuth => auth.qe_auth = bytes,
+                Piece::Certification => auth.certification = CertificationData::PckChain(bytes),
+            }
+            write_quote(signed, &auth).ok()
+        });
+        if let Some(written) = written {
             self.quote = written;
         }
     }
@@ -386,6 +378,13 @@ impl Change {
                 bytes.drain(at..length.min(at + usize::from(count)));
             }
             Self::Append { byte, count } => bytes.resize(length + usize::from(count), byte),
+            // Documents stay what they are where a digit of them changes.
+            Self::CountUp { at } => {
+                let mut rest = bytes.iter_mut().skip(place(at, length));
+                if let Some(digit) = rest.find(|byte| byte.is_ascii_digit()) {
+                    *digit = b'0' + (*digit - b'0' + 1) % 10;
+                }
+            }
             Self::ToHex => *bytes = hex::encode(&*bytes).into_bytes(),
             Self::SwapLetterCase => {
                 for byte in bytes.iter_mut().filter(|byte| byte.is_ascii_alphabetic()) {

@@ -5,7 +5,7 @@ use crate::digest::sha256;
 use crate::error::CertificateError;
 use crate::signature::{PublicKey, Signature, SignatureError};
 use crate::time::Window;
-use crate::x509::{self, Extension, Name, Serial};
+use crate::x509::{self, Extension, Name, Serial, Signed};
 
 /// Largest certificate that is read, in bytes. Genuine ones have 650 to 1,300.
 pub const MAX_CERTIFICATE_SIZE: usize = 8 * 1024;
@@ -107,23 +107,14 @@ impl<'a> Certificate<'a> {
                 limit: MAX_CERTIFICATE_SIZE,
             });
         }
-        let mut reader = Reader::new(der);
-        let mut parts = reader.sequence()?;
-        reader.finish()?;
-        let (signed, contents) = parts.raw_sequence()?;
-        let algorithm = x509::read_is_ecdsa_with_sha256(&mut parts)?;
-        let (unused_bits, signature) = parts.bit_string()?;
-        parts.finish()?;
-        let fields = Fields::read(contents)?;
-        if !algorithm || !fields.algorithm {
+        let signed = Signed::read(der)?;
+        let fields = Fields::read(signed.contents)?;
+        if !signed.is_ecdsa_with_sha256 || !fields.algorithm {
             return Err(CertificateError::AlgorithmUnsupported);
-        }
-        if unused_bits != 0 {
-            return Err(SignatureError::Malformed.into());
         }
         Ok(Self {
             der,
-            signed,
+            signed: signed.bytes,
             sha256: sha256(der),
             serial: fields.serial.ok_or(CertificateError::SerialOutOfRange)?,
             issuer: fields.issuer,
@@ -133,7 +124,7 @@ impl<'a> Certificate<'a> {
                 .public_key
                 .ok_or(CertificateError::AlgorithmUnsupported)?,
             extensions: Extensions::read(fields.extensions)?,
-            signature: Signature::from_der(signature)?,
+            signature: signed.signature()?,
         })
     }
 

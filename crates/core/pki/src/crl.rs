@@ -8,7 +8,7 @@ use crate::error::CrlError;
 use crate::pem;
 use crate::signature::{PublicKey, Signature, SignatureError};
 use crate::time::{Timestamp, Window};
-use crate::x509::{self, Extension, Name, Serial};
+use crate::x509::{self, Extension, Name, Serial, Signed};
 
 /// Largest CRL that is read, in bytes of DER: about 13,000 revoked certificates. Genuine ones have
 /// 300 to 2,700 bytes.
@@ -89,30 +89,21 @@ impl<'a> Crl<'a> {
                 limit: MAX_CRL_SIZE,
             });
         }
-        let mut reader = Reader::new(der);
-        let mut parts = reader.sequence()?;
-        reader.finish()?;
-        let (signed, contents) = parts.raw_sequence()?;
-        let algorithm = x509::read_is_ecdsa_with_sha256(&mut parts)?;
-        let (unused_bits, signature) = parts.bit_string()?;
-        parts.finish()?;
-        if !algorithm {
+        let signed = Signed::read(der)?;
+        if !signed.is_ecdsa_with_sha256 {
             return Err(CrlError::AlgorithmUnsupported);
         }
-        if unused_bits != 0 {
-            return Err(SignatureError::Malformed.into());
-        }
-        let fields = Fields::read(contents)?;
+        let fields = Fields::read(signed.contents)?;
         let (number, authority_key_identifier) = read_extensions(fields.extensions)?;
         Ok(Self {
-            signed,
+            signed: signed.bytes,
             sha256: sha256(der),
             issuer: fields.issuer,
             window: fields.window,
             number,
             authority_key_identifier,
             revoked: fields.revoked,
-            signature: Signature::from_der(signature)?,
+            signature: signed.signature()?,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::der::{DerError, Reader, tag};
+use crate::signature::{Signature, SignatureError};
 use crate::time::Timestamp;
 
 /// Content octets of `2.5.4.3`.
@@ -176,6 +177,48 @@ pub(crate) fn read_time(reader: &mut Reader<'_>) -> Result<Timestamp, DerError> 
     digits
         .and_then(Timestamp::from_digits)
         .ok_or(at.error("not a time between 1970 and 9999"))
+}
+
+/// What certificates and CRLs have in common (RFC 5280, sections 4.1.1 and 5.1.1):
+///
+/// ```text
+/// SIGNED ::= SEQUENCE { toBeSigned SEQUENCE, algorithm AlgorithmIdentifier, signature BIT STRING }
+/// ```
+pub(crate) struct Signed<'a> {
+    /// The encoding that the signature covers.
+    pub(crate) bytes: &'a [u8],
+    /// Its contents.
+    pub(crate) contents: Reader<'a>,
+    /// Whether the algorithm is ECDSA with SHA-256.
+    pub(crate) is_ecdsa_with_sha256: bool,
+    signature: (u8, &'a [u8]),
+}
+
+impl<'a> Signed<'a> {
+    /// Reads one that fills `der` exactly.
+    pub(crate) fn read(der: &'a [u8]) -> Result<Self, DerError> {
+        let mut reader = Reader::new(der);
+        let mut parts = reader.sequence()?;
+        reader.finish()?;
+        let (bytes, contents) = parts.raw_sequence()?;
+        let is_ecdsa_with_sha256 = read_is_ecdsa_with_sha256(&mut parts)?;
+        let signature = parts.bit_string()?;
+        parts.finish()?;
+        Ok(Self {
+            bytes,
+            contents,
+            is_ecdsa_with_sha256,
+            signature,
+        })
+    }
+
+    /// The signature, which must be whole octets of strict DER.
+    pub(crate) fn signature(&self) -> Result<Signature, SignatureError> {
+        match self.signature {
+            (0, octets) => Signature::from_der(octets),
+            _ => Err(SignatureError::Malformed),
+        }
+    }
 }
 
 /// Whether the algorithm identifier is exactly `ecdsa-with-SHA256`, without parameters (RFC 5758).
