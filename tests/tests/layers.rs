@@ -45,6 +45,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "bulla-issuer",
         &["bulla-evidence", "bulla-pki", "bulla-collateral"],
     ),
+    ("bulla-protocol", &[]),
+    (
+        "bulla-processor",
+        &["bulla-evidence", "bulla-pki", "bulla-issuer"],
+    ),
+    (
+        "bulla-vendor",
+        &[
+            "bulla-evidence",
+            "bulla-pki",
+            "bulla-collateral",
+            "bulla-protocol",
+            "bulla-issuer",
+            "bulla-processor",
+        ],
+    ),
     (
         "bulla",
         &[
@@ -53,7 +69,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bulla-collateral",
             "bulla-verifier",
             "bulla-appraisal",
+            "bulla-protocol",
             "bulla-issuer",
+            "bulla-processor",
+            "bulla-vendor",
         ],
     ),
     (
@@ -64,7 +83,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bulla-collateral",
             "bulla-verifier",
             "bulla-appraisal",
+            "bulla-protocol",
             "bulla-issuer",
+            "bulla-processor",
+            "bulla-vendor",
         ],
     ),
 ];

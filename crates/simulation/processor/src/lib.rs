@@ -1,0 +1,1 @@
+//! The SGX and TDX processor as a model: measurement, initialisation, reports, keys, quotes.

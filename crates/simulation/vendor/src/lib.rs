@@ -1,0 +1,1 @@
+//! A vendor in a box: platforms, collateral, events, and its web service.
