@@ -232,6 +232,44 @@ fn pitfall_35_der_of_crls_is_strict() {
     assert_fails(&verdict, &[(Code::CrlMalformed, "pck_crl")]);
 }
 
+#[test]
+fn crl_distribution_points_that_are_not_what_they_should_be() {
+    let with_points = |value: &[u8]| {
+        judge_changed(QuoteKind::Td10V4, |s| {
+            let mut extension = extension::crl_distribution_point("https://crl.invalid");
+            extension.value = value.to_vec();
+            s.pck_certificate.extensions.set(extension);
+        })
+    };
+    let name = tlv::context(0, &tlv::context_primitive(6, b"https://crl.invalid"));
+    let named = tlv::context(0, &name);
+    let relative = tlv::context(0, &tlv::context(1, &[]));
+    let reasons = tlv::context_primitive(1, &[1, 6]);
+    let issuer = tlv::context(2, &tlv::context_primitive(6, b"a name"));
+    let point = |fields: &[&[u8]]| tlv::sequence(fields);
+    for good in [
+        tlv::sequence(&[point(&[&named])]),
+        tlv::sequence(&[point(&[&relative]), point(&[&named, &reasons, &issuer])]),
+    ] {
+        assert_status(&with_points(&good), TcbStatus::UpToDate);
+    }
+    let list = tlv::sequence(&[point(&[&named])]);
+    for bad in [
+        Vec::new(),
+        vec![5, 0],
+        [&[0x70], &list[1..]].concat(),
+        [&list[..], &[0]].concat(),
+        tlv::sequence(&[&named]),
+        tlv::sequence(&[point(&[&reasons, &named])]),
+        tlv::sequence(&[point(&[&named, &named])]),
+        tlv::sequence(&[point(&[&tlv::context(0, &[5, 0])])]),
+        tlv::sequence(&[point(&[&tlv::context(0, &[&name[..], &name].concat())])]),
+        tlv::sequence(&[point(&[&tlv::context(0, &tlv::context(0, &[0x86, 5, 0]))])]),
+    ] {
+        assert_fails(&with_points(&bad), &LEAF_MALFORMED);
+    }
+}
+
 /// The verdict on a platform whose SGX extension has other entries.
 fn with_entries(change: impl FnOnce(&Scenario, &mut Vec<sgx_extension::Entry>)) -> Verdict {
     let mut scenario = scenario(QuoteKind::Td10V4);

@@ -277,8 +277,7 @@ impl<'a> Extensions<'a> {
                 self.basic_constraints = Some(BasicConstraints::read(&mut value)?);
             }
             CRL_DISTRIBUTION_POINTS => {
-                self.crl_distribution_point = Some(first_uri(value).ok().flatten());
-                return Ok(());
+                self.crl_distribution_point = Some(read_distribution_points(&mut value)?);
             }
             SGX_EXTENSIONS => {
                 self.sgx = Some(extension.value);
@@ -333,12 +332,45 @@ impl BasicConstraints {
     }
 }
 
-/// The first URI in a list of distribution points, for people:
-/// `DistributionPoint.distributionPoint [0].fullName [0].uniformResourceIdentifier [6]`.
-fn first_uri(mut value: Reader<'_>) -> Result<Option<&str>, DerError> {
-    let mut point = value.sequence()?.sequence()?;
-    let mut name = point.element(tag::constructed(0), "no name of a distribution point")?;
-    let mut full_name = name.element(tag::constructed(0), "no full name")?;
-    let uri = full_name.element(tag::context(6), "no URI")?;
-    Ok(std::str::from_utf8(uri.rest()).ok())
+/// The first URI in a list of distribution points: for people, as revocation never depends on it.
+///
+/// ```text
+/// CRLDistributionPoints ::= SEQUENCE OF SEQUENCE {
+///     distributionPoint [0] CHOICE { fullName [0] GeneralNames,
+///                                    nameRelativeToCRLIssuer [1] ... } OPTIONAL,
+///     reasons [1] ReasonFlags OPTIONAL, cRLIssuer [2] GeneralNames OPTIONAL }
+/// ```
+fn read_distribution_points<'a>(value: &mut Reader<'a>) -> Result<Option<&'a str>, DerError> {
+    let mut first = None;
+    let mut points = value.sequence()?;
+    while !points.is_empty() {
+        let mut point = points.sequence()?;
+        if let Some(mut name) = point.optional(tag::constructed(0))? {
+            let uri = match name.optional(tag::constructed(0))? {
+                Some(full_name) => first_uri(full_name)?,
+                None => {
+                    name.element(tag::constructed(1), "no name of a distribution point")?;
+                    None
+                }
+            };
+            name.finish()?;
+            first = first.or(uri);
+        }
+        point.optional(tag::context(1))?;
+        point.optional(tag::constructed(2))?;
+        point.finish()?;
+    }
+    Ok(first)
+}
+
+/// The first `uniformResourceIdentifier [6]` among general names.
+fn first_uri(mut names: Reader<'_>) -> Result<Option<&str>, DerError> {
+    let mut first = None;
+    while !names.is_empty() {
+        let (tag, name) = names.any()?;
+        if tag == tag::context(6) {
+            first = first.or(std::str::from_utf8(name.rest()).ok());
+        }
+    }
+    Ok(first)
 }
