@@ -158,7 +158,8 @@ fn of_certificates(case: &Case, verdict: &Verdict) -> impl Iterator<Item = &'sta
         (&set.tcb_info_issuer_chain, "tcb_info_signer"),
         (&set.qe_identity_issuer_chain, "qe_identity_signer"),
     ];
-    let (mut other_order, mut critical_mark, mut unreadable) = (false, false, false);
+    let (mut other_order, mut critical_mark) = (false, false);
+    let mut pck_cas = 0;
     for (text, end) in chains {
         let certificates = pem::decode(text, "CERTIFICATE", 8).unwrap_or_default();
         let first = certificates.first().map(|der| sha256(der));
@@ -171,15 +172,19 @@ fn of_certificates(case: &Case, verdict: &Verdict) -> impl Iterator<Item = &'sta
             critical_mark |= der
                 .windows(CRITICAL_MARK.len())
                 .any(|bytes| bytes == CRITICAL_MARK);
-            let read = Certificate::parse(der);
-            unreadable |=
-                read.is_ok_and(|read| read.extensions().crl_distribution_point == Some(None));
+            let Ok(read) = Certificate::parse(der) else {
+                continue;
+            };
+            let constraints = read.extensions().basic_constraints;
+            let is_ca = constraints.is_some_and(|basic| basic.ca);
+            let is_root = read.subject() == read.issuer();
+            pck_cas += u32::from(end == "pck_certificate" && is_ca && !is_root);
         }
     }
     [
         (other_order, "a-chain-does-not-begin-with-its-end"),
         (critical_mark, "critical-mark-of-simulation"),
-        (unreadable, "crl-distribution-points-unreadable"),
+        (pck_cas > 1, "pck-chain-has-two-cas"),
     ]
     .into_iter()
     .filter_map(|(holds, name)| holds.then_some(name))

@@ -20,6 +20,8 @@ pub(super) const CHANGES: &[Change] = &[
     level_out_of_form,
     random_modules,
     random_modules,
+    levels_of_launch_and_present,
+    levels_of_launch_and_present,
     module_out_of_form,
     other_platform,
     other_header,
@@ -133,6 +135,24 @@ fn random_levels(draft: &mut Draft, random: &mut Random) -> Option<String> {
     let levels: Vec<TcbLevelSpec> = (0..count).map(|_| random_level(draft, random)).collect();
     tcb_info(draft).levels = levels;
     Some(format!("{count} random TCB levels around the platform"))
+}
+
+/// A TD that was launched at one level and runs at a higher one now, of any two statuses.
+fn levels_of_launch_and_present(draft: &mut Draft, random: &mut Random) -> Option<String> {
+    let mut low = draft.scenario.tcb_info.levels.first()?.clone();
+    let mut high = low.clone();
+    // The microcode: the module has levels of its own.
+    let microcode = high.tdx_components.as_mut()?.get_mut(2)?;
+    let td = draft.scenario.quote.body.td15_mut()?;
+    td.tee_tcb_svn2 = td.td10.tee_tcb_svn;
+    td.tee_tcb_svn2[2] = td.tee_tcb_svn2[2].saturating_add(1);
+    microcode.svn = td.tee_tcb_svn2[2].into();
+    draft.touch(Part::Body);
+    low.status = random_status(draft, &STATUSES, random);
+    high.status = random_status(draft, &STATUSES, random);
+    let description = format!("launched {}, now {}", low.status.word, high.status.word);
+    tcb_info(draft).levels = vec![high, low];
+    Some(description)
 }
 
 fn shuffled_levels(draft: &mut Draft, random: &mut Random) -> Option<String> {
