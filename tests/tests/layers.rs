@@ -92,7 +92,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Who alone may call a crypto library.
-const CRYPTO: &[(&str, &str)] = &[("aws-lc-rs", "bulla-pki"), ("p256", "bulla-issuer")];
+const CRYPTO: &[(&str, &str)] = &[
+    ("aws-lc-rs", "bulla-pki"),
+    ("p256", "bulla-issuer"),
+    ("rsa", "bulla-processor"),
+    ("crypto-bigint", "bulla-processor"),
+    ("crypto-primes", "bulla-processor"),
+    ("aes", "bulla-processor"),
+    ("cmac", "bulla-processor"),
+    ("hkdf", "bulla-processor"),
+];
 
 fn metadata() -> Metadata {
     let output = Command::new(env!("CARGO"))

@@ -82,6 +82,11 @@ impl SigningKey {
             .expect("one of 2^32 digests is a scalar")
     }
 
+    /// The key with this private scalar, big-endian; `None` for zero, and from the group order on.
+    pub fn from_scalar(scalar: &[u8; 32]) -> Option<Self> {
+        EcdsaKey::from_slice(scalar).ok().map(Self)
+    }
+
     /// The public key as an uncompressed point (SEC 1): 0x04, then x and y, big-endian.
     pub fn public_key(&self) -> [u8; 65] {
         let point = self.0.verifying_key().to_sec1_point(false);
@@ -181,6 +186,22 @@ mod tests {
             .verify(b"text", &other)
             .expect("the signature holds");
         assert_eq!(with_other_s(&[0; 64]), None);
+    }
+
+    // RFC 6979, section A.2.5.
+    #[test]
+    fn a_key_of_a_known_scalar_signs_as_the_standard_says() {
+        let scalar = "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721";
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(scalar, &mut bytes).expect("hexadecimal digits");
+        let key = SigningKey::from_scalar(&bytes).expect("a scalar");
+        assert_eq!(
+            hex::encode(key.sign(b"sample")),
+            "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716\
+             f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
+        );
+        assert!(SigningKey::from_scalar(&[0; 32]).is_none());
+        assert!(SigningKey::from_scalar(&[0xff; 32]).is_none());
     }
 
     #[test]
