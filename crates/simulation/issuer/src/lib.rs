@@ -81,7 +81,7 @@ pub use sgx_extension::{PlatformSpec, SgxExtensionSpec, SgxType};
 pub use tcb_info::{
     ComponentSpec, TcbInfoSpec, TcbLevelSpec, TdxModuleIdentitySpec, TdxModuleSpec,
 };
-pub use vendor::{Authority, NO_ADDRESS, PckCa, Vendor, YEAR};
+pub use vendor::{Authority, NO_ADDRESS, PckCa, ROOT_CA_CRL_PATH, Vendor, YEAR};
 
 // What specifications of certificates are made of.
 pub use der::Tag;

@@ -15,6 +15,9 @@ pub const YEAR: u64 = 31_556_952;
 /// hosts.
 pub const NO_ADDRESS: &str = "https://vendor.simulated.invalid";
 
+/// Where under its address a vendor has the CRL of its root.
+pub const ROOT_CA_CRL_PATH: &str = "/SimulatedSGXRootCA.der";
+
 /// The two CAs that certify platforms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PckCa {
@@ -84,9 +87,7 @@ impl Vendor {
         let processor_ca = pck_ca("SGX PCK Processor CA", "pck processor ca");
         let platform_ca = pck_ca("SGX PCK Platform CA", "pck platform ca");
 
-        let signer_key = key("tcb signing");
-        let signer_name = Name::simulated("SGX TCB Signing");
-        let signer = CertificateSpec::end_entity(signer_name, &signer_key, by_root(), years(7));
+        let tcb_signer = tcb_signer(key("tcb signing"), by_root(), years(7));
 
         let root = CertificateSpec::ca(root_name.clone(), &root_key, by_root(), years(30), 1);
         Self {
@@ -97,10 +98,17 @@ impl Vendor {
             },
             processor_ca,
             platform_ca,
-            tcb_signer: Authority {
-                key: signer_key,
-                certificate: signer,
-            },
+            tcb_signer,
+        }
+    }
+
+    /// Lets `key` sign documents from now on, under a certificate of this validity.
+    pub fn appoint_tcb_signer(&mut self, key: SigningKey, validity: Window) {
+        let mark = extension::SIMULATED;
+        let mark = self.tcb_signer.certificate.extensions.get(mark).cloned();
+        self.tcb_signer = tcb_signer(key, self.root_as_issuer(), validity);
+        if let Some(mark) = mark {
+            self.tcb_signer.certificate.extensions.set(mark);
         }
     }
 
@@ -162,17 +170,21 @@ impl Vendor {
 
     /// An empty CRL of the root, to be signed by its key.
     pub fn root_ca_crl(&self, validity: Window) -> CrlSpec {
-        let issuer = Issuer {
-            name: self.root.certificate.subject.clone(),
-            key_identifier: self.root.key.key_identifier(),
-            crl_uri: root_crl_uri(&self.address),
-        };
-        CrlSpec::new(issuer, validity)
+        CrlSpec::new(self.root_as_issuer(), validity)
     }
 
     /// An empty CRL of one of the two CAs, to be signed by its key.
     pub fn pck_crl(&self, ca: PckCa, validity: Window) -> CrlSpec {
         CrlSpec::new(self.issuer(ca), validity)
+    }
+
+    /// What CAs and TCB signer say about their issuer.
+    fn root_as_issuer(&self) -> Issuer {
+        Issuer {
+            name: self.root.certificate.subject.clone(),
+            key_identifier: self.root.key.key_identifier(),
+            crl_uri: root_crl_uri(&self.address),
+        }
     }
 
     /// What certificates of platforms say about their issuer.
@@ -190,6 +202,12 @@ impl Vendor {
     }
 }
 
+fn tcb_signer(key: SigningKey, issuer: Issuer, validity: Window) -> Authority {
+    let name = Name::simulated("SGX TCB Signing");
+    let certificate = CertificateSpec::end_entity(name, &key, issuer, validity);
+    Authority { key, certificate }
+}
+
 fn root_crl_uri(address: &str) -> String {
-    format!("{address}/SimulatedSGXRootCA.der")
+    format!("{address}{ROOT_CA_CRL_PATH}")
 }
