@@ -1,1 +1,32 @@
-//! The grammar of the vendor's and the caches' web interfaces: requests, answers, headers, encodings.
+//! The grammar of the vendor's and the caches' web interfaces: requests, answers, headers,
+//! encodings.
+//!
+//! Shared by whoever serves and whoever asks, so that both mean the same. Everything here is pure:
+//! no sockets, no clock. A module for each dialect: [`pcs`] is Intel's own service. What all of
+//! them share stands beside it: [`wire`] has messages as any HTTP library hands them over,
+//! [`value`] what stands in parameters and headers.
+//!
+//! Certificates, CRLs and signed documents are carried byte for byte and not looked into; whoever
+//! relies on them verifies them.
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::exhaustive_enums,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod pcs;
+pub mod percent;
+pub mod value;
+pub mod wire;
