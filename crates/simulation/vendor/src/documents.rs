@@ -7,6 +7,7 @@ use bulla_issuer::{
     TcbInfoSpec, TcbLevelSpec, TdxModuleIdentitySpec, pem, sign_text,
 };
 use bulla_pki::{Timestamp, Window};
+use bulla_protocol::pcs::Selection;
 
 use crate::cadence;
 use crate::certificates::sgx_extension;
@@ -14,17 +15,6 @@ use crate::enclaves;
 use crate::levels::{Level, levels};
 use crate::tcb::{Part, Svns, TDX_MODULE_MAJOR};
 use crate::vendor::Vendor;
-
-/// Which edition of a document is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// The one in force.
-    Standard,
-    /// The newest one.
-    Early,
-    /// The one of this evaluation data number.
-    Number(u32),
-}
 
 /// A document as the vendor serves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +48,9 @@ pub enum Absent {
         /// The standard number.
         standard: u32,
     },
+    /// A way to ask that this vendor does not know.
+    #[error("this vendor knows only the standard, the early and a numbered set")]
+    UnknownSelection,
     /// The instant lies before the vendor's time.
     #[error("the vendor was founded later, at {founded}")]
     NotFounded {
@@ -143,6 +136,7 @@ impl Vendor {
                 Err(Absent::NumberGone { number, standard })
             }
             Selection::Number(number) => Ok(number),
+            _ => Err(Absent::UnknownSelection),
         }
     }
 

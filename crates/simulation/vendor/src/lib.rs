@@ -19,14 +19,16 @@ mod platform;
 mod revocation;
 mod sealing;
 mod selection;
+pub mod state;
 mod tcb;
 mod text;
 mod vendor;
 
 pub use bulla_issuer::{PckCa, Seed};
+pub use bulla_protocol::pcs::Selection;
 pub use certificates::{PckCertificate, PckCertificates, PckTcb};
 pub use charter::{Charter, PublicUrl, PublicUrlError};
-pub use documents::{Absent, Issued, Selection};
+pub use documents::{Absent, Issued};
 pub use history::{
     Edition, Event, EventError, FIRST_NUMBER, History, Occurrence, Recovery, Revoked,
 };
@@ -34,5 +36,6 @@ pub use levels::{Level, levels};
 pub use manifest::{MANIFEST_SIZE, ManifestError};
 pub use platform::{Platform, PlatformName, PlatformNameError, Registration};
 pub use revocation::IssuedCrl;
+pub use state::{SeedSecret, StateDirectory, StateError};
 pub use tcb::{ComponentNumber, Part, SvnExhausted, Svns, TDX_MODULE_MAJOR, UnknownPart};
 pub use vendor::{Order, PLATFORM_FMSPC, PROCESSOR_FMSPC, PlatformError, Vendor};

@@ -157,12 +157,11 @@ impl Vendor {
         let fuses = Fuses::derive(&self.seed, order.name.as_str());
         self.check_order(&order, at)?;
         let number = self.disclosed(order.number, at)?;
-        let instance = format!("platform instance id {}", order.name);
         self.platforms.push(Platform {
             fmspc: order.fmspc.unwrap_or(default_fmspc(order.ca)),
             ca: order.ca,
             fuses,
-            platform_instance_id: self.seed.bytes(&instance),
+            platform_instance_id: self.platform_instance_id(&order.name),
             made: at,
             registration: None,
             installed: vec![(at, self.history.svns(number))],
@@ -283,6 +282,10 @@ impl Vendor {
     /// Who the vendor is: the identifier of its root key.
     pub fn root_key_identifier(&self) -> [u8; 20] {
         self.hierarchy.root.key.key_identifier()
+    }
+
+    pub(crate) fn platform_instance_id(&self, name: &PlatformName) -> [u8; 16] {
+        self.seed.bytes(&format!("platform instance id {name}"))
     }
 
     /// Keys and certificates as they are at `at`: with the signer of that time.
