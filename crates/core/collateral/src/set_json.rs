@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::set::{CollateralSet, SignedText};
 
@@ -31,6 +31,12 @@ pub enum SetError {
     /// A field holds nothing: a set without one of its documents would prove less than it seems.
     #[error("`{field}` is empty")]
     Empty {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A document or chain that no string can hold, to be written.
+    #[error("`{field}` is not UTF-8 text")]
+    NotText {
         /// Name of the field.
         field: &'static str,
     },
@@ -83,6 +89,55 @@ impl CollateralSet {
             pck_certificate_chain,
         })
     }
+
+    /// Writes the set as the JSON object that [`Self::from_json`] reads, in its order: signed
+    /// texts byte for byte, CRLs in DER as hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// [`SetError::NotText`].
+    pub fn to_json(&self) -> Result<String, SetError> {
+        let wire = SetWire {
+            tcb_info: text("tcb_info", &self.tcb_info.body)?,
+            tcb_info_signature: self.tcb_info.signature.as_str().into(),
+            tcb_info_issuer_chain: text("tcb_info_issuer_chain", &self.tcb_info_issuer_chain)?,
+            qe_identity: text("qe_identity", &self.qe_identity.body)?,
+            qe_identity_signature: self.qe_identity.signature.as_str().into(),
+            qe_identity_issuer_chain: text(
+                "qe_identity_issuer_chain",
+                &self.qe_identity_issuer_chain,
+            )?,
+            pck_crl: crl("pck_crl", &self.pck_crl)?,
+            pck_crl_issuer_chain: text("pck_crl_issuer_chain", &self.pck_crl_issuer_chain)?,
+            root_ca_crl: crl("root_ca_crl", &self.root_ca_crl)?,
+            pck_certificate_chain: self
+                .pck_certificate_chain
+                .as_deref()
+                .map(|chain| text("pck_certificate_chain", chain))
+                .transpose()?,
+        };
+        serde_json::to_string_pretty(&wire).map_err(|error| SetError::Json {
+            reason: error.to_string(),
+        })
+    }
+}
+
+fn text<'a>(field: &'static str, bytes: &'a [u8]) -> Result<Cow<'a, str>, SetError> {
+    std::str::from_utf8(bytes)
+        .map(Cow::Borrowed)
+        .map_err(|_| SetError::NotText { field })
+}
+
+/// DER begins with the tag of a SEQUENCE, which is also the digit `0`: what is text all through is
+/// PEM or hexadecimal digits already.
+fn crl<'a>(field: &'static str, bytes: &'a [u8]) -> Result<Cow<'a, str>, SetError> {
+    match bytes
+        .iter()
+        .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
+    {
+        true => text(field, bytes),
+        false => Ok(Cow::Owned(hex::encode(bytes))),
+    }
 }
 
 fn filled(field: &'static str, text: Cow<'_, str>) -> Result<Vec<u8>, SetError> {
@@ -92,7 +147,7 @@ fn filled(field: &'static str, text: Cow<'_, str>) -> Result<Vec<u8>, SetError> 
     Ok(text.into_owned().into_bytes())
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct SetWire<'a> {
     #[serde(borrow)]
     tcb_info: Cow<'a, str>,
@@ -112,7 +167,7 @@ struct SetWire<'a> {
     pck_crl_issuer_chain: Cow<'a, str>,
     #[serde(borrow)]
     root_ca_crl: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pck_certificate_chain: Option<Cow<'a, str>>,
 }
 
@@ -159,6 +214,22 @@ mod tests {
         assert_eq!(set.pck_crl_issuer_chain, b"pck_crl_issuer_chain");
         assert_eq!(set.root_ca_crl, b"root_ca_crl");
         assert_eq!(set.pck_certificate_chain, None);
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let mut set = read(&object("", "")).unwrap();
+        set.tcb_info.body = b"{\"a\":\t1}\n".to_vec();
+        assert_eq!(read(&set.to_json().unwrap()), Ok(set.clone()));
+        set.pck_certificate_chain = Some(b"pem".to_vec());
+        assert_eq!(read(&set.to_json().unwrap()), Ok(set.clone()));
+
+        set.pck_crl = vec![0x30, 0x00];
+        let reread = read(&set.to_json().unwrap()).unwrap();
+        assert_eq!(reread.pck_crl, b"3000");
+        set.qe_identity.body = vec![0xff];
+        let field = "qe_identity";
+        assert_eq!(set.to_json(), Err(SetError::NotText { field }));
     }
 
     #[test]
