@@ -11,7 +11,7 @@ use crypto_bigint::{Limb, NonZero, U1536};
 use crypto_primes::hazmat::SmallFactorsSieve;
 use crypto_primes::{Flavor, is_prime};
 use rsa::traits::PublicKeyParts as _;
-use rsa::{BoxedUint, PrivateKey};
+use rsa::PrivateKey;
 
 /// Bytes of a modulus, and of whatever is encrypted or signed.
 pub(crate) const SIZE: usize = 384;

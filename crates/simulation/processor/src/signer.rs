@@ -1,0 +1,80 @@
+//! Whoever signs enclaves.
+
+use bulla_issuer::Seed;
+use rsa::{Pkcs1v15Sign, PublicKey};
+use sha2::{Digest, Sha256};
+
+use crate::rsa_key::{RsaKey, fixed};
+use crate::sigstruct::Sigstruct;
+
+/// The exponent that the processor prescribes.
+const EXPONENT: u16 = 3;
+
+/// The seed of the model's architectural signer, and where the primes of its key are.
+const ARCHITECTURAL: (&str, [u16; 2]) = ("bulla architectural enclaves", [186, 928]);
+
+/// An RSA-3072 key with exponent 3 that signs enclaves. For the simulation only.
+#[derive(Clone, Debug)]
+pub struct EnclaveSigner(RsaKey);
+
+impl EnclaveSigner {
+    /// The signer that `seed` has under `label`. Finding its key takes a second or two.
+    pub fn derive(seed: &Seed, label: &str) -> Self {
+        Self(RsaKey::derive(seed, label, EXPONENT))
+    }
+
+    /// The signer of the model's own architectural enclaves, the same everywhere.
+    ///
+    /// Anybody can sign with it: what it signs is genuine because of the platform's root only.
+    pub fn architectural() -> Self {
+        let (seed, distances) = ARCHITECTURAL;
+        let seed = Seed::from(seed);
+        Self(RsaKey::derive_at(&seed, "signer", EXPONENT, distances))
+    }
+
+    /// Signs the structure as it now is: modulus, signature and quotients are filled in.
+    pub fn sign(&self, sigstruct: &mut Sigstruct) {
+        let digest = Sha256::digest(sigstruct.signed_message());
+        let signature = self
+            .0
+            .private()
+            .sign(Pkcs1v15Sign::new::<Sha256>(), &digest)
+            .expect("a digest of the right size");
+        sigstruct.set_signature(&self.0.modulus(), &fixed(&signature));
+    }
+
+    /// The identity of the signer: SHA-256 of its modulus, little-endian.
+    pub fn mrsigner(&self) -> [u8; 32] {
+        let mut modulus = self.0.modulus();
+        modulus.reverse();
+        Sha256::digest(modulus).into()
+    }
+
+    /// The key that its signatures are checked with.
+    pub fn public_key(&self) -> &PublicKey {
+        self.0.private().as_public_key()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architectural;
+
+    #[test]
+    fn the_architectural_key_is_the_one_that_a_search_finds() {
+        let (seed, _) = ARCHITECTURAL;
+        let searched = EnclaveSigner::derive(&Seed::from(seed), "signer");
+        assert_eq!(
+            searched.mrsigner(),
+            EnclaveSigner::architectural().mrsigner()
+        );
+        assert_eq!(searched.mrsigner(), architectural::MRSIGNER);
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug_output() {
+        let shown = format!("{:?}", EnclaveSigner::architectural());
+        assert!(shown.len() < 60, "{shown}");
+    }
+}
