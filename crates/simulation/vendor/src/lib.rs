@@ -6,6 +6,7 @@
 //! every FMSPC begins with `ff`.
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod cadence;
 mod certificates;
 mod charter;
@@ -16,6 +17,7 @@ mod history;
 mod levels;
 mod manifest;
 mod platform;
+mod quote;
 mod revocation;
 mod sealing;
 mod selection;
@@ -24,7 +26,7 @@ mod tcb;
 mod text;
 mod vendor;
 
-pub use bulla_issuer::{PckCa, Seed};
+pub use bulla_issuer::{PckCa, QuoteKind, Seed};
 pub use bulla_protocol::pcs::Selection;
 pub use certificates::{PckCertificate, PckCertificates, PckTcb};
 pub use charter::{Charter, PublicUrl, PublicUrlError};
@@ -35,6 +37,7 @@ pub use history::{
 pub use levels::{Level, levels};
 pub use manifest::{MANIFEST_SIZE, ManifestError};
 pub use platform::{Platform, PlatformName, PlatformNameError, Registration};
+pub use quote::{Attested, Subject};
 pub use revocation::IssuedCrl;
 pub use state::{SeedSecret, StateDirectory, StateError};
 pub use tcb::{ComponentNumber, Part, SvnExhausted, Svns, TDX_MODULE_MAJOR, UnknownPart};
