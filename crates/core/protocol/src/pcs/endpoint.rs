@@ -4,7 +4,10 @@ use crate::wire::Method;
 
 /// A technology with TCB info and evaluation numbers of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the interface's list; a new one must break callers"
+)]
 pub enum Tee {
     /// Software Guard Extensions.
     Sgx,
@@ -14,7 +17,10 @@ pub enum Tee {
 
 /// An enclave of the vendor whose identity is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the interface's list; a new one must break callers"
+)]
 pub enum Enclave {
     /// The quoting enclave for SGX (`QE`).
     SgxQe,
@@ -28,7 +34,10 @@ pub enum Enclave {
 
 /// A place of the service, without parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the interface's list; a new one must break callers"
+)]
 pub enum Endpoint {
     /// One PCK certificate, for a TCB.
     PckCertificate,

@@ -11,7 +11,10 @@ use super::{Enclave, Endpoint, PlatformFilter, Tee};
 
 /// A request to the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the interface's list; a new one must break callers"
+)]
 pub enum Request {
     /// The PCK certificate for one TCB of a platform.
     PckCertificate {
@@ -113,7 +116,10 @@ impl Request {
 
 /// How a platform is named to the vendor.
 #[derive(Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the interface's list; a new one must break callers"
+)]
 pub enum PlatformKey {
     /// By its PPID, which only the vendor can decrypt: sent with `GET`.
     EncryptedPpid(Box<EncryptedPpid>),
@@ -146,7 +152,10 @@ pub enum Selection {
 
 /// The CA that certifies platforms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the interface's list; a new one must break callers"
+)]
 pub enum PckCa {
     /// For platforms of one package.
     Processor,
@@ -178,7 +187,10 @@ impl FromStr for PckCa {
 
 /// The form of a CRL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the interface's list; a new one must break callers"
+)]
 pub enum CrlEncoding {
     /// PEM, the default.
     #[default]
