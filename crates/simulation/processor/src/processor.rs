@@ -19,6 +19,9 @@ const REPORT_KEYID_LABEL: &[u8] = b"bulla report keyid v1\0";
 /// Derives the key of TD reports.
 const TD_REPORT_LABEL: &[u8] = b"bulla td report key v1\0";
 
+/// Derives what stands for random numbers.
+const RANDOM_LABEL: &[u8] = b"bulla random v1\0";
+
 /// A processor that was started.
 #[derive(Clone)]
 pub struct Processor {
@@ -220,6 +223,12 @@ impl Processor {
             ErrorCode::InvalidReportMacStruct,
             "the code of the report does not hold",
         )
+    }
+
+    /// Bytes for an enclave that asks for random ones: the same for the same context, so that what
+    /// the model does can be repeated.
+    pub(crate) fn random(&self, context: &[u8]) -> [u8; 32] {
+        self.fuses.expand(RANDOM_LABEL, context)
     }
 
     fn td_report_mac(&self, report: &ReportMac) -> [u8; 32] {

@@ -10,8 +10,8 @@ use bulla_issuer::Seed;
 use crypto_bigint::{Limb, NonZero, U1536};
 use crypto_primes::hazmat::SmallFactorsSieve;
 use crypto_primes::{Flavor, is_prime};
-use rsa::traits::PublicKeyParts as _;
 use rsa::PrivateKey;
+use rsa::traits::PublicKeyParts as _;
 
 /// Bytes of a modulus, and of whatever is encrypted or signed.
 pub(crate) const SIZE: usize = 384;
@@ -27,13 +27,13 @@ impl RsaKey {
     ///
     /// Each prime is the first at or above 192 bytes of the seed, whose two highest bits are set
     /// so that the modulus has all its 3072.
-    pub(crate) fn derive(seed: &Seed, label: &str, exponent: u16) -> Self {
+    pub(crate) fn derive(seed: &Seed, label: &str, exponent: u32) -> Self {
         let [p, q] = starts(seed, label).map(|start| prime_from(start, exponent));
         Self::of(p, q, exponent)
     }
 
     /// The same key, without the search: the primes lie at these distances from where it starts.
-    pub(crate) fn derive_at(seed: &Seed, label: &str, exponent: u16, at: [u16; 2]) -> Self {
+    pub(crate) fn derive_at(seed: &Seed, label: &str, exponent: u32, at: [u16; 2]) -> Self {
         let [p, q] = starts(seed, label);
         let [p_distance, q_distance] = at.map(U1536::from_u16);
         Self::of(
@@ -43,7 +43,7 @@ impl RsaKey {
         )
     }
 
-    fn of(p: U1536, q: U1536, exponent: u16) -> Self {
+    fn of(p: U1536, q: U1536, exponent: u32) -> Self {
         PrivateKey::from_p_q(p.into(), q.into(), u64::from(exponent).into())
             .map(Self)
             .expect("two primes that suit the exponent")
@@ -76,7 +76,7 @@ fn starts(seed: &Seed, label: &str) -> [U1536; 2] {
 }
 
 /// The first prime from `start` on that leaves the exponent an inverse.
-fn prime_from(start: U1536, exponent: u16) -> U1536 {
+fn prime_from(start: U1536, exponent: u32) -> U1536 {
     let exponent = NonZero::new(Limb::from(exponent)).expect("not zero");
     SmallFactorsSieve::new(start, PRIME_BITS, false)
         .expect("the size of the type")

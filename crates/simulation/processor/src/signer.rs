@@ -1,14 +1,14 @@
 //! Whoever signs enclaves.
 
 use bulla_issuer::Seed;
-use rsa::{Pkcs1v15Sign, PublicKey};
+use rsa::Pkcs1v15Sign;
 use sha2::{Digest, Sha256};
 
 use crate::rsa_key::{RsaKey, fixed};
 use crate::sigstruct::Sigstruct;
 
 /// The exponent that the processor prescribes.
-const EXPONENT: u16 = 3;
+const EXPONENT: u32 = 3;
 
 /// The seed of the model's architectural signer, and where the primes of its key are.
 const ARCHITECTURAL: (&str, [u16; 2]) = ("bulla architectural enclaves", [186, 928]);
@@ -50,8 +50,8 @@ impl EnclaveSigner {
         Sha256::digest(modulus).into()
     }
 
-    /// The key that its signatures are checked with.
-    pub fn public_key(&self) -> &PublicKey {
+    #[cfg(test)]
+    pub(crate) fn public_key(&self) -> &rsa::PublicKey {
         self.0.private().as_public_key()
     }
 }
