@@ -61,6 +61,13 @@ impl Enclave {
         build.einit(sigstruct, grants)
     }
 
+    /// An enclave of this control structure, without pages.
+    #[cfg(test)]
+    pub(crate) fn of(secs: Secs) -> Self {
+        let pages = BTreeMap::new();
+        Self { secs, pages }
+    }
+
     /// The control structure, as `EINIT` left it.
     pub fn secs(&self) -> &Secs {
         &self.secs

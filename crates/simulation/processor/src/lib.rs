@@ -24,6 +24,9 @@ mod sigstruct;
 mod small;
 mod td;
 
+#[cfg(test)]
+mod properties;
+
 pub use enclave::{Enclave, EnclaveBuild, Grants, StartParameters};
 pub use error::{ErrorCode, Failure};
 pub use fuses::{Fuses, FusesError};

@@ -10,8 +10,9 @@ use crate::sigstruct::Sigstruct;
 /// The exponent that the processor prescribes.
 const EXPONENT: u32 = 3;
 
-/// The seed of the model's architectural signer, and where the primes of its key are.
+/// The seeds of the two signers that everybody has, and where the primes of their keys are.
 const ARCHITECTURAL: (&str, [u16; 2]) = ("bulla architectural enclaves", [186, 928]);
+const DEMONSTRATION: (&str, [u16; 2]) = ("bulla demonstration enclaves", [1570, 3294]);
 
 /// An RSA-3072 key with exponent 3 that signs enclaves. For the simulation only.
 #[derive(Clone, Debug)]
@@ -27,7 +28,15 @@ impl EnclaveSigner {
     ///
     /// Anybody can sign with it: what it signs is genuine because of the platform's root only.
     pub fn architectural() -> Self {
-        let (seed, distances) = ARCHITECTURAL;
+        Self::known(ARCHITECTURAL)
+    }
+
+    /// Another signer that is the same everywhere, for enclaves of demonstrations and tests.
+    pub fn demonstration() -> Self {
+        Self::known(DEMONSTRATION)
+    }
+
+    fn known((seed, distances): (&str, [u16; 2])) -> Self {
         let seed = Seed::from(seed);
         Self(RsaKey::derive_at(&seed, "signer", EXPONENT, distances))
     }
@@ -62,14 +71,15 @@ mod tests {
     use crate::architectural;
 
     #[test]
-    fn the_architectural_key_is_the_one_that_a_search_finds() {
-        let (seed, _) = ARCHITECTURAL;
-        let searched = EnclaveSigner::derive(&Seed::from(seed), "signer");
+    fn the_known_keys_are_those_that_a_search_finds() {
+        for known in [ARCHITECTURAL, DEMONSTRATION] {
+            let searched = EnclaveSigner::derive(&Seed::from(known.0), "signer");
+            assert_eq!(searched.mrsigner(), EnclaveSigner::known(known).mrsigner());
+        }
         assert_eq!(
-            searched.mrsigner(),
-            EnclaveSigner::architectural().mrsigner()
+            EnclaveSigner::architectural().mrsigner(),
+            architectural::MRSIGNER
         );
-        assert_eq!(searched.mrsigner(), architectural::MRSIGNER);
     }
 
     #[test]

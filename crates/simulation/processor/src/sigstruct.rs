@@ -270,7 +270,7 @@ mod tests {
         let (by_definition, _) = s.wrapping_mul(&s).div_rem(&n);
         assert_eq!(q1, by_definition);
         let cube = s.wrapping_mul(&s).wrapping_mul(&s);
-        let rest = cube.wrapping_sub(&q1.wrapping_mul(&s).wrapping_mul(n.as_ref()));
+        let rest = cube.wrapping_sub(q1.wrapping_mul(&s).wrapping_mul(n.as_ref()));
         let (by_definition, _) = rest.div_rem(&n);
         assert_eq!(boxed(&sigstruct.q2), by_definition);
     }
