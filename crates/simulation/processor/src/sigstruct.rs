@@ -90,9 +90,13 @@ impl Sigstruct {
         }
     }
 
-    /// Whether these are the bytes of a SIGSTRUCT: its size and its two constants.
-    pub fn is_sigstruct(bytes: &[u8]) -> bool {
-        Self::ref_from_bytes(bytes).is_ok_and(Self::has_headers)
+    /// The SIGSTRUCT of these bytes; `None` if they have not its size and its two constants.
+    ///
+    /// Nothing else is checked: see [`Self::check_format`] and [`Self::check_signature`].
+    pub fn parse(bytes: &[u8]) -> Option<&Self> {
+        Self::ref_from_bytes(bytes)
+            .ok()
+            .filter(|sigstruct| sigstruct.has_headers())
     }
 
     /// The identity of the signer: SHA-256 of the modulus.
@@ -253,8 +257,9 @@ mod tests {
         let sigstruct = signed();
         assert_eq!(sigstruct.check_format(), Ok(()));
         assert_eq!(sigstruct.check_signature(), Ok(()));
-        assert!(Sigstruct::is_sigstruct(sigstruct.as_bytes()));
-        assert!(!Sigstruct::is_sigstruct(&sigstruct.as_bytes()[1..]));
+        assert_eq!(Sigstruct::parse(sigstruct.as_bytes()), Some(&sigstruct));
+        assert_eq!(Sigstruct::parse(&sigstruct.as_bytes()[1..]), None);
+        assert_eq!(Sigstruct::parse(&[0; SIGSTRUCT_SIZE]), None);
     }
 
     #[test]
