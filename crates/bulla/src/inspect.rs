@@ -10,6 +10,8 @@ mod x509;
 
 use std::path::Path;
 
+use bulla_processor::sgxs;
+
 use crate::collateral::Directory;
 use crate::describe::Fields;
 use crate::error::{Error, Result};
@@ -70,7 +72,7 @@ pub(crate) fn describe(path: &Path) -> Result<Description> {
         return Ok(set::directory(&Directory(path)));
     }
     let mut source = Source::open("file", path)?;
-    let limit = match enclave::is_image(source.peek()?) {
+    let limit = match sgxs::is_image(source.peek()?) {
         true => MAX_IMAGE_SIZE,
         false => MAX_COLLATERAL_SIZE,
     };
@@ -95,7 +97,7 @@ fn describe_content(content: Content<'_>) -> Described {
     match content {
         Content::Quote(bytes, encoding) => quote::describe(&bytes, encoding),
         Content::Report(bytes) => report::describe(&bytes),
-        Content::Sigstruct(bytes) => Ok(enclave::sigstruct(&bytes)),
+        Content::Sigstruct(sigstruct) => Ok(enclave::sigstruct(&sigstruct)),
         Content::Image(bytes) => enclave::image(bytes),
         Content::CertificatesPem(text) => x509::chain(text),
         Content::CertificateDer(der) => x509::single(&der),

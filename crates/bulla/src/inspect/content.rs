@@ -6,16 +6,15 @@ use bulla_evidence::QuoteVersion;
 use bulla_evidence::input::{Encoding, decode_text_or_raw};
 use bulla_evidence::layout::ReportType;
 use bulla_pki::{Certificate, CertificateError};
+use bulla_processor::{Sigstruct, sgxs};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
-use super::enclave;
 
 /// Bytes and what they seem to be.
 pub(super) enum Content<'a> {
     Quote(Cow<'a, [u8]>, Encoding),
     Report(Cow<'a, [u8]>),
-    Sigstruct(Cow<'a, [u8]>),
+    Sigstruct(Box<Sigstruct>),
     Image(&'a [u8]),
     CertificatesPem(&'a [u8]),
     CertificateDer(Cow<'a, [u8]>),
@@ -32,7 +31,7 @@ impl<'a> Content<'a> {
     /// What the bytes seem to be, or why they are nothing known.
     pub(super) fn of(bytes: &'a [u8]) -> Result<Self, String> {
         let text = bytes.trim_ascii_start();
-        if enclave::is_image(bytes) {
+        if sgxs::is_image(bytes) {
             return Ok(Self::Image(bytes));
         }
         if text.starts_with(b"-----BEGIN CERTIFICATE-----") {
@@ -62,8 +61,8 @@ impl<'a> Content<'a> {
         if is_der(&bytes) {
             return Ok(Self::of_der(bytes));
         }
-        if enclave::is_sigstruct(&bytes) {
-            return Ok(Self::Sigstruct(bytes));
+        if let Some(sigstruct) = Sigstruct::parse(&bytes) {
+            return Ok(Self::Sigstruct(Box::new(sigstruct.clone())));
         }
         match (bytes.len(), bytes.first()) {
             (384 | 432, _) | (1024, Some(&ReportType::TDX)) => return Ok(Self::Report(bytes)),
