@@ -99,6 +99,7 @@ const CRYPTO: &[(&str, &str)] = &[
     ("crypto-bigint", "bulla-processor"),
     ("crypto-primes", "bulla-processor"),
     ("aes", "bulla-processor"),
+    ("aes-gcm", "bulla-processor"),
     ("cmac", "bulla-processor"),
     ("hkdf", "bulla-processor"),
 ];

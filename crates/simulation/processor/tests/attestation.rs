@@ -2,15 +2,15 @@
 
 use std::sync::LazyLock;
 
-use bulla_evidence::layout::{SgxReport, TdReport};
+use bulla_evidence::layout::{SgxReport, TdReport, sgx_attributes};
 use bulla_evidence::{CertificationData, Quote, Tee};
 use bulla_issuer::{Certification, QuoteKind, Seed, SigningKey, qe_report_data};
 use bulla_pki::{PublicKey, Signature};
 use bulla_processor::architectural::{self, Refusal, Role};
-use bulla_processor::structures::{KeyRequest, key_name, key_policy};
+use bulla_processor::structures::key_policy;
 use bulla_processor::{
     Downgrade, Enclave, EnclaveSigner, ErrorCode, Fuses, Platform, Processor, ProvisioningKey,
-    SmallEnclave, Tcb, TdReportForm, TdxModule, TrustDomain, Workload,
+    SmallEnclave, Tcb, TdReportForm, TdxModule, TrustDomain, UnsealError, Workload,
 };
 use proptest::prelude::*;
 use zerocopy::{FromBytes, IntoBytes};
@@ -89,6 +89,16 @@ proptest! {
     }
 
     #[test]
+    fn changed_sealed_data_stays_closed(offset in 0usize..566, change in 1u8..=255) {
+        let processor = PLATFORM.processor();
+        let mut sealed = processor
+            .seal(&TARGET, key_policy::MRSIGNER, b"secret")
+            .expect("a policy that fits");
+        sealed[offset] ^= change;
+        prop_assert!(processor.unseal(&TARGET, &sealed).is_err());
+    }
+
+    #[test]
     fn a_changed_td_report_is_refused(offset in 0usize..1024, change in 1u8..=255) {
         let platform = &*PLATFORM;
         let domain = TrustDomain::small(b"td", &tcb().tdx_module);
@@ -115,8 +125,6 @@ proptest! {
 
 #[test]
 fn sealing_survives_an_update_and_refuses_a_downgrade() {
-    let seal =
-        |cpusvn, isvsvn| KeyRequest::new(key_name::SEAL, key_policy::MRSIGNER).at(cpusvn, isvsvn);
     let version = |isvsvn| {
         SmallEnclave {
             isvsvn,
@@ -126,27 +134,62 @@ fn sealing_survives_an_update_and_refuses_a_downgrade() {
         .expect("it starts")
     };
     let (first, second) = (version(1), version(2));
+    let signer = key_policy::MRSIGNER;
+    let seal = |platform: &Platform, enclave| {
+        let sealed = platform.processor().seal(enclave, signer, b"secret");
+        sealed.expect("a policy that fits")
+    };
+    let unseal =
+        |platform: &Platform, enclave, sealed: &[u8]| platform.processor().unseal(enclave, sealed);
     let mut platform = Platform::new(fuses(1), tcb());
-    let old_key =
-        |processor: &Processor, enclave| processor.egetkey(enclave, &seal(tcb().cpusvn, 1));
-    let sealed_before = old_key(platform.processor(), &first).expect("its own version");
+    let before = seal(&platform, &first);
+    assert_eq!(unseal(&platform, &first, &before), Ok(b"secret".to_vec()));
 
     platform.raise(later()).expect("everything is later");
-    assert_eq!(
-        old_key(platform.processor(), &first),
-        Ok(sealed_before.clone())
-    );
-    assert_eq!(old_key(platform.processor(), &second), Ok(sealed_before));
-    let new = seal(later().cpusvn, 2);
-    assert!(platform.processor().egetkey(&second, &new).is_ok());
+    assert_eq!(unseal(&platform, &first, &before), Ok(b"secret".to_vec()));
+    assert_eq!(unseal(&platform, &second, &before), Ok(b"secret".to_vec()));
 
-    let code = |platform: &Platform, enclave| {
-        let failure = platform.processor().egetkey(enclave, &new).unwrap_err();
-        failure.error_code()
+    let after = seal(&platform, &second);
+    let code = |platform: &Platform, enclave| match unseal(platform, enclave, &after) {
+        Err(UnsealError::Refused(failure)) => failure.error_code(),
+        other => panic!("{other:?}"),
     };
     assert_eq!(code(&platform, &first), Some(ErrorCode::InvalidIsvSvn));
     let downgraded = Platform::new(fuses(1), tcb());
     assert_eq!(code(&downgraded, &second), Some(ErrorCode::InvalidCpuSvn));
+}
+
+#[test]
+fn sealed_data_opens_for_whom_the_policy_says() {
+    let (one, other) = (enclave("a"), enclave("b"));
+    let processor = PLATFORM.processor();
+    for (policy, for_other) in [(key_policy::MRSIGNER, true), (key_policy::MRENCLAVE, false)] {
+        let sealed = processor.seal(&one, policy, b"secret").expect("it may");
+        assert_eq!(processor.unseal(&one, &sealed), Ok(b"secret".to_vec()));
+        assert_eq!(processor.unseal(&other, &sealed).is_ok(), for_other);
+        let elsewhere = Processor::new(fuses(2), tcb().cpusvn);
+        assert_eq!(elsewhere.unseal(&one, &sealed), Err(UnsealError::Closed));
+        let debugged = SmallEnclave {
+            flags: sgx_attributes::DEBUG,
+            ..SmallEnclave::new("a")
+        }
+        .start(&EnclaveSigner::demonstration())
+        .expect("it starts");
+        assert_eq!(
+            processor.unseal(&debugged, &sealed),
+            Err(UnsealError::Closed)
+        );
+    }
+    let kss = processor.seal(&one, key_policy::CONFIGID, b"secret");
+    assert!(kss.is_err(), "the policy needs KSS");
+    assert_eq!(
+        processor.unseal(&one, &[0; 559]),
+        Err(UnsealError::Malformed)
+    );
+    assert_eq!(
+        processor.unseal(&one, &[0; 560]),
+        Err(UnsealError::Malformed)
+    );
 }
 
 #[test]
