@@ -13,11 +13,11 @@ use bulla_protocol::value::{
 };
 use bulla_protocol::wire::Status;
 
-use crate::certificates::PckTcb;
 use crate::documents::{Absent, Issued};
 use crate::manifest::ManifestError;
 use crate::platform::{Platform, Registration};
 use crate::vendor::Vendor;
+use bulla_processor::PckTcb;
 
 /// The provisioning certification enclave of every simulated platform.
 const PCE_ID: PceId = PceId([0; 2]);

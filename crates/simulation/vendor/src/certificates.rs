@@ -1,9 +1,8 @@
 //! PCK certificates: one for each level of security that a platform can have.
 
-use bulla_issuer::{
-    CertificateSpec, PckCa, PlatformSpec, SgxExtensionSpec, SgxType, Vendor as Hierarchy, pem,
-};
+use bulla_issuer::{PckCa, PlatformSpec, SgxExtensionSpec, SgxType, Vendor as Hierarchy, pem};
 use bulla_pki::Timestamp;
+use bulla_processor::PckTcb;
 
 use crate::cadence;
 use crate::levels::{Level, levels};
@@ -11,15 +10,6 @@ use crate::platform::{Platform, Registration};
 use crate::selection;
 use crate::tcb::{Part, Svns};
 use crate::vendor::Vendor;
-
-/// What a PCK certificate is for: a TCB of a platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PckTcb {
-    /// SVNs of the sixteen components, which are also the bytes of CPUSVN.
-    pub cpusvn: [u8; 16],
-    /// SVN of the provisioning certification enclave.
-    pub pcesvn: u16,
-}
 
 /// A PCK certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,15 +33,6 @@ pub struct PckCertificates {
     pub certificates: Vec<PckCertificate>,
 }
 
-impl From<&Svns> for PckTcb {
-    fn from(svns: &Svns) -> Self {
-        Self {
-            cpusvn: svns.components,
-            pcesvn: svns.pce,
-        }
-    }
-}
-
 impl PckCertificate {
     /// The certificate in PEM.
     pub fn pem(&self) -> String {
@@ -66,18 +47,20 @@ impl Vendor {
         let hierarchy = self.hierarchy(at);
         let ca = platform.ca;
         let levels = self.pck_levels(at);
-        let certificates = levels.iter().map(|level| PckCertificate {
-            tcb: PckTcb::from(&level.svns),
-            der: self
-                .pck_certificate(&hierarchy, platform, level, at)
-                .sign(&hierarchy.ca(ca).key),
-        });
+        let certificates = levels
+            .iter()
+            .map(|level| self.pck_certificate(&hierarchy, platform, level, at));
         PckCertificates {
             ca,
             fmspc: platform.fmspc,
             certificates: certificates.collect(),
-            chain: pem::chain(&[&hierarchy.ca_certificate(ca), &hierarchy.root_certificate()]),
+            chain: pck_issuer_chain(&hierarchy, ca),
         }
+    }
+
+    /// PEM: the certificate of the CA that certifies platforms, then the root's, at `at`.
+    pub(crate) fn pck_issuer_chain(&self, ca: PckCa, at: Timestamp) -> Vec<u8> {
+        pck_issuer_chain(&self.hierarchy(at), ca)
     }
 
     /// The PCK certificate of a platform whose processor reports this TCB: that for the highest
@@ -88,15 +71,12 @@ impl Vendor {
         raw: PckTcb,
         at: Timestamp,
     ) -> Option<PckCertificate> {
-        let mut issued = self.pck_certificates(platform, at).certificates;
-        let levels: Vec<PckTcb> = self
-            .pck_levels(at)
-            .iter()
-            .map(|l| (&l.svns).into())
-            .collect();
-        let tcbs: Vec<PckTcb> = issued.iter().map(|certificate| certificate.tcb).collect();
-        let index = selection::select(&levels, &tcbs, raw)?;
-        Some(issued.swap_remove(index))
+        let hierarchy = self.hierarchy(at);
+        let levels = self.pck_levels(at);
+        // A certificate is issued for each level, so the two lists are one.
+        let tcbs: Vec<PckTcb> = levels.iter().map(|level| level.svns.pck()).collect();
+        let level = levels.get(selection::select(&tcbs, &tcbs, raw)?)?;
+        Some(self.pck_certificate(&hierarchy, platform, level, at))
     }
 
     /// The serial numbers of every certificate of the platform until `at`.
@@ -123,8 +103,8 @@ impl Vendor {
         platform: &Platform,
         level: &Level,
         at: Timestamp,
-    ) -> CertificateSpec {
-        let tcb = PckTcb::from(&level.svns);
+    ) -> PckCertificate {
+        let tcb = level.svns.pck();
         let key = platform.fuses.pck_key(tcb.cpusvn, tcb.pcesvn);
         let window = cadence::certificate(platform.made.max(level.disclosed), at);
         let mut spec = hierarchy.pck_certificate(platform.ca, &key, window);
@@ -144,12 +124,15 @@ impl Vendor {
             ..sgx_extension(platform.fmspc, &level.svns)
         };
         spec.extensions.set(extension.extension());
-        spec
+        PckCertificate {
+            tcb,
+            der: spec.sign(&hierarchy.ca(platform.ca).key),
+        }
     }
 
     /// Serial numbers of 20 octets, as in the vendor's certificates.
     fn pck_serial(&self, platform: &Platform, level: &Level) -> Vec<u8> {
-        let PckTcb { cpusvn, pcesvn } = (&level.svns).into();
+        let PckTcb { cpusvn, pcesvn } = level.svns.pck();
         let label = format!(
             "pck serial {} {} {pcesvn}",
             platform.name,
@@ -161,6 +144,12 @@ impl Vendor {
         serial[0] = serial[0] & 0x7f | 0x40;
         serial.to_vec()
     }
+}
+
+/// PEM: the certificate of the CA, then the root's.
+fn pck_issuer_chain(hierarchy: &Hierarchy, ca: PckCa) -> Vec<u8> {
+    let certificate = hierarchy.ca_certificate(ca);
+    pem::chain(&[&certificate, &hierarchy.root_certificate()])
 }
 
 /// What certificates say of any platform of this kind with these SVNs.

@@ -1,21 +1,32 @@
 //! The vendor's own enclaves, as their identities describe them.
 
 use bulla_collateral::EnclaveId;
-use bulla_evidence::layout::{SgxReportBody, sgx_attributes};
-use zerocopy::FromZeros;
+use bulla_evidence::layout::SgxReportBody;
+use bulla_processor::architectural::Role;
+
+use crate::tcb::Svns;
 
 /// The report of an enclave as the first platforms ran it.
 pub(crate) fn report(id: EnclaveId) -> SgxReportBody {
-    let (product, svn) = match id {
-        EnclaveId::Qe => (1, crate::tcb::Svns::FOUNDING.qe),
-        EnclaveId::TdQe => (2, crate::tcb::Svns::FOUNDING.td_qe),
-        EnclaveId::Qve => (3, 2),
-        EnclaveId::Qae => (4, 2),
-    };
-    let mut report = SgxReportBody::new_zeroed();
-    report.mrsigner = [0x5a; 32];
-    report.attributes.flags = (sgx_attributes::INIT | sgx_attributes::MODE64).into();
-    report.isvprodid = product.into();
-    report.isvsvn = svn.into();
-    report
+    let Svns {
+        components,
+        qe,
+        td_qe,
+        ..
+    } = Svns::FOUNDING;
+    let quoting = || Role::QuotingEnclaves.report(components, qe);
+    match id {
+        EnclaveId::Qe => quoting(),
+        EnclaveId::TdQe => Role::QuotingDomains.report(components, td_qe),
+        // These two run beside verifiers, and no platform here does; they have product ids of
+        // their own.
+        EnclaveId::Qve => SgxReportBody {
+            isvprodid: 2.into(),
+            ..quoting()
+        },
+        EnclaveId::Qae => SgxReportBody {
+            isvprodid: 3.into(),
+            ..quoting()
+        },
+    }
 }

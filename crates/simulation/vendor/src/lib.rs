@@ -12,7 +12,6 @@ mod certificates;
 mod charter;
 mod documents;
 mod enclaves;
-
 mod history;
 mod levels;
 mod manifest;
@@ -27,8 +26,9 @@ mod text;
 mod vendor;
 
 pub use bulla_issuer::{PckCa, QuoteKind, Seed};
+pub use bulla_processor::PckTcb;
 pub use bulla_protocol::pcs::Selection;
-pub use certificates::{PckCertificate, PckCertificates, PckTcb};
+pub use certificates::{PckCertificate, PckCertificates};
 pub use charter::{Charter, PublicUrl, PublicUrlError};
 pub use documents::{Absent, Issued};
 pub use history::{

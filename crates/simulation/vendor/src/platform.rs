@@ -139,6 +139,11 @@ impl Platform {
         svns
     }
 
+    /// The platform of the model, started with what was installed at `at`.
+    pub fn start(&self, at: Timestamp) -> bulla_processor::Platform {
+        bulla_processor::Platform::new(self.fuses.clone(), self.svns(at).into())
+    }
+
     /// When something was last installed.
     pub fn last_update(&self) -> Timestamp {
         self.installed.last().map_or(self.made, |(since, _)| *since)

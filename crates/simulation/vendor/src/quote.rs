@@ -1,19 +1,17 @@
 //! Quotes of the vendor's platforms, and the collateral to check them with.
 
 use bulla_collateral::{CollateralSet, EnclaveId, SignedText};
-use bulla_evidence::layout::{
-    SgxReportBody, TdReport10, TdReport15, TdReport15Ex, sgx_attributes, td_attributes,
-};
-use bulla_evidence::{BodyType, QuoteVersion, Tee};
-use bulla_issuer::{Certification, QuoteBody, QuoteKind, QuoteSpec, Seed, SigningKey};
+use bulla_evidence::Tee;
+use bulla_evidence::layout::{sgx_attributes, td_attributes};
+use bulla_issuer::{Certification, QuoteKind};
 use bulla_pki::Timestamp;
+use bulla_processor::{
+    Enclave, EnclaveSigner, SmallEnclave, TdBuild, TdParameters, TdxModule, TrustDomain, Workload,
+};
 use bulla_protocol::pcs::Selection;
-use zerocopy::FromZeros;
 
 use crate::documents::{Absent, Issued};
-use crate::enclaves;
 use crate::platform::Platform;
-use crate::tcb::Svns;
 use crate::vendor::Vendor;
 
 /// What is to be attested.
@@ -90,82 +88,60 @@ fn signed(issued: &Issued) -> SignedText {
 
 impl Vendor {
     fn quote(&self, platform: &Platform, subject: &Subject, at: Timestamp) -> Vec<u8> {
-        let svns = platform.svns(at);
-        let launched = subject.launched.map_or(svns, |time| platform.svns(time));
+        let running = platform.start(at);
+        let raw = running.tcb().pck();
         let pck = self
-            .select_pck_certificate(platform, svns.into(), at)
+            .select_pck_certificate(platform, raw, at)
             .expect("no platform is below the founding level");
-        let tee = subject.kind.body_type().tee();
-        let mut qe_report = enclaves::report(match tee {
-            Tee::Sgx => EnclaveId::Qe,
-            Tee::Tdx => EnclaveId::TdQe,
-        });
-        qe_report.cpusvn = svns.components;
-        qe_report.isvsvn = match tee {
-            Tee::Sgx => svns.qe,
-            Tee::Tdx => svns.td_qe,
-        }
-        .into();
-        let body = body(&self.seed, subject, svns, launched);
-        let label = format!("attestation key {}", platform.name);
-        let attestation_key = SigningKey::derive(&self.seed, &label);
-        let mut quote = QuoteSpec::new(subject.kind.version(), body, attestation_key, qe_report);
-        if subject.kind.version() == QuoteVersion::V3 {
-            quote.header.qe_svn = qe_report.isvsvn;
-            quote.header.pce_svn = svns.pce.into();
-        }
-        let key = platform.fuses.pck_key(pck.tcb.cpusvn, pck.tcb.pcesvn);
         let mut chain = pck.pem().into_bytes();
-        chain.extend(self.pck_certificates(platform, at).chain);
-        quote.sign(&key, Certification::PckChain(chain)).write()
+        chain.extend(self.pck_issuer_chain(platform.ca, at));
+
+        let enclave;
+        let domain;
+        let workload = match subject.kind.body_type().tee() {
+            Tee::Sgx => {
+                enclave = application(subject.debug);
+                Workload::Enclave(&enclave)
+            }
+            Tee::Tdx => {
+                let launched = platform.svns(subject.launched.unwrap_or(at));
+                domain = trust_domain(subject.debug, &launched.tdx_module());
+                Workload::Domain(&domain)
+            }
+        };
+        running
+            .attest(
+                subject.kind,
+                workload,
+                subject.report_data,
+                pck.tcb,
+                Certification::PckChain(chain),
+            )
+            .expect("the workload is of this kind, and no certificate is above its platform")
+            .write()
     }
 }
 
-fn body(seed: &Seed, subject: &Subject, current: &Svns, launched: &Svns) -> QuoteBody {
-    let td10 = || {
-        let debug = if subject.debug {
-            td_attributes::DEBUG
-        } else {
-            0
-        };
-        TdReport10 {
-            tee_tcb_svn: launched.tee_tcb_svn(),
-            mrseam: seed.bytes("mrseam"),
-            tdattributes: (td_attributes::SEPT_VE_DISABLE | debug).into(),
-            xfam: 0x0006_02e7.into(),
-            mrtd: seed.bytes("mrtd"),
-            reportdata: subject.report_data,
-            ..TdReport10::new_zeroed()
-        }
+/// The enclave that is attested, signed with the model's public key: what it is, its measurement
+/// says.
+fn application(debug: bool) -> Enclave {
+    let flags = if debug { sgx_attributes::DEBUG } else { 0 };
+    let enclave = SmallEnclave {
+        flags,
+        ..SmallEnclave::new("bulla vendor: an application\n")
     };
-    let td15 = || TdReport15 {
-        td10: td10(),
-        tee_tcb_svn2: current.tee_tcb_svn(),
-        mrservicetd: [0; 48],
-    };
-    match subject.kind.body_type() {
-        BodyType::Sgx => {
-            let debug = if subject.debug {
-                sgx_attributes::DEBUG
-            } else {
-                0
-            };
-            let mut report = SgxReportBody::new_zeroed();
-            report.cpusvn = current.components;
-            report.attributes.flags =
-                (sgx_attributes::INIT | sgx_attributes::MODE64 | debug).into();
-            report.attributes.xfrm = 0xe7.into();
-            report.mrenclave = seed.bytes("mrenclave");
-            report.mrsigner = seed.bytes("mrsigner");
-            report.reportdata = subject.report_data;
-            QuoteBody::Sgx(report)
-        }
-        BodyType::Td10 => QuoteBody::Td10(td10()),
-        BodyType::Td15 => QuoteBody::Td15(td15()),
-        BodyType::Td15Ex => QuoteBody::Td15Ex(TdReport15Ex {
-            td15: td15(),
-            tdid: seed.bytes("tdid"),
-            ..TdReport15Ex::new_zeroed()
-        }),
+    enclave
+        .start(&EnclaveSigner::architectural())
+        .expect("an enclave of the model starts")
+}
+
+/// The trust domain that is attested, launched under this module.
+fn trust_domain(debug: bool, module: &TdxModule) -> TrustDomain {
+    let mut parameters = TdParameters::default();
+    if debug {
+        parameters.attributes |= td_attributes::DEBUG;
     }
+    let mut build = TdBuild::new(&parameters).expect("parameters that fit");
+    build.add_page(0).expect("the first page");
+    build.finalize(module)
 }

@@ -3,14 +3,12 @@
 
 use std::cmp::Ordering;
 
-use crate::certificates::PckTcb;
+use bulla_processor::PckTcb;
 
-impl PckTcb {
-    /// Whether no SVN of `self` is lower than that of `other`.
-    fn reaches(&self, other: &Self) -> bool {
-        let components = self.cpusvn.iter().zip(&other.cpusvn);
-        components.map(|(a, b)| a.cmp(b)).all(Ordering::is_ge) && self.pcesvn >= other.pcesvn
-    }
+/// Whether no SVN of `one` is lower than that of `other`.
+fn reaches(one: &PckTcb, other: &PckTcb) -> bool {
+    let components = one.cpusvn.iter().zip(&other.cpusvn);
+    components.map(|(a, b)| a.cmp(b)).all(Ordering::is_ge) && one.pcesvn >= other.pcesvn
 }
 
 /// The index in `certificates` of the one for a platform that reports `raw`; `None` where it
@@ -22,17 +20,17 @@ impl PckTcb {
 pub(crate) fn select(levels: &[PckTcb], certificates: &[PckTcb], raw: PckTcb) -> Option<usize> {
     let mut buckets: Vec<Vec<usize>> = vec![Vec::new(); levels.len() + 1];
     for (index, certificate) in certificates.iter().enumerate() {
-        let level = levels.iter().position(|level| certificate.reaches(level));
+        let level = levels.iter().position(|level| reaches(certificate, level));
         let bucket = &mut buckets[level.unwrap_or(levels.len())];
         let place = bucket
             .iter()
-            .position(|other| certificate.reaches(&certificates[*other]));
+            .position(|other| reaches(certificate, &certificates[*other]));
         bucket.insert(place.unwrap_or(bucket.len()), index);
     }
     buckets
         .into_iter()
         .flatten()
-        .find(|index| raw.reaches(&certificates[*index]))
+        .find(|index| reaches(&raw, &certificates[*index]))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use bulla_processor::{PckTcb, Tcb, TdxModule};
 use serde::{Deserialize, Serialize};
 
 /// Major version of the TDX module of every platform: byte 1 of `tee_tcb_svn`.
@@ -225,6 +226,32 @@ impl Svns {
         let mut svn = [0; 16];
         svn[..3].copy_from_slice(&[self.tdx_module, TDX_MODULE_MAJOR, self.tdx_microcode]);
         svn
+    }
+
+    /// The part that selects the PCK, and its certificate.
+    pub fn pck(&self) -> PckTcb {
+        PckTcb {
+            cpusvn: self.components,
+            pcesvn: self.pce,
+        }
+    }
+
+    /// The TDX module with these.
+    pub(crate) fn tdx_module(&self) -> TdxModule {
+        TdxModule::new(self.tee_tcb_svn())
+    }
+}
+
+/// What the processor's model calls installed.
+impl From<&Svns> for Tcb {
+    fn from(svns: &Svns) -> Self {
+        Self {
+            cpusvn: svns.components,
+            pcesvn: svns.pce,
+            qe_svn: svns.qe,
+            tdqe_svn: svns.td_qe,
+            tdx_module: svns.tdx_module(),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A vendor: what was founded, what happened to it, and the platforms it made.
 
+use std::sync::{Arc, OnceLock};
+
 use bulla_issuer::{PckCa, SIMULATED_FMSPC, Seed, SigningKey, Vendor as Hierarchy};
 use bulla_pki::Timestamp;
 
@@ -8,9 +10,8 @@ use crate::charter::Charter;
 use crate::history::{Event, EventError, History, Revoked};
 use crate::manifest::{self, ManifestError};
 use crate::platform::{Platform, PlatformName, Registration};
-use crate::sealing;
 use crate::tcb::Part;
-use bulla_processor::Fuses;
+use bulla_processor::{Fuses, ProvisioningKey};
 
 /// FMSPC of platforms of one package, unless another is asked for.
 pub const PROCESSOR_FMSPC: [u8; 6] = SIMULATED_FMSPC;
@@ -30,6 +31,7 @@ pub struct Vendor {
     pub(crate) history: History,
     pub(crate) platforms: Vec<Platform>,
     hierarchy: Hierarchy,
+    provisioning_key: Arc<OnceLock<ProvisioningKey>>,
 }
 
 /// Why a platform cannot be made, updated or found.
@@ -105,6 +107,7 @@ impl Vendor {
             charter,
             platforms: Vec::new(),
             hierarchy,
+            provisioning_key: Arc::default(),
         }
     }
 
@@ -246,27 +249,25 @@ impl Vendor {
         Ok(platform)
     }
 
-    /// The PPID as the platform sends it: encrypted for this vendor, in as many bytes as RSA-3072
-    /// would need. It is not RSA: the vendor made the platform and shares a key with it.
-    pub fn encrypted_ppid(&self, platform: &Platform) -> [u8; 384] {
-        let mut content = platform.ppid().to_vec();
-        content.resize(384 - sealing::OVERHEAD, 0);
-        sealing::seal(&self.seed, "encrypted ppid", &content)
-            .try_into()
-            .expect("content and overhead are 384 bytes")
+    /// The key to which platforms encrypt their PPID for this vendor. To find it takes a second or
+    /// two, once.
+    pub fn provisioning_key(&self) -> &ProvisioningKey {
+        self.provisioning_key
+            .get_or_init(|| ProvisioningKey::derive(&self.seed, "provisioning"))
     }
 
-    /// The platform with this encrypted PPID: it has one package, or it registered directly.
+    /// The platform that encrypted its PPID to [`Self::provisioning_key`]: it has one package, or
+    /// it registered directly.
     pub fn find_by_encrypted_ppid(
         &self,
         encrypted: &[u8; 384],
         at: Timestamp,
     ) -> Option<&Platform> {
-        let content = sealing::open(&self.seed, "encrypted ppid", encrypted)?;
+        let ppid = self.provisioning_key().decrypt(encrypted).ok()?;
         self.platforms.iter().find(|platform| {
             let known = platform.ca == PckCa::Processor
                 || platform.registration(at) == Some(Registration::Direct);
-            known && platform.made <= at && content.starts_with(&platform.ppid())
+            known && platform.made <= at && platform.ppid() == ppid
         })
     }
 
