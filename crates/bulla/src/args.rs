@@ -1,5 +1,7 @@
 //! The command line as typed. Nothing is read or opened here.
 
+mod vendor;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -8,6 +10,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::Error;
 use crate::output::{self, Exit};
+
+pub(crate) use vendor::{
+    CaArg, EventArgs, InitArgs, KindArg, NumberArgs, PlaceArgs, PlatformAddArgs, PlatformCommand,
+    PlatformManifestArgs, PlatformRegisterArgs, PlatformShowArgs, PlatformUpdateArgs, QuoteArgs,
+    RecoverArgs, RevokeArgs, ShowArgs, VendorArgs, VendorCommand,
+};
 
 const OVERVIEW: &str = "\
 Examples:
@@ -19,6 +27,8 @@ Examples:
       bulla explain --quote quote.bin --collateral collateral.json
   Look into any file of this field:
       bulla inspect quote.bin
+  Have a vendor and platforms of your own, without hardware:
+      bulla vendor --help
 
 Exit status: 0 accepted or done, 1 refused, 2 usage, input or other error.";
 
@@ -99,6 +109,8 @@ pub(crate) enum Command {
     /// Watch a simulated platform attest, and bulla accept and refuse
     #[command(after_long_help = DEMO_DETAILS)]
     Demo(DemoArgs),
+    /// Run a vendor in a box: platforms, certificates, collateral, recoveries, revocations
+    Vendor(VendorArgs),
 }
 
 impl Command {
@@ -108,6 +120,7 @@ impl Command {
             Self::Verify(args) | Self::Explain(args) => args.format,
             Self::Inspect(args) => args.format,
             Self::Demo(args) => args.format,
+            Self::Vendor(args) => args.format(),
         }
     }
 }

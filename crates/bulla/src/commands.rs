@@ -3,4 +3,5 @@
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod inspect;
+pub(crate) mod vendor;
 pub(crate) mod verify;

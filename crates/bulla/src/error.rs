@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use bulla_appraisal::{PolicyError, ValueError};
 use bulla_collateral::{DocumentError, SetError};
 use bulla_pki::AnchorError;
+use bulla_vendor::{Absent, EventError, ManifestError, PlatformError, StateError};
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -125,6 +126,39 @@ pub(crate) enum Error {
     #[error("the demonstration cannot be set up: {reason}; this is a fault in bulla, report it")]
     DemoBroken { reason: String },
 
+    #[error("{option}: {reason}")]
+    ArgumentInvalid {
+        option: &'static str,
+        reason: String,
+    },
+
+    #[error(
+        "{}: this cannot be written: {source}; give another place",
+        shown(path)
+    )]
+    FileUnwritable { path: PathBuf, source: io::Error },
+
+    #[error("the operating system gives no random numbers: {reason}; give a `--seed`")]
+    RandomUnavailable { reason: String },
+
+    #[error(transparent)]
+    VendorState(#[from] StateError),
+
+    #[error(transparent)]
+    VendorEvent(#[from] EventError),
+
+    #[error(transparent)]
+    VendorPlatform(#[from] PlatformError),
+
+    #[error("{}: {source}", shown(path))]
+    VendorManifest {
+        path: PathBuf,
+        source: ManifestError,
+    },
+
+    #[error(transparent)]
+    VendorSet(#[from] Absent),
+
     #[error("the result cannot be written: {0}")]
     OutputFailed(io::Error),
 }
@@ -154,6 +188,14 @@ impl Error {
             Self::ContentMalformed { .. } => "ContentMalformed",
             Self::Unexplainable { .. } => "Unexplainable",
             Self::DemoBroken { .. } => "DemoBroken",
+            Self::ArgumentInvalid { .. } => "ArgumentInvalid",
+            Self::FileUnwritable { .. } => "FileUnwritable",
+            Self::RandomUnavailable { .. } => "RandomUnavailable",
+            Self::VendorState(error) => state_code(error),
+            Self::VendorEvent(_) => "EventImpossible",
+            Self::VendorPlatform(_) => "PlatformRefused",
+            Self::VendorManifest { .. } => "ManifestRefused",
+            Self::VendorSet(_) => "SetUnavailable",
             Self::OutputFailed(_) => "OutputFailed",
         }
     }
@@ -161,6 +203,25 @@ impl Error {
     /// Whether nobody is left to be told: the reader of our output went away.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::OutputFailed(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// What is wrong with the directory of a vendor.
+fn state_code(error: &StateError) -> &'static str {
+    match error {
+        StateError::NoVendor(_) => "VendorNotFound",
+        StateError::VendorExists(_) => "VendorExists",
+        StateError::NotEmpty(_) => "DirectoryNotEmpty",
+        StateError::Locked(_) => "VendorBusy",
+        StateError::FileMissing(_) => "StateIncomplete",
+        StateError::Exposed { .. } => "SecretExposed",
+        StateError::Unrecognised { .. } => "StateUnrecognised",
+        StateError::FormatUnknown { .. } => "StateFormatUnknown",
+        StateError::Damaged(_) => "StateDamaged",
+        StateError::OfAnother(_) => "StateMixed",
+        StateError::Unreadable { .. } => "FileUnreadable",
+        StateError::Unwritable { .. } => "StateUnwritable",
+        _ => "StateMalformed",
     }
 }
 

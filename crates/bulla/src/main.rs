@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(&args, &mut output),
         Command::Inspect(args) => commands::inspect::run(&args, &mut output),
         Command::Demo(args) => commands::demo::run(&args, &mut output),
+        Command::Vendor(args) => commands::vendor::run(&args.command, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit));
     done.unwrap_or_else(|error| fail(&error, format)).into()

@@ -340,6 +340,11 @@ impl History {
         svns
     }
 
+    /// The SVNs that the newest level disclosed until `at` asks for.
+    pub fn svns_at(&self, at: Timestamp) -> Svns {
+        self.svns(self.newest(at))
+    }
+
     fn check_recovery(&self, recovery: &Recovery) -> Result<(), EventError> {
         let newest = self.newest(Timestamp::MAX);
         let (expected, actual) = (newest.saturating_add(1), recovery.number);

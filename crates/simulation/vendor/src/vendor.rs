@@ -131,6 +131,11 @@ impl Vendor {
         self.hierarchy.root_certificate()
     }
 
+    /// The root's key, uncompressed: 0x04, then x and y, big-endian.
+    pub fn root_public_key(&self) -> [u8; 65] {
+        self.hierarchy.root.key.public_key()
+    }
+
     /// Lets an event happen.
     pub fn record(&mut self, at: Timestamp, event: Event) -> Result<(), EventError> {
         if let Event::Revocation {

@@ -1,0 +1,116 @@
+//! Quotes of the vendor's platforms, as files.
+
+use std::fs;
+use std::path::Path;
+
+use bulla_issuer::pem;
+use bulla_vendor::{Attested, QuoteKind, Selection, Subject, Vendor};
+
+use super::{argument, directory, root_key_digest, write};
+use crate::args::{KindArg, QuoteArgs};
+use crate::describe::Fields;
+use crate::error::{Error, Result};
+use crate::time;
+
+const POLICY: &str = "\
+# Accepts what a SIMULATED vendor signs. For rehearsals, never for production.
+";
+
+pub(super) fn run(args: &QuoteArgs) -> Result<Fields> {
+    let at = time::given_or_now(args.at.as_deref())?;
+    let subject = Subject {
+        kind: kind(args.kind),
+        report_data: report_data(&args.report_data)?,
+        debug: args.debug,
+        launched: args.launched.as_deref().map(time::parse).transpose()?,
+    };
+    let vendor = directory(&args.place).read()?;
+    let name = argument("--platform", &args.platform)?;
+    let platform = vendor.platform(&name, at)?;
+    let attested = vendor.attest(platform, &subject, selection(&args.set)?, at)?;
+    write_all(&args.out, &vendor, &attested)?;
+
+    let file = |name: &str| args.out.join(name).display().to_string();
+    let mut verify = format!(
+        "bulla verify --quote {} --collateral {} --trust-root {} --simulated --policy {}",
+        quoted(&file("quote.bin")),
+        quoted(&file("collateral.json")),
+        quoted(&file("root.pem")),
+        quoted(&file("policy.toml")),
+    );
+    if args.at.is_some() {
+        verify.push_str(&format!(" --at {at}"));
+    }
+    Ok(Fields::new()
+        .with("platform", platform.name().as_str())
+        .with("at", at)
+        .with("quote", file("quote.bin"))
+        .with("collateral", file("collateral.json"))
+        .with("root", file("root.pem"))
+        .with("policy", file("policy.toml"))
+        .with("verify", verify))
+}
+
+fn write_all(out: &Path, vendor: &Vendor, attested: &Attested) -> Result<()> {
+    fs::create_dir_all(out).map_err(|source| Error::FileUnwritable {
+        path: out.to_owned(),
+        source,
+    })?;
+    let collateral = attested.collateral.to_json();
+    let collateral = collateral.expect("the vendor writes text");
+    let root = pem::block("CERTIFICATE", &vendor.root_certificate());
+    let key = hex::encode(root_key_digest(vendor));
+    let policy = format!("{POLICY}trust_anchors = [\"{key}\"]\n");
+    write(&out.join("quote.bin"), &attested.quote)?;
+    write(&out.join("collateral.json"), collateral)?;
+    write(&out.join("root.pem"), root)?;
+    write(&out.join("policy.toml"), policy)
+}
+
+fn kind(kind: KindArg) -> QuoteKind {
+    match kind {
+        KindArg::SgxV3 => QuoteKind::SgxV3,
+        KindArg::SgxV4 => QuoteKind::SgxV4,
+        KindArg::SgxV5 => QuoteKind::SgxV5,
+        KindArg::Tdx10V4 => QuoteKind::Td10V4,
+        KindArg::Tdx10V5 => QuoteKind::Td10V5,
+        KindArg::Tdx15V5 => QuoteKind::Td15V5,
+        KindArg::Tdx15ExV5 => QuoteKind::Td15ExV5,
+    }
+}
+
+fn report_data(text: &str) -> Result<[u8; 64]> {
+    let mut data = [0; 64];
+    let given = hex::decode(text)
+        .ok()
+        .filter(|bytes| bytes.len() <= data.len());
+    let given = given.ok_or(Error::ArgumentInvalid {
+        option: "--report-data",
+        reason: "report data has an even number of hexadecimal digits, at most 128".to_owned(),
+    })?;
+    data[..given.len()].copy_from_slice(&given);
+    Ok(data)
+}
+
+fn selection(text: &str) -> Result<Selection> {
+    match text {
+        "standard" => Ok(Selection::Standard),
+        "early" => Ok(Selection::Early),
+        number => number
+            .parse()
+            .map(Selection::Number)
+            .map_err(|_| Error::ArgumentInvalid {
+                option: "--set",
+                reason: format!("`{number}` is neither standard, early nor a number"),
+            }),
+    }
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    match !path.is_empty() && path.chars().all(plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
