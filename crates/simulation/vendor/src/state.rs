@@ -20,7 +20,7 @@ use bulla_issuer::Seed;
 use bulla_processor::Fuses;
 
 use crate::charter::Charter;
-use crate::platform::PlatformName;
+use crate::platform::{Platform, PlatformName};
 use crate::vendor::Vendor;
 
 pub use error::StateError;
@@ -127,12 +127,21 @@ impl StateDirectory {
         let mut vendor = self.read()?;
         let known = vendor.platforms().len();
         let done = change(&mut vendor)?;
-        for platform in vendor.platforms().iter().skip(known) {
-            let fuses = platform.fuses().to_hex();
-            let path = self.fuses_path(platform.name());
-            file::write(&path, Kind::Fuses, fuses.as_bytes())?;
+        let new = &vendor.platforms()[known..];
+        let fuses = |platform: &Platform| self.fuses_path(platform.name());
+        let written = new
+            .iter()
+            .try_for_each(|platform| {
+                let content = platform.fuses().to_hex();
+                file::write(&fuses(platform), Kind::Fuses, content.as_bytes())
+            })
+            .and_then(|()| self.write(&vendor));
+        if let Err(error) = written {
+            for platform in new {
+                let _ = fs::remove_file(fuses(platform));
+            }
+            return Err(error.into());
         }
-        self.write(&vendor)?;
         Ok(done)
     }
 
