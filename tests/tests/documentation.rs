@@ -448,7 +448,10 @@ fn every_dependency_has_a_line_and_every_line_a_dependency() {
         "crates/core/collateral",
         "crates/core/verifier",
         "crates/core/appraisal",
+        "crates/core/protocol",
         "crates/simulation/issuer",
+        "crates/simulation/processor",
+        "crates/simulation/vendor",
         "crates/bulla",
         "tests",
     ];
