@@ -221,6 +221,7 @@ fn state_code(error: &StateError) -> &'static str {
         StateError::OfAnother(_) => "StateMixed",
         StateError::Unreadable { .. } => "FileUnreadable",
         StateError::Unwritable { .. } => "StateUnwritable",
+        StateError::Unsettled { .. } => "StateUnsettled",
         _ => "StateMalformed",
     }
 }

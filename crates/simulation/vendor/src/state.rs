@@ -85,10 +85,10 @@ impl StateDirectory {
             )?;
             self.write(&vendor)
         });
-        if let Err(error) = written {
+        if let Err(StateError::Unwritable { .. }) = written {
             self.clear(existed);
-            return Err(error);
         }
+        written?;
         Ok(vendor)
     }
 
@@ -136,12 +136,13 @@ impl StateDirectory {
                 file::write(&fuses(platform), Kind::Fuses, content.as_bytes())
             })
             .and_then(|()| self.write(&vendor));
-        if let Err(error) = written {
+        if let Err(StateError::Unwritable { .. }) = written {
+            // The state knows nothing of these.
             for platform in new {
                 let _ = fs::remove_file(fuses(platform));
             }
-            return Err(error.into());
         }
+        written?;
         Ok(done)
     }
 
@@ -160,12 +161,12 @@ impl StateDirectory {
         file::write(&self.path(STATE), Kind::State, &wire::write(vendor))
     }
 
-    fn lock(&self) -> Result<File, StateError> {
+    fn lock(&self) -> Result<Lock, StateError> {
         let path = self.path(LOCK);
         let file = file::private().truncate(false).open(&path);
         let file = file.map_err(|error| StateError::write(&path, error))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(StateError::Locked(self.0.clone())),
             Err(TryLockError::Error(error)) => Err(StateError::write(&path, error)),
         }
@@ -198,5 +199,16 @@ impl StateDirectory {
 
     fn fuses_path(&self, name: &PlatformName) -> PathBuf {
         self.path(PLATFORMS).join(format!("{name}.fuses"))
+    }
+}
+
+/// The lock while it is held.
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file is not enough: a process that is being started from another thread may
+    /// have it open as well.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a vendor's directory cannot be read or changed. Nothing was changed by what failed.
+/// Why a vendor's directory cannot be read or changed. Nothing was changed by what failed, except
+/// by [`Self::Unsettled`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -101,6 +102,18 @@ pub enum StateError {
     #[error("{}: this cannot be written, and nothing was changed: {source}", path.display())]
     Unwritable {
         /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file was put in its place, and the disk does not confirm that it is there to stay.
+    #[error(
+        "{}: this was written, but may be lost with the next power failure: {source}; check the \
+         disk",
+        path.display()
+    )]
+    Unsettled {
+        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,

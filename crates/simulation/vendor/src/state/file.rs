@@ -43,17 +43,19 @@ impl Kind {
 pub(super) fn write(path: &Path, kind: Kind, content: &[u8]) -> Result<(), StateError> {
     let beside = path.with_extension("new");
     let written = write_through(&beside, kind, content).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
+    if let Err(error) = written {
         // What stays is overwritten next time.
         let _ = fs::remove_file(&beside);
+        return Err(StateError::write(path, error));
     }
-    written
-        .and_then(|()| match path.parent() {
-            // The name is on disk when the directory is.
-            Some(directory) => File::open(directory)?.sync_all(),
-            None => Ok(()),
+    // The name is on disk when the directory is.
+    let directory = path.parent().unwrap_or(Path::new("."));
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|source| StateError::Unsettled {
+            path: path.to_owned(),
+            source,
         })
-        .map_err(|error| StateError::write(path, error))
 }
 
 fn write_through(path: &Path, kind: Kind, content: &[u8]) -> std::io::Result<()> {
