@@ -2,7 +2,7 @@
 
 mod trial;
 
-use bulla_issuer::{QuoteKind, Seed};
+use bulla_issuer::QuoteKind;
 use serde::Serialize;
 
 use crate::args::{DemoArgs, Format};
@@ -19,16 +19,17 @@ const KINDS: [(&str, QuoteKind); 2] = [
     ("TDX trust domain", QuoteKind::Td15V5),
 ];
 
-const EXPLANATION: &str = "Each quote was certified by a root made up for this demonstration and \
-    was accepted only while the policy named that root. Whatever was changed afterwards was \
-    refused for its own reason. No real processor took part, and no production policy accepts \
-    this root.";
+const EXPLANATION: &str = "A model of the processor measured and started an enclave and a trust \
+    domain and quoted them; its vendor, made up for this demonstration, certified it. The quotes \
+    were accepted only while the policy named that vendor's root, and whatever went wrong was \
+    refused for its own reason. These are verdicts and nothing more: no code of an enclave ran, \
+    no key was released, no real processor took part, and no production policy accepts this root.";
 
 pub(crate) fn run(args: &DemoArgs, output: &mut Output) -> Result<Exit> {
     let at = time::given_or_now(args.at.as_deref())?;
     let mut attempts = Vec::new();
     for (subject, kind) in KINDS {
-        let world = World::new(&Seed::from("bulla demo"), kind, at)?;
+        let world = World::new(kind, at)?;
         for trial in TRIALS {
             attempts.push(Attempt::make(subject, trial, &world)?);
         }

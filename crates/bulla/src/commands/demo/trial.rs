@@ -1,10 +1,18 @@
 //! What the demonstration tries.
 
+use std::collections::BTreeSet;
+
 use bulla_appraisal::Policy;
 use bulla_appraisal::policy::{AnchorName, AnyOf, HexBytes};
-use bulla_evidence::layout::{sgx_attributes, td_attributes};
-use bulla_issuer::{Attestation, QuoteKind, Scenario, Seed, YEAR};
+use bulla_collateral::TcbStatus;
+use bulla_evidence::{Quote, Tee};
+use bulla_issuer::{QuoteKind, Seed, YEAR};
 use bulla_pki::{Timestamp, TrustAnchors};
+use bulla_vendor::cadence::{DAY, midnight};
+use bulla_vendor::{
+    Attested, Charter, Event, FIRST_NUMBER, Order, Part, PckCa, PlatformName, Recovery, Revoked,
+    Selection, Subject, Vendor,
+};
 
 use crate::error::{Error, Result};
 use crate::judge::{Judge, Outcome, QuoteInput};
@@ -14,22 +22,26 @@ use crate::judge::{Judge, Outcome, QuoteInput};
 pub(super) enum Trial {
     Genuine,
     FlippedBit,
+    Debug,
+    OtherVendor,
     DefaultAnchors,
     DefaultPolicy,
     RevokedPlatform,
-    OutOfDate,
-    Debug,
+    TcbRecovery,
+    Updated,
     OldCollateral,
 }
 
-pub(super) const TRIALS: [Trial; 8] = [
+pub(super) const TRIALS: [Trial; 10] = [
     Trial::Genuine,
     Trial::FlippedBit,
+    Trial::Debug,
+    Trial::OtherVendor,
     Trial::DefaultAnchors,
     Trial::DefaultPolicy,
     Trial::RevokedPlatform,
-    Trial::OutOfDate,
-    Trial::Debug,
+    Trial::TcbRecovery,
+    Trial::Updated,
     Trial::OldCollateral,
 ];
 
@@ -38,11 +50,13 @@ impl Trial {
         match self {
             Self::Genuine => "as it came, the policy names the root",
             Self::FlippedBit => "one bit of the measurement flipped",
+            Self::Debug => "started in debug mode",
+            Self::OtherVendor => "from a processor of another such vendor",
             Self::DefaultAnchors => "under the vendors' roots only",
             Self::DefaultPolicy => "the root known, but not named by the policy",
-            Self::RevokedPlatform => "the platform's certificate revoked",
-            Self::OutOfDate => "a security update not installed",
-            Self::Debug => "started in debug mode",
+            Self::RevokedPlatform => "the platform revoked",
+            Self::TcbRecovery => "after a TCB recovery, the update missing",
+            Self::Updated => "after a TCB recovery, the update installed",
             Self::OldCollateral => "judged by year-old collateral",
         }
     }
@@ -50,13 +64,13 @@ impl Trial {
     /// The reason to refuse; `None` where the quote is to be accepted.
     pub(super) fn expected_code(self, world: &World) -> Option<&'static str> {
         Some(match self {
-            Self::Genuine => return None,
+            Self::Genuine | Self::Updated => return None,
             Self::FlippedBit => "QuoteSignatureInvalid",
-            Self::DefaultAnchors => "RootUntrusted",
+            Self::OtherVendor | Self::DefaultAnchors => "RootUntrusted",
             Self::DefaultPolicy => "TrustAnchorNotAccepted",
             Self::RevokedPlatform => "CertificateRevoked",
-            Self::OutOfDate => "TcbStatusNotAccepted",
-            Self::Debug if world.is_sgx() => "DebugEnclave",
+            Self::TcbRecovery => "TcbStatusNotAccepted",
+            Self::Debug if world.tee() == Tee::Sgx => "DebugEnclave",
             Self::Debug => "DebugTd",
             Self::OldCollateral => "CollateralExpired",
         })
@@ -65,18 +79,23 @@ impl Trial {
 
 /// A simulated vendor, a platform of its own, and the terms under which both count.
 pub(super) struct World {
-    scenario: Scenario,
+    at: Timestamp,
+    kind: QuoteKind,
+    vendor: Vendor,
+    /// As like the first as one vendor is like another, but for the seed.
+    other_vendor: Vendor,
+    platform: PlatformName,
     anchors: TrustAnchors,
     policy: Policy,
 }
 
 impl World {
-    pub(super) fn new(seed: &Seed, kind: QuoteKind, at: Timestamp) -> Result<Self> {
-        let broken = |reason: String| Error::DemoBroken { reason };
-        let scenario = Scenario::new(seed, kind, at);
+    pub(super) fn new(kind: QuoteKind, at: Timestamp) -> Result<Self> {
+        let platform: PlatformName = "node-1".parse().map_err(broken)?;
+        let vendor = found("bulla demo", &platform, at)?;
         let anchors = TrustAnchors::vendors()
-            .with_simulated(&scenario.vendor.root_certificate())
-            .map_err(|error| broken(error.to_string()))?;
+            .with_simulated(&vendor.root_certificate())
+            .map_err(broken)?;
         let simulated = anchors.iter().find(|anchor| !anchor.is_genuine());
         let digest = simulated.map(|anchor| HexBytes(*anchor.public_key_sha256()));
         let named = digest
@@ -84,24 +103,27 @@ impl World {
             .into_iter()
             .collect::<Vec<_>>();
         let mut policy = Policy::default();
-        policy.trust_anchors =
-            Some(AnyOf::try_from(named).map_err(|error| broken(error.to_string()))?);
+        policy.trust_anchors = Some(AnyOf::try_from(named).map_err(broken)?);
         Ok(Self {
-            scenario,
+            at,
+            kind,
+            vendor,
+            other_vendor: found("another vendor", &platform, at)?,
+            platform,
             anchors,
             policy,
         })
     }
 
-    fn is_sgx(&self) -> bool {
-        self.scenario.quote.body.as_body().sgx().is_some()
+    fn tee(&self) -> Tee {
+        self.kind.body_type().tee()
     }
 
     /// What bulla says when this is tried.
     pub(super) fn judge(&self, trial: Trial) -> Result<Outcome> {
         let at = match trial {
-            Trial::OldCollateral => self.scenario.at.saturating_add(YEAR),
-            _ => self.scenario.at,
+            Trial::OldCollateral => self.at.saturating_add(YEAR),
+            _ => self.at,
         };
         let anchors = match trial {
             Trial::DefaultAnchors => TrustAnchors::vendors(),
@@ -111,7 +133,7 @@ impl World {
             Trial::DefaultPolicy | Trial::DefaultAnchors => Policy::default(),
             _ => self.policy.clone(),
         };
-        let Attestation { quote, collateral } = self.attest(trial)?;
+        let Attested { quote, collateral } = self.attest(trial)?;
         let judge = Judge::new(at, anchors, policy);
         let verify =
             |quote: &[u8]| bulla_verifier::verify(quote, &collateral, &judge.anchors, judge.at);
@@ -119,59 +141,100 @@ impl World {
     }
 
     /// What the platform hands over, or what an attacker makes of it.
-    fn attest(&self, trial: Trial) -> Result<Attestation> {
-        let mut scenario = self.scenario.clone();
+    fn attest(&self, trial: Trial) -> Result<Attested> {
+        let mut vendor = match trial {
+            Trial::OtherVendor => self.other_vendor.clone(),
+            _ => self.vendor.clone(),
+        };
         match trial {
-            Trial::RevokedPlatform => scenario
-                .pck_crl
-                .revoke(&self.scenario.pck_certificate.serial),
-            Trial::OutOfDate => miss_an_update(&mut scenario),
-            Trial::Debug => start_in_debug_mode(&mut scenario),
+            Trial::RevokedPlatform => {
+                let of = Revoked::Platform(self.platform.clone());
+                vendor
+                    .record(self.at, Event::Revocation { of })
+                    .map_err(broken)?;
+            }
+            Trial::TcbRecovery => self.recover(&mut vendor)?,
+            Trial::Updated => {
+                self.recover(&mut vendor)?;
+                vendor
+                    .update(&self.platform, None, Part::all(), self.at)
+                    .map_err(broken)?;
+            }
             _ => {}
         }
-        let mut attestation = scenario.build();
-        if trial == Trial::FlippedBit {
-            self.flip_a_bit(&mut attestation.quote)?;
-        }
-        Ok(attestation)
-    }
-
-    /// Flips the lowest bit of what measures the code.
-    fn flip_a_bit(&self, quote: &mut [u8]) -> Result<()> {
-        let body = self.scenario.quote.body.as_body();
-        let measurement: &[u8] = match (body.sgx(), body.td10()) {
-            (Some(report), _) => &report.mrenclave,
-            (None, Some(report)) => &report.mrtd,
-            (None, None) => &[],
+        let subject = Subject {
+            kind: self.kind,
+            report_data: [0; 64],
+            debug: trial == Trial::Debug,
+            launched: None,
         };
-        let position = quote
-            .windows(measurement.len().max(1))
-            .position(|window| window == measurement);
-        let byte = position.and_then(|position| quote.get_mut(position));
-        let byte = byte.ok_or_else(|| Error::DemoBroken {
-            reason: "the quote does not hold its measurement".to_owned(),
-        })?;
-        *byte ^= 1;
-        Ok(())
+        let platform = vendor.platform(&self.platform, self.at).map_err(broken)?;
+        let mut attested = vendor
+            .attest(platform, &subject, Selection::Standard, self.at)
+            .map_err(broken)?;
+        if trial == Trial::FlippedBit {
+            flip_a_bit(&mut attested.quote)?;
+        }
+        Ok(attested)
+    }
+
+    /// The vendor finds a weakness, has microcode against it, and makes the update mandatory.
+    fn recover(&self, vendor: &mut Vendor) -> Result<()> {
+        let number = FIRST_NUMBER + 1;
+        let recovery = Recovery {
+            number,
+            date: midnight(self.at),
+            raises: Part::MICROCODE.into(),
+            below: TcbStatus::OutOfDate,
+            advisory_ids: BTreeSet::from(["SIMULATED-SA-00002".to_owned()]),
+        };
+        vendor
+            .record(self.at, Event::Recovery(recovery))
+            .map_err(broken)?;
+        vendor
+            .record(self.at, Event::Promotion { number })
+            .map_err(broken)
     }
 }
 
-/// The platform stays one step below the level that the vendor calls up to date.
-fn miss_an_update(scenario: &mut Scenario) {
-    let svn = &mut scenario.sgx_extension.component_svns;
-    if let Some(first) = svn.first_mut() {
-        *first = first.saturating_sub(1);
-    }
-    if let Some(first) = scenario.sgx_extension.cpusvn.first_mut() {
-        *first = first.saturating_sub(1);
-    }
+/// A vendor who has been in business for a while, and has made this platform.
+fn found(seed: &str, platform: &PlatformName, at: Timestamp) -> Result<Vendor> {
+    let charter = Charter {
+        public_url: bulla_issuer::NO_ADDRESS.parse().map_err(broken)?,
+        founded: at.saturating_sub(90 * DAY),
+        mark_critically: false,
+    };
+    let mut vendor = Vendor::new(Seed::from(seed), charter);
+    let order = Order {
+        name: platform.clone(),
+        ca: PckCa::Processor,
+        fmspc: None,
+        number: None,
+    };
+    vendor
+        .make(order, at.saturating_sub(60 * DAY))
+        .map_err(broken)?;
+    Ok(vendor)
 }
 
-fn start_in_debug_mode(scenario: &mut Scenario) {
-    if let Some(report) = scenario.quote.body.sgx_mut() {
-        report.attributes.flags |= sgx_attributes::DEBUG;
-    }
-    if let Some(report) = scenario.quote.body.td10_mut() {
-        report.tdattributes |= td_attributes::DEBUG;
+/// Flips the lowest bit of what measures the code.
+fn flip_a_bit(bytes: &mut [u8]) -> Result<()> {
+    let quote = Quote::parse(bytes).map_err(broken)?;
+    let measurement = match (quote.body().sgx(), quote.body().td10()) {
+        (Some(report), _) => report.mrenclave.to_vec(),
+        (None, Some(report)) => report.mrtd.to_vec(),
+        (None, None) => Vec::new(),
+    };
+    let position = bytes
+        .windows(measurement.len().max(1))
+        .position(|window| window == measurement);
+    let byte = position.and_then(|position| bytes.get_mut(position));
+    *byte.ok_or_else(|| broken("the quote does not hold its measurement"))? ^= 1;
+    Ok(())
+}
+
+fn broken(reason: impl ToString) -> Error {
+    Error::DemoBroken {
+        reason: reason.to_string(),
     }
 }
