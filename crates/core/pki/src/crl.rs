@@ -200,17 +200,27 @@ impl<'a> Fields<'a> {
 
 fn read_revoked(mut list: Reader<'_>) -> Result<Vec<Revocation>, CrlError> {
     let mut revoked = Vec::new();
+    // The vendor writes the same date and reason into all entries of a list.
+    let mut last: Option<(&[u8], Timestamp)> = None;
     while !list.is_empty() {
-        revoked.push(read_revocation(list.sequence()?)?);
+        let mut entry = list.sequence()?;
+        let serial = x509::read_serial(&mut entry)?.ok_or(CrlError::SerialOutOfRange)?;
+        let date = match last {
+            Some((details, date)) if details == entry.rest() => date,
+            _ => read_details(entry)?,
+        };
+        last = Some((entry.rest(), date));
+        revoked.push(Revocation { serial, date });
     }
     revoked.sort_unstable();
     Ok(revoked)
 }
 
+/// The date of a revocation, and whatever follows it.
+///
 /// Whatever the reason given, a certificate that is listed counts as revoked; the vendor issues
 /// complete lists, in which `removeFromCRL` has no meaning.
-fn read_revocation(mut entry: Reader<'_>) -> Result<Revocation, CrlError> {
-    let serial = x509::read_serial(&mut entry)?.ok_or(CrlError::SerialOutOfRange)?;
+fn read_details(mut entry: Reader<'_>) -> Result<Timestamp, CrlError> {
     let date = x509::read_time(&mut entry)?;
     if let Some(mut extensions) = entry.optional(tag::SEQUENCE)? {
         while !extensions.is_empty() {
@@ -223,7 +233,7 @@ fn read_revocation(mut entry: Reader<'_>) -> Result<Revocation, CrlError> {
         }
     }
     entry.finish()?;
-    Ok(Revocation { serial, date })
+    Ok(date)
 }
 
 /// CRL number and authority key identifier (RFC 5280, sections 5.2.1 and 5.2.3).
@@ -279,4 +289,57 @@ fn read_number(digits: &[u8]) -> Result<u64, CrlError> {
     end.ok_or(CrlError::NumberOutOfRange)?
         .copy_from_slice(digits);
     Ok(u64::from_be_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entries of a list, each with its serial number, its date and its extensions in DER.
+    fn read(entries: &[(u8, &[u8; 13], &[u8])]) -> Option<Vec<(String, String)>> {
+        let list: Vec<u8> = entries
+            .iter()
+            .flat_map(|(serial, date, extensions)| {
+                let contents = [&[2, 1, *serial, 0x17, 13], &date[..], extensions].concat();
+                [&[0x30, contents.len() as u8], &*contents].concat()
+            })
+            .collect();
+        let revoked = read_revoked(Reader::new(&list)).ok()?;
+        let text = |entry: &Revocation| (entry.serial.to_string(), entry.date.to_string());
+        Some(revoked.iter().map(text).collect())
+    }
+
+    #[test]
+    fn every_entry_keeps_its_own_date_and_is_read_to_its_end() {
+        let (early, late) = (b"180521104510Z", b"230110172238Z");
+        let reason: &[u8] = &[0x30, 12, 0x30, 10, 6, 3, 0x55, 29, 21, 4, 3, 10, 1, 1];
+        let critical: &[u8] = &[
+            0x30, 15, 0x30, 13, 6, 3, 0x55, 29, 21, 1, 1, 0xff, 4, 3, 10, 1, 1,
+        ];
+        let (early_text, late_text) = ("2018-05-21T10:45:10Z", "2023-01-10T17:22:38Z");
+        let expected = [
+            ("01", early_text),
+            ("02", late_text),
+            ("03", late_text),
+            ("04", early_text),
+        ];
+        assert_eq!(
+            read(&[
+                (4, early, reason),
+                (3, late, reason),
+                (2, late, reason),
+                (1, early, &[]),
+            ]),
+            Some(expected.map(|(s, d)| (s.into(), d.into())).to_vec())
+        );
+        let more = [reason, &[5, 0]].concat();
+        for (date, extensions) in [
+            (late, critical),
+            (late, &more),
+            (late, &reason[..13]),
+            (b"231310172238Z", reason),
+        ] {
+            assert_eq!(read(&[(1, late, reason), (2, date, extensions)]), None);
+        }
+    }
 }
