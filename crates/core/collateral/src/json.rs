@@ -161,8 +161,32 @@ impl<'de> Deserialize<'de> for Advisories {
 }
 
 /// A string, borrowed where it holds no escapes.
-#[derive(Clone, Debug, serde::Deserialize)]
-pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+#[derive(Clone, Debug)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Characters;
+
+        impl<'de> Visitor<'de> for Characters {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Characters)
+    }
+}
 
 /// Enough of a hostile text to recognise it in a message.
 fn shortened(text: &str) -> String {
@@ -251,8 +275,10 @@ pub(crate) struct UnknownFields(pub(crate) BTreeSet<String>);
 impl UnknownFields {
     /// Takes over the names found in another object.
     pub(crate) fn absorb(&mut self, other: Self) {
-        // Not `append`, which builds the whole set anew for each of a thousand small ones.
-        self.0.extend(other.0);
+        if !other.0.is_empty() {
+            // Not `append`, which builds the whole set anew for each of a thousand small ones.
+            self.0.extend(other.0);
+        }
     }
 
     /// Takes one member whose value is still to be read; says whether the name was known already.

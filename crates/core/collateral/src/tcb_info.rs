@@ -1,10 +1,11 @@
 //! TCB info: the security levels of a family of platforms (Intel PCS API, "Get TCB Info").
 
 use std::cmp::Reverse;
+use std::fmt;
 use std::sync::Arc;
 
 use bulla_pki::{Timestamp, Window};
-use serde::{Deserialize, Deserializer};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 use crate::json::{
     self, Advisories, DocumentError, DroppedText, Hex, Status, Text, Time, UnknownFields, object,
@@ -366,21 +367,45 @@ impl TcbWire {
     }
 }
 
-/// Exactly 16 components.
-struct Svns([ComponentWire; 16]);
+/// The SVNs of exactly 16 components.
+#[derive(Default)]
+struct Svns {
+    svns: [u8; 16],
+    unknown: UnknownFields,
+}
 
 impl<'de> Deserialize<'de> for Svns {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Deserialize::deserialize(deserializer).map(Self)
+        struct Components;
+
+        impl<'de> Visitor<'de> for Components {
+            type Value = Svns;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of length 16")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Svns, A::Error> {
+                let mut all = Svns::default();
+                for (place, svn) in all.svns.iter_mut().enumerate() {
+                    let component: ComponentWire = list
+                        .next_element()?
+                        .ok_or_else(|| A::Error::invalid_length(place, &self))?;
+                    *svn = component.svn;
+                    all.unknown.absorb(component.unknown);
+                }
+                Ok(all)
+            }
+        }
+
+        deserializer.deserialize_tuple(16, Components)
     }
 }
 
 impl Svns {
     fn take(self, unknown: &mut UnknownFields) -> [u8; 16] {
-        self.0.map(|component| {
-            unknown.absorb(component.unknown);
-            component.svn
-        })
+        unknown.absorb(self.unknown);
+        self.svns
     }
 }
 
