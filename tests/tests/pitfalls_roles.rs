@@ -132,6 +132,71 @@ fn pitfall_21_a_ca_signs_collateral() {
     assert_fails(&verdict, &each(Code::CertificateMissing, &names));
 }
 
+/// The purposes of keys go by what each bit says, not by whether the extension looks like another
+/// role's.
+#[test]
+fn keys_have_the_purposes_of_their_role_and_no_others() {
+    const DIGITAL_SIGNATURE: u8 = 0b1000_0000;
+    const CERT_SIGN: u8 = 0b0000_0100;
+    const CRL_SIGN: u8 = 0b0000_0010;
+    let usage = |bits: u8| Extension {
+        value: vec![3, 2, 1, bits],
+        ..extension::ca_key_usage()
+    };
+    for (certificate, names) in BELOW_THE_ROOT {
+        let (fitting, unfit) = match names.contains(&"pck_ca") {
+            true => (
+                [
+                    CERT_SIGN | CRL_SIGN,
+                    CERT_SIGN | CRL_SIGN | DIGITAL_SIGNATURE,
+                ],
+                [CERT_SIGN, CRL_SIGN, DIGITAL_SIGNATURE],
+            ),
+            false => (
+                [DIGITAL_SIGNATURE, DIGITAL_SIGNATURE | 0b0111_1000],
+                [
+                    0b0100_0000,
+                    DIGITAL_SIGNATURE | CERT_SIGN,
+                    DIGITAL_SIGNATURE | CRL_SIGN,
+                ],
+            ),
+        };
+        let with = |bits| {
+            judge_changed(QuoteKind::SgxV3, |s| {
+                certificate(s).extensions.set(usage(bits));
+            })
+        };
+        for bits in fitting {
+            assert_status(&with(bits), TcbStatus::UpToDate);
+        }
+        for bits in unfit {
+            let expected = each(Code::CertificateExtensionInvalid, names);
+            assert_fails(&with(bits), &expected);
+        }
+    }
+}
+
+/// RFC 5280, section 4.2.1.9: a path length has a meaning for CAs only.
+#[test]
+fn a_path_length_stands_beside_a_ca_only() {
+    let constraints = |contents: &[u8]| Extension {
+        value: [&[0x30, contents.len() as u8], contents].concat(),
+        ..extension::end_entity_constraints()
+    };
+    for (certificate, names) in [BELOW_THE_ROOT[0], BELOW_THE_ROOT[2]] {
+        let with = |contents| {
+            judge_changed(QuoteKind::SgxV3, |s| {
+                certificate(s).extensions.set(constraints(contents));
+            })
+        };
+        let expected = each(Code::CertificateExtensionInvalid, names);
+        assert_fails(&with(&[2, 1, 0]), &expected);
+        assert_fails(&with(&[1, 1, 0, 2, 1, 0]), &expected);
+        // As genuine leaves may have it: `cA` written out.
+        assert_status(&with(&[1, 1, 0]), TcbStatus::UpToDate);
+    }
+}
+
 /// What a certificate's extensions say of it, one thing wrong at a time.
 #[test]
 fn extensions_that_do_not_fit_the_role() {
@@ -173,6 +238,32 @@ fn extensions_that_do_not_fit_the_role() {
         .extensions
         .set(extension::simulated(true));
     assert_status(&judge(&critical), TcbStatus::UpToDate);
+}
+
+/// A root has its role because it issued itself, and must still bear the name of one.
+#[test]
+fn a_root_of_another_name() {
+    let named = |name: &str| {
+        judge_changed(QuoteKind::SgxV3, |s| {
+            let root = &mut s.vendor.root.certificate;
+            root.subject.common_name = name.to_owned();
+            let subject = root.subject.clone();
+            for (certificate, _) in &BELOW_THE_ROOT[1..] {
+                certificate(s).issuer = subject.clone();
+            }
+            s.vendor.root.certificate.issuer = subject.clone();
+            s.root_ca_crl.issuer = subject;
+        })
+    };
+    assert_status(&named("Another SGX Root CA"), TcbStatus::UpToDate);
+    let roots = [
+        "root_ca",
+        "pck_crl_root_ca",
+        "tcb_info_root_ca",
+        "qe_identity_root_ca",
+    ];
+    let expected = each(Code::CertificateNameMismatch, &roots);
+    assert_fails(&named("Another Root CA"), &expected);
 }
 
 #[test]

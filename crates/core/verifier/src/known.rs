@@ -103,3 +103,91 @@ impl Memory {
         self.young.insert(key, platform);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bulla_issuer::{Documents, QuoteKind, Scenario};
+
+    use super::*;
+    use crate::simulated::{prepared, scenario};
+
+    fn memory_for(scenario: &Scenario, capacity: usize) -> KnownPlatforms {
+        let prepared = prepared(scenario, &scenario.build().collateral);
+        KnownPlatforms::new(Arc::new(prepared), NonZeroUsize::new(capacity).unwrap())
+    }
+
+    /// The scenario's quote by one of several quoting enclaves, told apart by what they add.
+    fn quote(scenario: &Scenario, number: u8) -> Vec<u8> {
+        let mut scenario = scenario.clone();
+        scenario.quote.qe_auth = vec![number; 32];
+        scenario.build().quote
+    }
+
+    #[test]
+    fn each_platform_is_remembered_once() {
+        let scenario = scenario(QuoteKind::SgxV3);
+        let known = memory_for(&scenario, 4);
+        assert!(known.is_empty());
+        for (number, expected) in [(1, 1), (1, 1), (2, 2), (1, 2)] {
+            known.verify(&quote(&scenario, number), scenario.at);
+            assert_eq!(known.len(), expected);
+            assert!(!known.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_platform_of_which_anything_failed_is_not_remembered() {
+        let scenario = scenario(QuoteKind::SgxV3);
+        let known = memory_for(&scenario, 4);
+        let without = |change: fn(&mut Documents)| {
+            let mut documents = scenario.documents();
+            change(&mut documents);
+            known.verify(&documents.assemble().quote, scenario.at);
+            known.len()
+        };
+        assert_eq!(
+            without(|documents| documents.quote.qe_report_signature[63] ^= 1),
+            0
+        );
+        assert_eq!(
+            without(|documents| documents.quote.attestation_key[0] ^= 1),
+            0
+        );
+        // The quote itself is judged each time: what its platform is stays true.
+        assert_eq!(without(|documents| documents.quote.signature[63] ^= 1), 1);
+    }
+
+    #[test]
+    fn what_was_not_seen_for_a_generation_is_forgotten() {
+        let scenario = scenario(QuoteKind::SgxV3);
+        let known = memory_for(&scenario, 4);
+        let key = |number| {
+            let quote = quote(&scenario, number);
+            pck::fingerprint(Quote::parse(&quote).unwrap().auth())
+        };
+        let remembers = |number| {
+            known.with_memory(|memory| {
+                let key = key(number);
+                memory.young.contains_key(&key) || memory.old.contains_key(&key)
+            })
+        };
+        // 1 is seen again while it is old, 2 is not.
+        for number in [1, 2, 3, 1, 4] {
+            known.verify(&quote(&scenario, number), scenario.at);
+            assert!(remembers(number), "{number}");
+            assert!(known.len() <= 4);
+        }
+        assert_eq!([1, 2, 3, 4].map(remembers), [true, false, true, true]);
+    }
+
+    /// What is remembered is what is used: nothing about a known platform is checked again.
+    #[test]
+    fn the_platform_that_was_remembered_is_the_one_that_counts() {
+        let scenario = scenario(QuoteKind::SgxV3);
+        let known = memory_for(&scenario, 2);
+        let bytes = quote(&scenario, 1);
+        let parsed = Quote::parse(&bytes).unwrap();
+        let first = known.platform(&parsed);
+        assert!(Arc::ptr_eq(&first, &known.platform(&parsed)));
+    }
+}

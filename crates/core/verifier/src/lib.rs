@@ -27,6 +27,8 @@ mod pck;
 mod prepare;
 mod procedure;
 mod qe;
+#[cfg(test)]
+mod simulated;
 mod tcb;
 pub mod verdict;
 

@@ -305,3 +305,48 @@ fn check_qe_report(auth: &AuthData<'_>, leaf: Option<&Certificate<'_>>, findings
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bulla_evidence::Quote;
+    use bulla_issuer::QuoteKind;
+
+    use super::*;
+    use crate::simulated::{prepared, scenario};
+
+    /// That something is missing is told by a finding as well; soundness must not rest on that.
+    #[test]
+    fn a_platform_is_sound_only_with_every_part_and_no_failure() {
+        let scenario = scenario(QuoteKind::SgxV3);
+        let attestation = scenario.build();
+        let prepared = prepared(&scenario, &attestation.collateral);
+        let quote = Quote::parse(&attestation.quote).unwrap();
+        let platform = check(quote.auth(), &prepared);
+        assert!(platform.is_sound());
+
+        let finding = |add: fn(&mut Findings)| {
+            let mut findings = Findings::new(Stage::Quote);
+            add(&mut findings);
+            findings.into_list()
+        };
+        let failure = || finding(|list| list.fail(Code::QeReportDataMismatch, "qe_report", ""));
+        let remark = || finding(|list| list.note(Code::RootCertificateUnknown, "root_ca", ""));
+        type Change<'a> = &'a dyn Fn(&mut Platform);
+        let without: [Change<'_>; 6] = [
+            &|platform| platform.anchored = false,
+            &|platform| platform.facts = None,
+            &|platform| platform.pck_serial = None,
+            &|platform| platform.attestation_key = None,
+            &|platform| platform.chain_findings = failure(),
+            &|platform| platform.quote_findings = failure(),
+        ];
+        for (index, change) in without.iter().enumerate() {
+            let mut platform = platform.clone();
+            change(&mut platform);
+            assert!(!platform.is_sound(), "{index}");
+        }
+        let mut remarkable = platform;
+        remarkable.chain_findings = remark();
+        assert!(remarkable.is_sound());
+    }
+}

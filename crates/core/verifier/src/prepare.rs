@@ -476,3 +476,68 @@ fn crl_document(name: &'static str, crl: &Crl<'_>) -> DocumentFacts {
         sha256: *crl.sha256(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bulla_issuer::{QuoteKind, Scenario};
+
+    use super::*;
+    use crate::simulated::{prepared, scenario};
+
+    /// That a part is missing is told by a finding as well; soundness must not rest on that.
+    #[test]
+    fn a_set_is_sound_only_with_every_part() {
+        let scenario = scenario(QuoteKind::Td15V5);
+        let set = scenario.build().collateral;
+        assert!(prepared(&scenario, &set).is_sound());
+        let without: [fn(&mut PreparedCollateral); 7] = [
+            |set| set.anchor = None,
+            |set| set.root = None,
+            |set| set.pck_ca = None,
+            |set| set.root_ca_crl_number = None,
+            |set| set.pck_crl_number = None,
+            |set| set.tcb_info = None,
+            |set| set.qe_identity = None,
+        ];
+        for (index, remove) in without.iter().enumerate() {
+            let mut prepared = prepared(&scenario, &set);
+            remove(&mut prepared);
+            assert!(prepared.findings().next().is_none());
+            assert!(!prepared.is_sound(), "{index}");
+        }
+    }
+
+    #[test]
+    fn a_set_that_is_complete_and_failed_is_not_sound() {
+        let scenario = scenario(QuoteKind::Td15V5);
+        let set = scenario.build().collateral;
+        let mut of_the_other = set.clone();
+        of_the_other.tcb_info.signature = set.qe_identity.signature.clone();
+        let failed = prepared(&scenario, &of_the_other);
+        let codes: Vec<Code> = failed.findings().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::DocumentSignatureInvalid]);
+        assert!(!failed.is_sound());
+        assert!(failed.tcb_info().is_some() && failed.qe_identity().is_some());
+    }
+
+    #[test]
+    fn the_window_is_what_all_windows_share() {
+        let mut scenario = scenario(QuoteKind::Td15V5);
+        let window = |s: &Scenario| prepared(s, &s.build().collateral).window();
+        // The PCK CRL is issued last, the identity runs out first.
+        let shared = Window {
+            from: scenario.pck_crl.validity.from,
+            until: scenario.qe_identity.validity.until,
+        };
+        assert_eq!(window(&scenario), Some(shared));
+        // One second is a window.
+        scenario.qe_identity.validity.until = shared.from;
+        let second = Window {
+            until: shared.from,
+            ..shared
+        };
+        assert_eq!(window(&scenario), Some(second));
+        scenario.qe_identity.validity.until = shared.from.saturating_sub(1);
+        assert_eq!(window(&scenario), None);
+    }
+}

@@ -268,3 +268,58 @@ impl CollateralFacts {
             .min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bulla_issuer::QuoteKind;
+
+    use super::*;
+    use crate::simulated::{prepared, scenario};
+
+    /// What is missing has failed as well; the answer must not rest on that.
+    #[test]
+    fn verification_is_ok_only_with_anchor_evidence_and_level() {
+        let scenario = scenario(QuoteKind::SgxV3);
+        let attestation = scenario.build();
+        let prepared = prepared(&scenario, &attestation.collateral);
+        let verdict = prepared.verify(&attestation.quote, scenario.at);
+        assert_eq!(verdict.verification(), Verification::Ok);
+        let without: [fn(&mut Verdict); 3] = [
+            |verdict| verdict.trust_anchor = None,
+            |verdict| verdict.evidence = None,
+            |verdict| verdict.tcb = None,
+        ];
+        for (index, remove) in without.iter().enumerate() {
+            let mut verdict = verdict.clone();
+            remove(&mut verdict);
+            assert_eq!(verdict.verification(), Verification::Failed, "{index}");
+        }
+    }
+
+    #[test]
+    fn dates_of_the_collateral_are_the_first_and_the_last_of_all_parts() {
+        let at = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
+        let document = |kind, from, until| DocumentFacts {
+            name: "any",
+            kind,
+            window: Window {
+                from: at(from),
+                until: at(until),
+            },
+            sha256: [0; 32],
+        };
+        let facts = CollateralFacts {
+            documents: vec![
+                document(DocumentKind::Json, 30, 80),
+                document(DocumentKind::Crl, 10, 70),
+                document(DocumentKind::Json, 40, 90),
+                document(DocumentKind::Certificate, 20, 60),
+            ],
+            ..CollateralFacts::default()
+        };
+        assert_eq!(facts.earliest_issue(), Some(at(10)));
+        assert_eq!(facts.latest_issue(), Some(at(40)));
+        assert_eq!(facts.earliest_expiration(), Some(at(60)));
+        assert_eq!(facts.earliest_next_update(), Some(at(80)));
+    }
+}
