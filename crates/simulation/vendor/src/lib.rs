@@ -24,6 +24,7 @@ pub mod state;
 mod tcb;
 mod text;
 mod vendor;
+pub mod web;
 
 pub use bulla_issuer::{PckCa, QuoteKind, Seed};
 pub use bulla_processor::PckTcb;

@@ -95,12 +95,7 @@ impl StateDirectory {
     /// Reads the vendor. No lock is needed: changes appear at once.
     pub fn read(&self) -> Result<Vendor, StateError> {
         let path = self.path(STATE);
-        let state = match file::read(&path, Kind::State) {
-            Err(error) if error.is_absence() => {
-                return Err(StateError::NoVendor(self.0.clone()));
-            }
-            other => other?,
-        };
+        let state = file::read(&path, Kind::State).map_err(|error| self.of_state(error))?;
         let seed_path = self.path(SEED);
         let mut seed = [0; 32];
         hex::decode_to_slice(file::read(&seed_path, Kind::Seed)?.trim_ascii(), &mut seed)
@@ -148,8 +143,8 @@ impl StateDirectory {
 
     /// What the directory holds now, for [`Self::read`] to be called again when it changes.
     pub fn stamp(&self) -> Result<Stamp, StateError> {
-        let path = self.path(STATE);
-        file::header(&path).map(Stamp)
+        let header = file::header(&self.path(STATE));
+        header.map(Stamp).map_err(|error| self.of_state(error))
     }
 
     /// Where the directory is.
@@ -159,6 +154,14 @@ impl StateDirectory {
 
     fn write(&self, vendor: &Vendor) -> Result<(), StateError> {
         file::write(&self.path(STATE), Kind::State, &wire::write(vendor))
+    }
+
+    /// Without a state there is no vendor, whatever else is there.
+    fn of_state(&self, error: StateError) -> StateError {
+        match error {
+            StateError::FileMissing(_) => StateError::NoVendor(self.0.clone()),
+            other => other,
+        }
     }
 
     fn lock(&self) -> Result<Lock, StateError> {

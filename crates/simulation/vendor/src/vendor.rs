@@ -261,6 +261,14 @@ impl Vendor {
             .get_or_init(|| ProvisioningKey::derive(&self.seed, "provisioning"))
     }
 
+    /// Takes the provisioning key over from the same vendor as it was before, which may have found
+    /// it already.
+    pub(crate) fn inherit_provisioning_key(&mut self, before: &Self) {
+        if self.root_key_identifier() == before.root_key_identifier() {
+            self.provisioning_key = Arc::clone(&before.provisioning_key);
+        }
+    }
+
     /// The platform that encrypted its PPID to [`Self::provisioning_key`]: it has one package, or
     /// it registered directly.
     pub fn find_by_encrypted_ppid(

@@ -140,8 +140,4 @@ impl StateError {
             reason: reason.to_string(),
         }
     }
-
-    pub(super) fn is_absence(&self) -> bool {
-        matches!(self, Self::FileMissing(_))
-    }
 }

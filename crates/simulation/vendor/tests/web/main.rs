@@ -1,0 +1,10 @@
+//! The vendor's web service over real sockets of this machine.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what cannot be unwrapped fails the test"
+)]
+
+mod endpoints;
+mod faults;
+mod limits;
+mod world;
