@@ -4,6 +4,7 @@
     reason = "what cannot be unwrapped fails the test"
 )]
 
+mod documentation;
 mod endpoints;
 mod faults;
 mod limits;
