@@ -14,7 +14,7 @@ use crate::output::{self, Exit};
 pub(crate) use vendor::{
     CaArg, EventArgs, InitArgs, KindArg, NumberArgs, PlaceArgs, PlatformAddArgs, PlatformCommand,
     PlatformManifestArgs, PlatformRegisterArgs, PlatformShowArgs, PlatformUpdateArgs, QuoteArgs,
-    RecoverArgs, RevokeArgs, ShowArgs, VendorArgs, VendorCommand,
+    RecoverArgs, RevokeArgs, ServeArgs, ShowArgs, VendorArgs, VendorCommand,
 };
 
 const OVERVIEW: &str = "\

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use bulla_appraisal::{PolicyError, ValueError};
 use bulla_collateral::{DocumentError, SetError};
 use bulla_pki::AnchorError;
+use bulla_vendor::web::ServerError;
 use bulla_vendor::{Absent, EventError, ManifestError, PlatformError, StateError};
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -159,6 +160,9 @@ pub(crate) enum Error {
     #[error(transparent)]
     VendorSet(#[from] Absent),
 
+    #[error(transparent)]
+    VendorService(#[from] ServerError),
+
     #[error("the result cannot be written: {0}")]
     OutputFailed(io::Error),
 }
@@ -196,6 +200,7 @@ impl Error {
             Self::VendorPlatform(_) => "PlatformRefused",
             Self::VendorManifest { .. } => "ManifestRefused",
             Self::VendorSet(_) => "SetUnavailable",
+            Self::VendorService(error) => service_code(error),
             Self::OutputFailed(_) => "OutputFailed",
         }
     }
@@ -223,6 +228,14 @@ fn state_code(error: &StateError) -> &'static str {
         StateError::Unwritable { .. } => "StateUnwritable",
         StateError::Unsettled { .. } => "StateUnsettled",
         _ => "StateMalformed",
+    }
+}
+
+/// Why the vendor's service cannot start.
+fn service_code(error: &ServerError) -> &'static str {
+    match error {
+        ServerError::NotLoopback(_) => "AddressNotLoopback",
+        _ => "AddressUnavailable",
     }
 }
 

@@ -20,6 +20,7 @@ Examples:
   bulla vendor platform update node-1 --dir box
   bulla vendor revoke --platform node-1 --dir box
   bulla vendor show --dir box
+  bulla vendor serve --dir box
 
 Exit status: 0 done, 2 usage, input or other error.";
 
@@ -63,6 +64,19 @@ Examples:
   bulla vendor quote --platform node-1 --kind tdx15-v5 --launched 2026-11-01T00:00:00Z \\
       --out attested --dir box";
 
+const SERVE_DETAILS: &str = "\
+The service speaks the vendor's interface, version 4, in plain HTTP, and has the revocation list of
+its root where its certificates say. Events from other commands take effect while it runs.
+
+A fault is a path (`*` stands for anything), what is wrong, and perhaps how often:
+  latency=MILLISECONDS, status=400..599, reset, truncate, stale=SECONDS, wrong_signature,
+  other_platform; then count=N
+
+Examples:
+  bulla vendor serve --dir box
+  bulla vendor serve --dir box --clock-offset 2592000 --rate-limit 10/60
+  bulla vendor serve --dir box --fault '/sgx/certification/v4/tcb status=503 count=2'";
+
 #[derive(Debug, Args)]
 #[command(after_long_help = OVERVIEW)]
 pub(crate) struct VendorArgs {
@@ -95,6 +109,9 @@ pub(crate) enum VendorCommand {
     Revoke(RevokeArgs),
     /// Have documents signed by a new key
     RotateSigner(EventArgs),
+    /// Answer as the vendor's web service does
+    #[command(after_long_help = SERVE_DETAILS)]
+    Serve(ServeArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +148,7 @@ impl VendorArgs {
             VendorCommand::Promote(args) | VendorCommand::Retire(args) => &args.event.place,
             VendorCommand::Revoke(args) => &args.event.place,
             VendorCommand::RotateSigner(args) => &args.place,
+            VendorCommand::Serve(args) => &args.place,
         };
         place.format
     }
@@ -329,6 +347,42 @@ pub(crate) struct QuoteArgs {
     /// The instant at which it attests: RFC 3339 or Unix seconds [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+
+    /// Where to listen; port 0 is any free one [default: as in the public URL if that is a
+    /// loopback address, else 127.0.0.1:8181]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+
+    /// Let others than this machine reach the service
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+
+    /// Have it be this instant for as long as the service runs: RFC 3339 or Unix seconds
+    #[arg(long, value_name = "TIME", conflicts_with = "clock_offset")]
+    pub(crate) at: Option<String>,
+
+    /// Live so many seconds in the future, or in the past if negative
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    pub(crate) clock_offset: i64,
+
+    /// A fault to have; repeatable
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Vec<String>,
+
+    /// Answer only so many requests in so many seconds, the others with status 429
+    #[arg(long, value_name = "REQUESTS/SECONDS")]
+    pub(crate) rate_limit: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod events;
 mod platform;
 mod quote;
+mod serve;
 
 use std::fmt::Display;
 use std::fs;
@@ -32,18 +33,24 @@ pub(crate) fn run(command: &VendorCommand, output: &mut Output) -> Result<Exit> 
         VendorCommand::Retire(args) => ("number retired", events::retire(args)?),
         VendorCommand::Revoke(args) => ("revoked", events::revoke(args)?),
         VendorCommand::RotateSigner(args) => ("signer rotated", events::rotate_signer(args)?),
+        VendorCommand::Serve(args) => return serve::run(args, output),
     };
+    tell(title, told, output)?;
+    Ok(Exit::Done)
+}
+
+/// Answers, and says that it is all simulated.
+fn tell(title: &str, told: Fields, output: &mut Output) -> Result<()> {
     match output.format() {
         // The field is there so that no program takes any of it for genuine.
-        Format::Json => output.json(&Fields::new().with("simulated", true).and(told))?,
+        Format::Json => output.json(&Fields::new().with("simulated", true).and(told)),
         Format::Text => {
             let mark = paint(CAUTION, "SIMULATED");
             let mut text = format!("{mark}  {}\n\n", paint(STRONG, title));
             fields::write(&told, 0, &mut text);
-            output.text(&text)?;
+            output.text(&text)
         }
     }
-    Ok(Exit::Done)
 }
 
 fn init(args: &InitArgs) -> Result<Fields> {
