@@ -228,4 +228,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_documentation_counts_every_kind_and_no_other() {
+        let document = include_str!("../../docs/second-opinion.md");
+        let (_, tables) = document
+            .split_once("\n## The differences\n")
+            .expect("a section on the differences");
+        let counted: BTreeSet<&str> = tables
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+            .collect();
+        let divergences = Divergences::known();
+        let kinds: BTreeSet<&str> = divergences
+            .iter()
+            .map(|known| known.kind.as_str())
+            .collect();
+        assert_eq!(counted, kinds);
+    }
 }
