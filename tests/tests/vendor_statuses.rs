@@ -217,13 +217,8 @@ fn happen(vendor: &mut Vendor, story: &mut Story, step: &Step, at: Timestamp) {
     }
 }
 
-/// What the verifier says of a quote made at `at`, checked with the set as served then.
-fn judge(
-    vendor: &Vendor,
-    kind: QuoteKind,
-    selection: Selection,
-    at: Timestamp,
-) -> Result<(TcbStatus, u32), String> {
+/// A quote of the platform as it is at `at`.
+fn quote(vendor: &Vendor, kind: QuoteKind, at: Timestamp) -> Vec<u8> {
     let platform = vendor.platform(&name(), at).expect("the platform");
     let subject = Subject {
         kind,
@@ -231,10 +226,23 @@ fn judge(
         debug: false,
         launched: None,
     };
-    let attested = vendor
-        .attest(platform, &subject, selection, at)
+    let attested = vendor.attest(platform, &subject, Selection::Early, at);
+    attested.expect("the newest set").quote
+}
+
+/// What the verifier says of a quote made at `at`, checked with a set as served then.
+fn judge(
+    vendor: &Vendor,
+    quote: &[u8],
+    kind: QuoteKind,
+    selection: Selection,
+    at: Timestamp,
+) -> Result<(TcbStatus, u32), String> {
+    let platform = vendor.platform(&name(), at).expect("the platform");
+    let collateral = vendor
+        .collateral(platform, kind, selection, at)
         .map_err(|absent| absent.to_string())?;
-    let verdict = verify(&attested.quote, &attested.collateral, &anchors(vendor), at);
+    let verdict = verify(quote, &collateral, &anchors(vendor), at);
     if verdict.verification() != Verification::Ok {
         return Err(format!("{:?}", verdict.findings));
     }
@@ -270,11 +278,12 @@ proptest! {
         for index in asked {
             let (at, story) = index.get(&chapters);
             let (at, newest) = (*at, story.newest());
+            let quote = quote(&vendor, kind, at);
             for (selection, number) in (1..=newest)
                 .map(|number| (Selection::Number(number), number))
                 .chain([(Selection::Standard, story.standard), (Selection::Early, newest)])
             {
-                let answer = judge(&vendor, kind, selection, at);
+                let answer = judge(&vendor, &quote, kind, selection, at);
                 if story.ended.contains(&number) {
                     let message = answer.expect_err("an ended number");
                     prop_assert!(message.contains("not signed any more"), "{message}");
@@ -282,7 +291,7 @@ proptest! {
                     prop_assert_eq!(answer, Ok((story.status(number, kind), number)));
                 }
             }
-            let absent = judge(&vendor, kind, Selection::Number(newest + 1), at);
+            let absent = judge(&vendor, &quote, kind, Selection::Number(newest + 1), at);
             prop_assert!(absent.expect_err("a future number").contains("not disclosed"));
         }
     }
