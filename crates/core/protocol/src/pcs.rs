@@ -40,7 +40,7 @@ mod response;
 mod tests;
 mod write;
 
-pub use answer::{Answer, IssuedDocument, MembershipCertificates, PckCrl};
+pub use answer::{Answer, EncodedCrl, IssuedDocument, MembershipCertificates};
 pub use certificates::PckCertificateEntry;
 pub use endpoint::{Enclave, Endpoint, Tee};
 pub use error::{ErrorCode, RequestError, ResponseError};

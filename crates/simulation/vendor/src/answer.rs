@@ -5,8 +5,9 @@ use bulla_evidence::Tee;
 use bulla_issuer::{PckCa, ROOT_CA_CRL_PATH, pem};
 use bulla_pki::Timestamp;
 use bulla_protocol::pcs::{
-    self, Answer, CrlEncoding, CrlFile, Enclave, ErrorCode, IssuedDocument, PckCertificateEntry,
-    PckCrl, PlatformClass, PlatformFilter, PlatformKey, Refusal, Request, SupportedPlatform,
+    self, Answer, CrlEncoding, CrlFile, Enclave, EncodedCrl, ErrorCode, IssuedDocument,
+    PckCertificateEntry, PlatformClass, PlatformFilter, PlatformKey, Refusal, Request,
+    SupportedPlatform,
 };
 use bulla_protocol::value::{
     CpuSvn, Fmspc, HeaderText, PceId, PceSvn, Pem, PlatformManifest, Ppid, Tcbm,
@@ -99,10 +100,7 @@ pub fn answer(vendor: &Vendor, request: &Request, at: Timestamp) -> Result<Answe
             ErrorCode::INVALID_ADD_REQUEST,
             "simulated platforms have all their packages from the start",
         )),
-        Request::RootCaCrl(file) => match CrlFile::at(ROOT_CA_CRL_PATH) {
-            Some(ours) if ours == *file => Ok(Answer::RootCaCrl(vendor.root_ca_crl(at).der)),
-            _ => Err(not_found("this vendor has no such CRL")),
-        },
+        Request::RootCaCrl(file) => root_ca_crl(vendor, file, at),
     }
 }
 
@@ -194,17 +192,31 @@ fn pck_crl(
     at: Timestamp,
 ) -> Result<Answer, Refusal> {
     let issued = vendor.pck_crl(ca, at);
-    let crl = match encoding {
-        CrlEncoding::Pem => match Pem::new(pem::block("X509 CRL", &issued.der)) {
-            Ok(text) => PckCrl::Pem(text),
-            Err(error) => return Err(refusal(Status::INTERNAL_SERVER_ERROR, &error.to_string())),
-        },
-        CrlEncoding::Der => PckCrl::Der(issued.der),
-    };
     Ok(Answer::PckCrl {
-        crl,
+        crl: encoded(issued.der, encoding)?,
         issuer_chain: text(issued.chain),
     })
+}
+
+/// The root's CRL stands where the certificates say, and beside it in PEM.
+fn root_ca_crl(vendor: &Vendor, file: &CrlFile, at: Timestamp) -> Result<Answer, Refusal> {
+    let stem = ROOT_CA_CRL_PATH
+        .trim_start_matches('/')
+        .trim_end_matches(".der");
+    let Some(".der" | ".crl") = file.as_str().strip_prefix(stem) else {
+        return Err(not_found("this vendor has no such CRL"));
+    };
+    encoded(vendor.root_ca_crl(at).der, file.encoding()).map(Answer::RootCaCrl)
+}
+
+fn encoded(der: Vec<u8>, encoding: CrlEncoding) -> Result<EncodedCrl, Refusal> {
+    match encoding {
+        CrlEncoding::Der => Ok(EncodedCrl::Der(der)),
+        CrlEncoding::Pem => match Pem::new(pem::block("X509 CRL", &der)) {
+            Ok(text) => Ok(EncodedCrl::Pem(text)),
+            Err(error) => Err(refusal(Status::INTERNAL_SERVER_ERROR, &error.to_string())),
+        },
+    }
 }
 
 fn supported(vendor: &Vendor, filter: PlatformFilter, at: Timestamp) -> Vec<SupportedPlatform> {
@@ -232,7 +244,6 @@ fn document(issued: Result<Issued, Absent>) -> Result<IssuedDocument, Refusal> {
                 Absent::UnknownFmspc(_) | Absent::NumberTooNew { .. } => Status::NOT_FOUND,
                 Absent::NumberGone { .. } => Status::GONE,
                 Absent::NotFounded { .. } => Status::SERVICE_UNAVAILABLE,
-                _ => Status::BAD_REQUEST,
             };
             Err(refusal(status, &absent.to_string()))
         }

@@ -48,9 +48,6 @@ pub enum Absent {
         /// The standard number.
         standard: u32,
     },
-    /// A way to ask that this vendor does not know.
-    #[error("this vendor knows only the standard, the early and a numbered set")]
-    UnknownSelection,
     /// The instant lies before the vendor's time.
     #[error("the vendor was founded later, at {founded}")]
     NotFounded {
@@ -136,7 +133,6 @@ impl Vendor {
                 Err(Absent::NumberGone { number, standard })
             }
             Selection::Number(number) => Ok(number),
-            _ => Err(Absent::UnknownSelection),
         }
     }
 

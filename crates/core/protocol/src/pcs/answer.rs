@@ -54,7 +54,7 @@ pub enum Answer {
     /// To [`Request::PckCrl`].
     PckCrl {
         /// The list.
-        crl: PckCrl,
+        crl: EncodedCrl,
         /// The CA that issued it, and the root.
         issuer_chain: Pem,
     },
@@ -70,8 +70,8 @@ pub enum Answer {
     PlatformRegistered(Ppid),
     /// To [`Request::AddPackage`].
     PackageAdded(MembershipCertificates),
-    /// To [`Request::RootCaCrl`]: DER.
-    RootCaCrl(Vec<u8>),
+    /// To [`Request::RootCaCrl`].
+    RootCaCrl(EncodedCrl),
 }
 
 /// A signed JSON document and who signed it.
@@ -87,17 +87,40 @@ pub struct IssuedDocument {
     pub issuer_chain: Pem,
 }
 
-/// A CRL of a PCK CA in one of its two forms.
+/// A CRL in one of its two forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "the interface's list; a new one must break callers"
 )]
-pub enum PckCrl {
+pub enum EncodedCrl {
     /// One PEM block `X509 CRL`.
     Pem(Pem),
     /// DER.
     Der(Vec<u8>),
+}
+
+impl EncodedCrl {
+    fn contents(self) -> (&'static str, Vec<u8>) {
+        match self {
+            Self::Pem(text) => (media_type_of(CrlEncoding::Pem), text.into_bytes()),
+            Self::Der(der) => (media_type_of(CrlEncoding::Der), der),
+        }
+    }
+
+    fn read(encoding: CrlEncoding, body: Vec<u8>) -> Result<Self, ResponseError> {
+        match encoding {
+            CrlEncoding::Pem => Pem::new(body).map(Self::Pem).map_err(ResponseError::Body),
+            CrlEncoding::Der => Ok(Self::Der(body)),
+        }
+    }
+}
+
+const fn media_type_of(encoding: CrlEncoding) -> &'static str {
+    match encoding {
+        CrlEncoding::Pem => media_type::PEM,
+        CrlEncoding::Der => media_type::CRL,
+    }
 }
 
 /// Certificates that packages belong to one platform: eight slots of one size, unused ones zero.
@@ -185,11 +208,9 @@ impl Answer {
                 )
             }
             Self::PckCrl { crl, issuer_chain } => {
+                let (media_type, body) = crl.contents();
                 let headers = headers.with(PCK_CRL_CHAIN, issuer_chain.encoded());
-                match crl {
-                    PckCrl::Pem(text) => (media_type::PEM, headers, text.into_bytes()),
-                    PckCrl::Der(der) => (media_type::CRL, headers, der),
-                }
+                (media_type, headers, body)
             }
             Self::TcbInfo(issued) => issued.write(&[TCB_INFO_CHAIN, TCB_INFO_CHAIN_V3]),
             Self::EnclaveIdentity(issued) => issued.write(&[IDENTITY_CHAIN]),
@@ -202,7 +223,10 @@ impl Answer {
                 let headers = headers.with(CERTIFICATE_COUNT, certificates.count.to_string());
                 (media_type::OCTETS, headers, certificates.slots)
             }
-            Self::RootCaCrl(der) => (media_type::CRL, headers, der),
+            Self::RootCaCrl(crl) => {
+                let (media_type, body) = crl.contents();
+                (media_type, headers, body)
+            }
         }
     }
 
@@ -240,9 +264,9 @@ impl Answer {
             }
             Request::PckCrl { encoding, .. } => Ok(Self::PckCrl {
                 issuer_chain: chain(headers, PCK_CRL_CHAIN)?,
-                crl: match encoding {
-                    CrlEncoding::Pem => PckCrl::Pem(pem(parts)?),
-                    CrlEncoding::Der => PckCrl::Der(body(parts, media_type::CRL)?),
+                crl: {
+                    let expected = media_type_of(*encoding);
+                    EncodedCrl::read(*encoding, body(parts, expected)?)?
                 },
             }),
             Request::TcbInfo { .. } => {
@@ -276,7 +300,9 @@ impl Answer {
                     .map_err(ResponseError::Body)
             }
             // The distribution point is a plain file server: whatever type it gives.
-            Request::RootCaCrl(_) => filled(parts.body).map(Self::RootCaCrl),
+            Request::RootCaCrl(file) => {
+                EncodedCrl::read(file.encoding(), filled(parts.body)?).map(Self::RootCaCrl)
+            }
         }
     }
 }

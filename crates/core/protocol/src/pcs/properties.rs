@@ -124,6 +124,13 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 1..200)
 }
 
+fn crl(encoding: CrlEncoding) -> BoxedStrategy<EncodedCrl> {
+    match encoding {
+        CrlEncoding::Pem => pem().prop_map(EncodedCrl::Pem).boxed(),
+        CrlEncoding::Der => bytes().prop_map(EncodedCrl::Der).boxed(),
+    }
+}
+
 fn entry() -> impl Strategy<Value = PckCertificateEntry> {
     let parts = (any::<[u8; 16]>(), any::<u16>(), tcbm(), option(pem()));
     parts.prop_map(
@@ -179,15 +186,9 @@ fn answer(request: &Request) -> BoxedStrategy<Answer> {
                 )
                 .boxed()
         }
-        Request::PckCrl { encoding, .. } => {
-            let crl = match encoding {
-                CrlEncoding::Pem => pem().prop_map(PckCrl::Pem).boxed(),
-                CrlEncoding::Der => bytes().prop_map(PckCrl::Der).boxed(),
-            };
-            (crl, pem())
-                .prop_map(|(crl, issuer_chain)| Answer::PckCrl { crl, issuer_chain })
-                .boxed()
-        }
+        Request::PckCrl { encoding, .. } => (crl(*encoding), pem())
+            .prop_map(|(crl, issuer_chain)| Answer::PckCrl { crl, issuer_chain })
+            .boxed(),
         Request::TcbInfo { .. } => issued.prop_map(Answer::TcbInfo).boxed(),
         Request::EnclaveIdentity { .. } => issued.prop_map(Answer::EnclaveIdentity).boxed(),
         Request::EvaluationDataNumbers(_) => issued.prop_map(Answer::EvaluationDataNumbers).boxed(),
@@ -201,7 +202,7 @@ fn answer(request: &Request) -> BoxedStrategy<Answer> {
                 Answer::PackageAdded(MembershipCertificates::new(slots, count).unwrap())
             })
             .boxed(),
-        Request::RootCaCrl(_) => bytes().prop_map(Answer::RootCaCrl).boxed(),
+        Request::RootCaCrl(file) => crl(file.encoding()).prop_map(Answer::RootCaCrl).boxed(),
     }
 }
 

@@ -138,7 +138,10 @@ impl fmt::Debug for PlatformKey {
 
 /// Which set of TCB info and identities, all of one evaluation number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the interface's list; a new one must break callers"
+)]
 pub enum Selection {
     /// The set that the vendor enforces (`update=standard`, and the default).
     #[default]
@@ -222,7 +225,7 @@ impl FromStr for CrlEncoding {
 }
 
 /// Name of the file at the distribution point of the root's CRL: `IntelSGXRootCA.der` is the
-/// vendor's. The file stands at the root of its host, and holds DER whatever it is called.
+/// vendor's. The file stands at the root of its host; `.der` is DER, `.crl` is PEM.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CrlFile(String);
 
@@ -246,6 +249,14 @@ impl CrlFile {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The form that the file has.
+    pub fn encoding(&self) -> CrlEncoding {
+        match self.0.ends_with(".der") {
+            true => CrlEncoding::Der,
+            false => CrlEncoding::Pem,
+        }
     }
 }
 

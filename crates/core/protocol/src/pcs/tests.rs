@@ -402,7 +402,7 @@ fn each_document_has_its_header_and_media_type() {
         ),
         (
             Answer::PckCrl {
-                crl: PckCrl::Der(vec![1]),
+                crl: EncodedCrl::Der(vec![1]),
                 issuer_chain: issuer_chain.clone(),
             },
             200,
@@ -411,7 +411,7 @@ fn each_document_has_its_header_and_media_type() {
         ),
         (
             Answer::PckCrl {
-                crl: PckCrl::Pem(issuer_chain.clone()),
+                crl: EncodedCrl::Pem(issuer_chain.clone()),
                 issuer_chain,
             },
             200,
@@ -456,7 +456,7 @@ fn each_document_has_its_header_and_media_type() {
             "application/octet-stream",
         ),
         (
-            Answer::RootCaCrl(vec![1]),
+            Answer::RootCaCrl(EncodedCrl::Der(vec![1])),
             200,
             None,
             "application/pkix-crl",

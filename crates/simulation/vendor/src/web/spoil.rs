@@ -2,7 +2,7 @@
 
 use bulla_issuer::pem;
 use bulla_pki::Timestamp;
-use bulla_protocol::pcs::{Answer, PckCrl, Refusal, Request};
+use bulla_protocol::pcs::{Answer, EncodedCrl, Refusal, Request};
 use bulla_protocol::value::{Fmspc, Pem};
 use bulla_protocol::wire::Status;
 
@@ -96,11 +96,10 @@ pub(super) fn forge(answer: &mut Answer) -> bool {
             let forged = certificates.map(|certificate| forge_pem(certificate, "CERTIFICATE"));
             forged.filter(|forged| *forged).count() > 0
         }
-        Answer::PckCrl { crl, .. } => match crl {
-            PckCrl::Pem(text) => forge_pem(text, "X509 CRL"),
-            PckCrl::Der(der) => forge_der(der),
+        Answer::PckCrl { crl, .. } | Answer::RootCaCrl(crl) => match crl {
+            EncodedCrl::Pem(text) => forge_pem(text, "X509 CRL"),
+            EncodedCrl::Der(der) => forge_der(der),
         },
-        Answer::RootCaCrl(der) => forge_der(der),
         Answer::Fmspcs(_) | Answer::PlatformRegistered(_) | Answer::PackageAdded(_) => false,
     }
 }

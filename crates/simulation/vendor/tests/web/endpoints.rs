@@ -6,8 +6,8 @@ use bulla_collateral::{
 use bulla_issuer::pem;
 use bulla_pki::{Certificate, Crl, SgxExtension, Signature};
 use bulla_protocol::pcs::{
-    Answer, CrlEncoding, CrlFile, Enclave, ErrorCode, IssuedDocument, PckCa, PckCrl, PlatformClass,
-    PlatformFilter, PlatformKey, Request, Selection, SubscriptionKey, Tee,
+    Answer, CrlEncoding, CrlFile, Enclave, EncodedCrl, ErrorCode, IssuedDocument, PckCa,
+    PlatformClass, PlatformFilter, PlatformKey, Request, Selection, SubscriptionKey, Tee,
 };
 use bulla_protocol::value::{EncryptedPpid, Fmspc, Pem, PlatformManifest};
 use bulla_protocol::wire::{Method, Status};
@@ -167,7 +167,7 @@ fn crls_of_both_cas_in_both_forms_and_that_of_the_root() {
             Answer::PckCrl { crl, issuer_chain } => (crl, issuer_chain),
             _ => panic!("another answer"),
         };
-        let (PckCrl::Der(der), chain) = crl(CrlEncoding::Der) else {
+        let (EncodedCrl::Der(der), chain) = crl(CrlEncoding::Der) else {
             panic!("another form");
         };
         let issuer = Certificate::parse(&pem_blocks(&chain)[0])
@@ -175,7 +175,7 @@ fn crls_of_both_cas_in_both_forms_and_that_of_the_root() {
             .public_key()
             .unwrap();
         assert!(Crl::parse(&der).unwrap().verify_signature(&issuer).is_ok());
-        let (PckCrl::Pem(text), same) = crl(CrlEncoding::Pem) else {
+        let (EncodedCrl::Pem(text), same) = crl(CrlEncoding::Pem) else {
             panic!("another form");
         };
         assert_eq!(text.as_str(), pem::block("X509 CRL", &der));
@@ -193,6 +193,12 @@ fn crls_of_both_cas_in_both_forms_and_that_of_the_root() {
         let root = Certificate::parse(&root).unwrap().public_key().unwrap();
         assert!(crl.verify_signature(&root).is_ok());
     }
+    let in_pem = Request::RootCaCrl(CrlFile::new("SimulatedSGXRootCA.crl").unwrap());
+    let Answer::RootCaCrl(EncodedCrl::Pem(text)) = world.answer(&in_pem) else {
+        panic!("another form");
+    };
+    let der = vendor().root_ca_crl(now()).der;
+    assert_eq!(text.as_str(), pem::block("X509 CRL", &der));
     let other = Request::RootCaCrl(CrlFile::new("IntelSGXRootCA.der").unwrap());
     assert_eq!(world.refusal(&other).status(), Status::NOT_FOUND);
 }

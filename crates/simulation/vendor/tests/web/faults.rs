@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bulla_collateral::{SignedText, TcbInfo};
 use bulla_pki::{Certificate, Crl, SgxExtension, Signature};
 use bulla_protocol::pcs::{
-    Answer, CrlEncoding, Enclave, PckCa, PckCrl, PlatformFilter, Request, Selection, Tee,
+    Answer, CrlEncoding, Enclave, EncodedCrl, PckCa, PlatformFilter, Request, Selection, Tee,
 };
 use bulla_protocol::value::Fmspc;
 use bulla_protocol::wire::{RequestParts, ResponseParts, Status};
@@ -117,7 +117,7 @@ fn stale_documents_were_genuine_once() {
     let encoding = CrlEncoding::Der;
     let ca = PckCa::Processor;
     let Answer::PckCrl {
-        crl: PckCrl::Der(der),
+        crl: EncodedCrl::Der(der),
         ..
     } = world.answer(&Request::PckCrl { ca, encoding })
     else {
@@ -157,8 +157,8 @@ fn a_wrong_signature_stands_on_the_same_words() {
         let issuer = pem_block(issuer_chain.as_str());
         let key = Certificate::parse(&issuer).unwrap().public_key().unwrap();
         let bytes = match crl {
-            PckCrl::Pem(text) => text.into_bytes(),
-            PckCrl::Der(der) => der,
+            EncodedCrl::Pem(text) => text.into_bytes(),
+            EncodedCrl::Der(der) => der,
         };
         let der = bulla_pki::crl::decode_encoding(&bytes).unwrap();
         assert!(Crl::parse(&der).unwrap().verify_signature(&key).is_err());
