@@ -276,6 +276,10 @@ mod tests {
         reader.finish().ok().map(|()| value)
     }
 
+    fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+        [&[tag, contents.len() as u8], contents].concat()
+    }
+
     /// Bytes that look like an element more often than random ones do.
     fn element_like() -> impl Strategy<Value = Vec<u8>> {
         let tags = prop_oneof![
@@ -356,6 +360,104 @@ mod tests {
         }
     }
 
+    /// What chance seldom meets; of each form the nearest that are none.
+    #[test]
+    fn bit_strings_end_where_they_say() {
+        let read = |contents| {
+            whole(&element(3, contents), |reader| {
+                reader.bit_string().map(|(unused, o)| (unused, o.to_vec()))
+            })
+        };
+        assert_eq!(read(&[0]), Some((0, vec![])));
+        assert_eq!(read(&[0, 0xff]), Some((0, vec![0xff])));
+        assert_eq!(read(&[1, 0xfe]), Some((1, vec![0xfe])));
+        assert_eq!(read(&[4, 0xff, 0xf0]), Some((4, vec![0xff, 0xf0])));
+        assert_eq!(read(&[7, 0x80]), Some((7, vec![0x80])));
+        for malformed in [
+            &[][..],
+            &[1],
+            &[8, 0],
+            &[1, 0xff],
+            &[4, 0xff, 0xf8],
+            &[4, 0xff, 0xff],
+            &[7, 0xc0],
+        ] {
+            assert_eq!(read(malformed), None, "{malformed:02x?}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_booleans_have_one_form_each() {
+        let u8 = |contents| whole(&element(2, contents), |reader| reader.u8());
+        assert_eq!(
+            [&[0][..], &[1], &[0x7f]].map(u8),
+            [Some(0), Some(1), Some(0x7f)]
+        );
+        assert_eq!(u8(&[0, 0x80]), Some(0x80));
+        assert_eq!(u8(&[0, 0xff]), Some(0xff));
+        for none in [&[][..], &[0x80], &[0, 0], &[0, 0x7f], &[1, 0]] {
+            assert_eq!(u8(none), None, "{none:02x?}");
+        }
+        let u16 = |contents| whole(&element(2, contents), |reader| reader.u16());
+        assert_eq!(
+            [&[0][..], &[5], &[0, 0x80]].map(u16),
+            [Some(0), Some(5), Some(0x80)]
+        );
+        assert_eq!(u16(&[1, 2]), Some(0x102));
+        assert_eq!(u16(&[0, 0xff, 0xfe]), Some(0xfffe));
+        for none in [&[][..], &[0, 0x7f], &[0x80, 0], &[1, 0, 0]] {
+            assert_eq!(u16(none), None, "{none:02x?}");
+        }
+        let boolean = |contents| whole(&element(1, contents), |reader| reader.boolean());
+        assert_eq!([&[0][..], &[0xff]].map(boolean), [Some(false), Some(true)]);
+        for none in [&[][..], &[1], &[0xfe], &[0, 0], &[0xff, 0xff]] {
+            assert_eq!(boolean(none), None, "{none:02x?}");
+        }
+    }
+
+    #[test]
+    fn lengths_have_one_form_each() {
+        let read = |header: &[u8], length: usize| {
+            let bytes = [header, &vec![0; length]].concat();
+            whole(&bytes, |reader| {
+                reader
+                    .any()
+                    .map(|(tag, contents)| (tag, contents.rest().len()))
+            })
+        };
+        let forms: [(&[u8], usize); 8] = [
+            (&[4, 0], 0),
+            (&[4, 0x7f], 0x7f),
+            (&[4, 0x81, 0x80], 0x80),
+            (&[4, 0x81, 0xff], 0xff),
+            (&[4, 0x82, 1, 0], 0x100),
+            (&[4, 0x82, 0xff, 0xff], 0xffff),
+            (&[4, 0x83, 1, 0, 0], 0x1_0000),
+            (&[4, 0x83, 1, 2, 3], 0x1_0203),
+        ];
+        for (header, length) in forms {
+            assert_eq!(read(header, length), Some((4, length)), "{header:02x?}");
+            assert_eq!(read(header, length + 1), None, "{header:02x?}");
+            if let Some(less) = length.checked_sub(1) {
+                assert_eq!(read(header, less), None, "{header:02x?}");
+            }
+        }
+        let others: [(&[u8], usize); 9] = [
+            (&[4], 0),
+            (&[4, 0x80], 0),
+            (&[4, 0x81, 0x7f], 0x7f),
+            (&[4, 0x82, 0, 0x80], 0x80),
+            (&[4, 0x82, 0, 0xff], 0xff),
+            (&[4, 0x83, 0, 1, 0], 0x100),
+            (&[4, 0x84, 0, 0, 1, 0], 0x100),
+            (&[0x1f, 0], 0),
+            (&[0x3f, 0], 0),
+        ];
+        for (header, length) in others {
+            assert_eq!(read(header, length), None, "{header:02x?}");
+        }
+    }
+
     #[test]
     fn errors_know_their_place() {
         let bytes = [0x30, 6, 2, 1, 5, 2, 1, 0x85];
@@ -379,6 +481,11 @@ mod tests {
         assert_eq!(text(&[0x55, 4, 3]).as_deref(), Some("2.5.4.3"));
         assert_eq!(text(&[0x2a, 0x80, 0x01]), None);
         assert_eq!(text(&[0x2a, 0x86]), None);
+        assert_eq!(
+            text(&[0x2a, 0x81, 0x80, 0x80, 0x01]).as_deref(),
+            Some("1.2.2097153")
+        );
+        assert_eq!(text(&[0x2a, 0x81, 0x80]), None);
         assert_eq!(text(&[]), None);
     }
 }
