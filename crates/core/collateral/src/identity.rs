@@ -7,7 +7,7 @@ use crate::json::{self, DocumentError, Hex, Text, Time, object};
 use crate::levels::{IsvLevelWire, IsvLevels};
 
 /// Which of the vendor's enclaves an identity describes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "the vendor's list; a new one must break callers"

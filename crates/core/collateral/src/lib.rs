@@ -26,6 +26,7 @@ mod json;
 pub mod levels;
 pub mod set;
 pub mod set_json;
+pub mod slot;
 pub mod status;
 pub mod tcb_info;
 
@@ -35,5 +36,6 @@ pub use json::{DocumentError, MAX_DOCUMENT_SIZE};
 pub use levels::{IsvLevel, IsvLevels};
 pub use set::{CollateralSet, SignedKind, SignedText};
 pub use set_json::{MAX_SET_SIZE, SetError};
+pub use slot::{PckCa, Selector, Series, Slot, SlotError};
 pub use status::{TcbStatus, UnknownTcbStatus};
 pub use tcb_info::{TcbInfo, TcbInfoId, TcbLevel, TcbLevels, TdxModule, TdxModuleIdentity};

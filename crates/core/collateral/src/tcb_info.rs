@@ -14,7 +14,7 @@ use crate::levels::{IsvLevelWire, IsvLevels};
 use crate::status::TcbStatus;
 
 /// The technology that a TCB info is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the vendor has these two")]
 pub enum TcbInfoId {
     /// SGX enclaves; also every TCB info of version 2, which has no id.

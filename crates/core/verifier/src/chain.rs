@@ -4,13 +4,14 @@
 //! can be reported. The path length is inherent: exactly one certificate stands between root and
 //! PCK certificate, none between root and TCB signer.
 
+use bulla_collateral::PckCa;
 use bulla_pki::certificate::Certificate;
 use bulla_pki::pem;
 use bulla_pki::{Name, PublicKey, TrustAnchor, Window};
 
 use crate::finding::{Code, Findings};
 use crate::issuance::Issuer;
-use crate::verdict::{DocumentFacts, DocumentKind, PckCa};
+use crate::verdict::{DocumentFacts, DocumentKind};
 
 /// Most certificates in one chain: three roles. One more is read, to name the surplus.
 const MAX_CERTIFICATES: usize = 4;

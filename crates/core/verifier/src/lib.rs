@@ -37,11 +37,12 @@ use std::sync::Arc;
 use bulla_collateral::CollateralSet;
 use bulla_pki::{Timestamp, TrustAnchors};
 
+pub use bulla_collateral::PckCa;
 pub use finding::{Code, Finding, Severity, Stage};
 pub use known::KnownPlatforms;
 pub use prepare::PreparedCollateral;
 pub use verdict::{
-    CollateralFacts, DocumentFacts, DocumentKind, EvidenceFacts, OwnedBody, PckCa, PlatformFacts,
+    CollateralFacts, DocumentFacts, DocumentKind, EvidenceFacts, OwnedBody, PlatformFacts,
     ReachedLevel, TcbFacts, Verdict, Verification,
 };
 

@@ -1,5 +1,6 @@
 //! The platform behind a quote: its PCK chain, and the quoting enclave that the PCK key vouches for.
 
+use bulla_collateral::PckCa;
 use bulla_evidence::{AuthData, CertificationData};
 use bulla_pki::certificate::Certificate;
 use bulla_pki::digest::sha256_of;
@@ -10,7 +11,7 @@ use crate::chain::{Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Lin
 use crate::finding::{Code, Finding, Findings, Stage};
 use crate::issuance;
 use crate::prepare::{self, PreparedCollateral};
-use crate::verdict::{DocumentFacts, PckCa, PlatformFacts};
+use crate::verdict::{DocumentFacts, PlatformFacts};
 
 const PCK_CHAIN: ChainNames = ChainNames {
     chain: "pck_certificate_chain",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bulla_collateral::TcbStatus;
+use bulla_collateral::{PckCa, TcbStatus};
 use bulla_evidence::layout::{QuoteHeader, SgxReportBody, TdReport10, TdReport15, TdReport15Ex};
 use bulla_evidence::{Body, QuoteVersion};
 use bulla_pki::{Timestamp, TrustAnchor, Window};
@@ -101,26 +101,6 @@ impl OwnedBody {
             Self::Td10(body) => Body::Td10(body),
             Self::Td15(body) => Body::Td15(body),
             Self::Td15Ex(body) => Body::Td15Ex(body),
-        }
-    }
-}
-
-/// Which CA certified the platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the vendor has these two")]
-pub enum PckCa {
-    /// Single-package platforms.
-    Processor,
-    /// Multi-package platforms, registered with the vendor.
-    Platform,
-}
-
-impl PckCa {
-    /// `processor` or `platform`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Processor => "processor",
-            Self::Platform => "platform",
         }
     }
 }

@@ -1,0 +1,2 @@
+//! The collateral service: what it knows, keeps current and answers.
+#![forbid(unsafe_code)]

@@ -1,0 +1,223 @@
+//! The platforms, their certificates, what they reported, and who waits to be registered.
+
+use bulla_collateral::PckCa;
+use bulla_pki::Timestamp;
+use bulla_protocol::value::{CpuSvn, EncryptedPpid, Fmspc, PceId, PceSvn, PlatformManifest, Tcbm};
+
+use crate::{AnchorId, Result};
+
+/// How clients name a platform.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlatformId {
+    /// The quoting enclave's id for the platform, as clients send it, in upper case: text of 1 to
+    /// 260 characters, mostly 32 hexadecimal digits.
+    pub qe_id: String,
+    /// Identity of the provisioning certification enclave.
+    pub pce_id: PceId,
+}
+
+/// A platform as it was registered. The encrypted PPID and the manifest are personal to a machine.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Platform {
+    /// Its name.
+    pub id: PlatformId,
+    /// Absent where it registered with a manifest alone.
+    pub encrypted_ppid: Option<Box<EncryptedPpid>>,
+    /// Absent for platforms of a single package.
+    pub manifest: Option<PlatformManifest>,
+    /// The family; absent until its certificates are there.
+    pub fmspc: Option<Fmspc>,
+    /// Which CA certifies it; absent until its certificates are there.
+    pub ca: Option<PckCa>,
+    /// When it was first seen.
+    pub registered: Timestamp,
+}
+
+/// All PCK certificates of a platform, in one answer of the vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PckCertificates {
+    /// One for each TCB that the vendor certifies: the TCB and the certificate in PEM.
+    pub certificates: Vec<(Tcbm, Vec<u8>)>,
+    /// TCBs for which the vendor has none (`Not available`).
+    pub not_available: Vec<Tcbm>,
+    /// PEM: the PCK CA and the root.
+    pub issuer_chain: Vec<u8>,
+    /// The family of the platform.
+    pub fmspc: Fmspc,
+    /// Which CA certified it.
+    pub ca: PckCa,
+    /// When they arrived.
+    pub arrived: Timestamp,
+    /// Where they came from, for people.
+    pub source: String,
+}
+
+/// A TCB that a platform reported, and the certificate that is for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RawTcb {
+    /// CPUSVN as the processor reports it.
+    pub cpu_svn: CpuSvn,
+    /// SVN of the provisioning certification enclave.
+    pub pce_svn: PceSvn,
+    /// The certificate that was selected; absent where none is for it.
+    pub selected: Option<Tcbm>,
+}
+
+/// What is served for a platform and a TCB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PckAnswer {
+    /// The certificate in PEM.
+    pub certificate: Vec<u8>,
+    /// Its TCB.
+    pub tcbm: Tcbm,
+    /// The family of the platform.
+    pub fmspc: Fmspc,
+    /// Which CA certified it.
+    pub ca: PckCa,
+    /// PEM: the PCK CA and the root.
+    pub issuer_chain: Vec<u8>,
+}
+
+/// The last quote of a platform: what is known of its state.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Platform provisioning id, 16 bytes. Personal to a machine.
+    pub ppid: [u8; 16],
+    /// Identity of the provisioning certification enclave.
+    pub pce_id: PceId,
+    /// The QE-ID in the quote's header, 16 bytes.
+    pub qe_id: [u8; 16],
+    /// The family of the platform.
+    pub fmspc: Fmspc,
+    /// `sgx` or `tdx`.
+    pub tee: String,
+    /// The quote, in binary.
+    pub quote: Vec<u8>,
+    /// When it arrived.
+    pub arrived: Timestamp,
+    /// The vendor's word for the level that was reached under the collateral of that moment.
+    pub tcb_status: String,
+}
+
+/// A platform that waits for somebody to fetch its certificates outside.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Its name.
+    pub id: PlatformId,
+    /// What it reported; absent where it came with a manifest.
+    pub cpu_svn: Option<CpuSvn>,
+    /// What it reported; absent where it came with a manifest.
+    pub pce_svn: Option<PceSvn>,
+    /// Absent where it came with a manifest.
+    pub encrypted_ppid: Option<Box<EncryptedPpid>>,
+    /// Absent for platforms of a single package.
+    pub manifest: Option<PlatformManifest>,
+}
+
+/// Where a registration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RegistrationState {
+    /// Nobody has taken it.
+    New,
+    /// The vendor had no certificates for some TCBs.
+    NotAvailable,
+}
+
+/// The fleet.
+pub trait Fleet {
+    /// Keeps a platform, in place of what was known by its name; `registered` stays the first.
+    fn put_platform(&self, anchor: AnchorId, platform: &Platform) -> Result<()>;
+
+    /// One platform; absent where there is none of this name.
+    fn platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<Option<Platform>>;
+
+    /// Platforms in the order of their names, behind `after`, at most `limit`; with an FMSPC,
+    /// those of that family.
+    fn platforms(
+        &self,
+        anchor: AnchorId,
+        fmspc: Option<Fmspc>,
+        after: Option<&PlatformId>,
+        limit: usize,
+    ) -> Result<Vec<Platform>>;
+
+    /// How many platforms there are.
+    fn platform_count(&self, anchor: AnchorId) -> Result<u64>;
+
+    /// The families of all platforms, each once.
+    fn families(&self, anchor: AnchorId) -> Result<Vec<Fmspc>>;
+
+    /// Removes a platform with its certificates, TCBs and registrations; `false` where there is
+    /// none of this name.
+    fn remove_platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<bool>;
+
+    /// Keeps a platform's certificates, in place of those before, and what was selected anew for
+    /// each of its raw TCBs, in one transaction. The platform must be there.
+    fn put_pck_certificates(
+        &self,
+        anchor: AnchorId,
+        id: &PlatformId,
+        certificates: &PckCertificates,
+        raw_tcbs: &[RawTcb],
+    ) -> Result<()>;
+
+    /// A platform's certificates; absent where there are none.
+    fn pck_certificates(
+        &self,
+        anchor: AnchorId,
+        id: &PlatformId,
+    ) -> Result<Option<PckCertificates>>;
+
+    /// What a platform reported.
+    fn raw_tcbs(&self, anchor: AnchorId, id: &PlatformId) -> Result<Vec<RawTcb>>;
+
+    /// Keeps what a platform reported, in place of what was selected for the same TCB before.
+    fn put_raw_tcb(&self, anchor: AnchorId, id: &PlatformId, tcb: &RawTcb) -> Result<()>;
+
+    /// The certificate that was selected for a platform and TCB; absent where none was. This is
+    /// asked with every request of a quoting host, so it is answered without a lock on writers.
+    fn pck_answer(
+        &self,
+        anchor: AnchorId,
+        id: &PlatformId,
+        cpu_svn: CpuSvn,
+        pce_svn: PceSvn,
+    ) -> Result<Option<PckAnswer>>;
+
+    /// Keeps evidence as the last of its platform and technology, unless there is a later one.
+    fn put_evidence(&self, anchor: AnchorId, evidence: &Evidence) -> Result<()>;
+
+    /// The last evidence of each platform and technology, in the order of their names, behind
+    /// `after` (PPID and technology), at most `limit`.
+    fn evidence(
+        &self,
+        anchor: AnchorId,
+        after: Option<(&[u8; 16], &str)>,
+        limit: usize,
+    ) -> Result<Vec<Evidence>>;
+
+    /// Queues a platform, once.
+    fn enqueue(
+        &self,
+        anchor: AnchorId,
+        registration: &Registration,
+        state: RegistrationState,
+        at: Timestamp,
+    ) -> Result<()>;
+
+    /// Hands out all registrations in a state, and none of them again before `until`: whoever
+    /// takes them has that long to bring certificates, or they are handed out anew.
+    fn lease(
+        &self,
+        anchor: AnchorId,
+        state: RegistrationState,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Registration>>;
+
+    /// Removes registrations of a platform from the queue: it was taken care of.
+    fn acknowledge(&self, anchor: AnchorId, id: &PlatformId) -> Result<()>;
+
+    /// How many registrations wait, leased ones included.
+    fn queue_length(&self, anchor: AnchorId) -> Result<u64>;
+}

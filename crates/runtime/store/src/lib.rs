@@ -1,0 +1,32 @@
+//! What the service remembers.
+//!
+//! Four ports, each small: [`Documents`] keeps every issue of the vendor's documents, [`Fleet`]
+//! the platforms, [`Governance`] what the operator decided, [`Audit`] who did what. [`Store`] has
+//! all four over embedded SQLite. Calls block, for as long as a disk takes; what was acknowledged
+//! survives a power failure.
+//!
+//! Nothing is checked here: what comes in was verified before.
+#![forbid(unsafe_code)]
+
+pub mod audit;
+pub mod documents;
+pub mod error;
+pub mod fleet;
+pub mod governance;
+
+pub use audit::Audit;
+pub use documents::Documents;
+pub use error::StoreError;
+pub use fleet::Fleet;
+pub use governance::Governance;
+
+/// What a call to a store gives.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Under which trust anchor something holds: SHA-256 of the root's public key, an uncompressed
+/// point of 65 bytes. Documents and platforms of different anchors never meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AnchorId(
+    /// The digest.
+    pub [u8; 32],
+);
