@@ -107,3 +107,64 @@ object! {
     }
     optional {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBERS: &str = r#"{"id":"SGX","version":1,"issueDate":"2026-01-01T00:00:00Z",
+        "nextUpdate":"2026-01-31T00:00:00Z","tcbEvalNumbers":[
+        {"tcbEvaluationDataNumber":17,"tcbRecoveryEventDate":"2024-11-12T00:00:00Z",
+         "tcbDate":"2024-11-13T00:00:00Z"},
+        {"tcbEvaluationDataNumber":19,"tcbRecoveryEventDate":"2025-08-12T00:00:00Z",
+         "tcbDate":"2025-08-13T00:00:00Z"}]}"#;
+
+    fn read(from: &str, to: &str) -> Result<EvaluationDataNumbers, DocumentError> {
+        assert!(NUMBERS.contains(from));
+        EvaluationDataNumbers::parse(NUMBERS.replace(from, to).as_bytes())
+    }
+
+    #[test]
+    fn numbers_come_newest_first_with_their_dates() {
+        let at = |text: &str| text.parse().unwrap();
+        let list = read("", "").unwrap();
+        assert_eq!(list.id, TcbInfoId::Sgx);
+        assert_eq!(list.window.from, at("2026-01-01T00:00:00Z"));
+        assert_eq!(list.window.until, at("2026-01-31T00:00:00Z"));
+        let newest = EvaluationDataNumber {
+            number: 19,
+            recovery_event_date: at("2025-08-12T00:00:00Z"),
+            tcb_date: at("2025-08-13T00:00:00Z"),
+        };
+        let numbers: Vec<u32> = list.numbers.iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, [19, 17]);
+        assert_eq!(list.numbers[0], newest);
+        assert_eq!(read("SGX", "TDX").unwrap().id, TcbInfoId::Tdx);
+    }
+
+    #[test]
+    fn other_ids_and_versions_and_repeated_numbers_are_refused() {
+        assert!(read("SGX", "SEV").is_err());
+        let version = |version| Err(DocumentError::VersionUnsupported { version });
+        assert_eq!(read(r#""version":1"#, r#""version":2"#), version(2));
+        assert_eq!(read(r#""version":1"#, r#""version":0"#), version(0));
+        let list = "tcbEvalNumbers";
+        assert_eq!(
+            read(":19", ":17"),
+            Err(DocumentError::LevelRepeated { list })
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_refused() {
+        let (before, _) = NUMBERS.split_once('[').unwrap();
+        let text = format!("{before}[]}}");
+        assert!(matches!(
+            EvaluationDataNumbers::parse(text.as_bytes()),
+            Err(DocumentError::Field {
+                problem: "is empty",
+                ..
+            })
+        ));
+    }
+}

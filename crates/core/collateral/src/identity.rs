@@ -122,3 +122,70 @@ object! {
     }
     optional {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::TcbStatus;
+
+    const IDENTITY: &str = r#"{"id":"QE","version":2,"issueDate":"2026-01-01T00:00:00Z",
+        "nextUpdate":"2026-01-31T00:00:00Z","tcbEvaluationDataNumber":19,
+        "miscselect":"0000000a","miscselectMask":"0000000B",
+        "attributes":"11000000000000000000000000000000",
+        "attributesMask":"fbffffffffffffff0000000000000000",
+        "mrsigner":"8c4f5775d796503e96137f77c68a829a0056ac8ded70140b081b094490c57bff",
+        "isvprodid":1,"tcbLevels":[
+        {"tcb":{"isvsvn":8},"tcbDate":"2025-08-13T00:00:00Z","tcbStatus":"UpToDate"}]}"#;
+
+    fn read(from: &str, to: &str) -> Result<EnclaveIdentity, DocumentError> {
+        assert!(IDENTITY.contains(from));
+        EnclaveIdentity::parse(IDENTITY.replace(from, to).as_bytes())
+    }
+
+    #[test]
+    fn each_field_finds_its_place() {
+        let identity = read("", "").unwrap();
+        assert_eq!(identity.window.from.to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(identity.window.until.to_string(), "2026-01-31T00:00:00Z");
+        assert_eq!(identity.evaluation_data_number, 19);
+        assert_eq!(identity.miscselect, [0, 0, 0, 10]);
+        assert_eq!(identity.miscselect_mask, [0, 0, 0, 11]);
+        assert_eq!(identity.attributes[..2], [0x11, 0]);
+        assert_eq!(identity.attributes_mask[..2], [0xfb, 0xff]);
+        assert_eq!(identity.mrsigner[..2], [0x8c, 0x4f]);
+        assert_eq!(identity.isvprodid, 1);
+        let statuses: Vec<TcbStatus> = identity.tcb_levels.iter().map(|l| l.status).collect();
+        assert_eq!(statuses, [TcbStatus::UpToDate]);
+        assert_eq!(identity.unknown_fields, [""; 0]);
+    }
+
+    #[test]
+    fn unknown_fields_are_told_from_every_depth() {
+        let identity = read(r#""isvsvn":8"#, r#""isvsvn":8,"new":1"#).unwrap();
+        assert_eq!(identity.unknown_fields, ["new"]);
+    }
+
+    #[test]
+    fn each_enclave_has_its_id_and_no_other_is_known() {
+        for id in [
+            EnclaveId::Qe,
+            EnclaveId::TdQe,
+            EnclaveId::Qve,
+            EnclaveId::Qae,
+        ] {
+            assert_eq!(read("QE", id.as_str()).unwrap().id, id);
+        }
+        for id in ["", "qe", "PCE"] {
+            assert!(read("QE", id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn only_version_2_is_read() {
+        for version in [0, 1, 3] {
+            let error = DocumentError::VersionUnsupported { version };
+            let other = format!("\"version\":{version}");
+            assert_eq!(read("\"version\":2", &other), Err(error));
+        }
+    }
+}

@@ -442,6 +442,10 @@ mod tests {
         assert!(read(&nested(MAX_UNKNOWN_DEPTH)).is_ok());
         assert_eq!(reason(&nested(MAX_UNKNOWN_DEPTH + 1)), "nested too deeply");
         assert!(read(&nested(50_000)).is_err());
+        let long = format!(r#"{{"number":1,"a":"{}"}}"#, "x".repeat(100_000));
+        assert!(read(&long).is_ok());
+        let padded = format!("{}{long}", " ".repeat(MAX_DOCUMENT_SIZE - long.len()));
+        assert!(read(&padded).is_ok());
         let size = MAX_DOCUMENT_SIZE + 1;
         let limit = MAX_DOCUMENT_SIZE;
         assert_eq!(

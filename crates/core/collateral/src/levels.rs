@@ -98,3 +98,67 @@ object! {
     }
     optional {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    fn read(levels: &[(u16, &str)]) -> Result<IsvLevels, DocumentError> {
+        let levels: Vec<String> = levels
+            .iter()
+            .map(|(svn, status)| {
+                format!(
+                    r#"{{"tcb":{{"isvsvn":{svn}}},"tcbDate":"2025-08-13T00:00:00Z",
+                        "tcbStatus":"{status}","advisoryIDs":["INTEL-SA-{svn:05}"]}}"#
+                )
+            })
+            .collect();
+        let wire = json::parse(format!("[{}]", levels.join(",")).as_bytes())?;
+        IsvLevels::from_wire("tcbLevels", wire, &mut UnknownFields::default())
+    }
+
+    #[test]
+    fn the_highest_level_that_is_reached_counts_in_whatever_order_they_stand() {
+        let levels = read(&[(2, "Revoked"), (8, "UpToDate"), (4, "OutOfDate")]).unwrap();
+        let order: Vec<u16> = levels.iter().map(|level| level.isvsvn).collect();
+        assert_eq!(order, [8, 4, 2]);
+        let reached = |svn| levels.reached_by(svn).map(|level| level.isvsvn);
+        assert_eq!(reached(1), None);
+        assert_eq!(
+            [2, 3, 4, 7].map(reached),
+            [Some(2), Some(2), Some(4), Some(4)]
+        );
+        assert_eq!([8, u16::MAX].map(reached), [Some(8); 2]);
+        let level = levels.reached_by(4).unwrap();
+        assert_eq!(level.status, TcbStatus::OutOfDate);
+        assert_eq!(level.date.to_string(), "2025-08-13T00:00:00Z");
+        assert_eq!(*level.advisory_ids, ["INTEL-SA-00004".into()]);
+    }
+
+    #[test]
+    fn no_level_two_alike_and_words_for_platforms_are_refused() {
+        let list = "tcbLevels";
+        let problem = "is empty";
+        let empty = DocumentError::Field {
+            field: list,
+            problem,
+        };
+        assert_eq!(read(&[]), Err(empty));
+        let repeated = Err(DocumentError::LevelRepeated { list });
+        assert_eq!(read(&[(8, "UpToDate"), (8, "OutOfDate")]), repeated);
+        assert_eq!(
+            read(&[(8, "UpToDate"), (4, "OutOfDate"), (8, "UpToDate")]),
+            repeated
+        );
+        for status in TcbStatus::ALL {
+            let usual = [
+                TcbStatus::UpToDate,
+                TcbStatus::OutOfDate,
+                TcbStatus::Revoked,
+            ];
+            let is_read = read(&[(8, status.as_str())]).is_ok();
+            assert_eq!(is_read, usual.contains(&status), "{status}");
+        }
+    }
+}

@@ -99,3 +99,48 @@ pub struct CollateralSet {
     /// PEM: PCK certificate, its CA and root, for quotes that carry no chain; absent otherwise.
     pub pck_certificate_chain: Option<Vec<u8>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(document: &str) -> Result<(SignedKind, SignedText), DocumentError> {
+        SignedText::from_wrapped(document.as_bytes())
+    }
+
+    #[test]
+    fn the_signed_text_is_kept_as_it_stands() {
+        for (name, kind) in [
+            ("tcbInfo", SignedKind::TcbInfo),
+            ("enclaveIdentity", SignedKind::EnclaveIdentity),
+            (
+                "tcbEvaluationDataNumbers",
+                SignedKind::EvaluationDataNumbers,
+            ),
+        ] {
+            let document = format!("{{\"{name}\" : {{ \"a\":\t1}} ,\"signature\":\"5a\"}}");
+            let text = SignedText {
+                body: b"{ \"a\":\t1}".to_vec(),
+                signature: "5a".to_owned(),
+            };
+            assert_eq!(read(&document), Ok((kind, text)));
+        }
+    }
+
+    #[test]
+    fn no_document_or_two_of_them_are_refused() {
+        for (document, wrong) in [
+            (r#"{"signature":"5a"}"#, "is missing"),
+            (
+                r#"{"tcbInfo":{},"enclaveIdentity":{},"signature":"5a"}"#,
+                "stands beside another of them",
+            ),
+        ] {
+            match read(document) {
+                Err(DocumentError::Field { problem, .. }) => assert_eq!(problem, wrong),
+                other => panic!("{document}: {other:?}"),
+            }
+        }
+        assert!(read(r#"{"tcbInfo":{}}"#).is_err(), "no signature");
+    }
+}

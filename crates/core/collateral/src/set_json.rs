@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn two_revocation_lists_of_the_largest_size_fit() {
+        let digits = "30".repeat(bulla_pki::crl::MAX_CRL_SIZE);
+        let text = object("", "").replace(":\"pck_crl\"", &format!(":{digits:?}"));
+        let text = text.replace(":\"root_ca_crl\"", &format!(":{digits:?}"));
+        assert_eq!(read(&text).unwrap().root_ca_crl, digits.as_bytes());
+        let padded = format!("{}{text}", " ".repeat(MAX_SET_SIZE - text.len()));
+        assert!(read(&padded).is_ok());
+    }
+
+    #[test]
     fn what_is_too_long_is_refused_by_its_size() {
         let size = MAX_SET_SIZE + 1;
         let error = SetError::TooLong {

@@ -446,3 +446,239 @@ impl TcbLevelWire {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = r#""issueDate":"2026-01-01T00:00:00Z",
+        "nextUpdate":"2026-01-31T00:00:00Z","fmspc":"00a067110000","pceId":"0001","tcbType":0,
+        "tcbEvaluationDataNumber":19"#;
+    const MODULE: &str = r#""attributes":"0000000000000001","attributesMask":"FFFFFFFFFFFFFFFF""#;
+
+    /// Sixteen components, all 0 but the first and the last.
+    fn list(first: u8, last: u8) -> String {
+        let zeros = r#"{"svn":0},"#.repeat(14);
+        format!(r#"[{{"svn":{first},"category":"BIOS"}},{zeros}{{"svn":{last}}}]"#)
+    }
+
+    fn level(tcb: &str) -> String {
+        format!(
+            r#"{{"tcb":{{{tcb}}},"tcbDate":"2025-08-13T00:00:00Z","tcbStatus":"UpToDate",
+                "advisoryIDs":["INTEL-SA-00828"]}}"#
+        )
+    }
+
+    fn sgx_tcb(first: u8, last: u8, pcesvn: u16) -> String {
+        let components = list(first, last);
+        format!(r#""sgxtcbcomponents":{components},"pcesvn":{pcesvn}"#)
+    }
+
+    fn tdx_tcb(tdx: u8) -> String {
+        let components = list(tdx, 0);
+        format!(r#"{},"tdxtcbcomponents":{components}"#, sgx_tcb(1, 2, 3))
+    }
+
+    /// Components as version 2 spells them, each with its number as SVN.
+    fn numbered() -> String {
+        let all: Vec<String> = (1..=16)
+            .map(|number| format!(r#""sgxtcbcomp{number:02}svn":{number}"#))
+            .collect();
+        format!(r#"{},"pcesvn":3"#, all.join(","))
+    }
+
+    fn info(start: &str, tcbs: &[String]) -> String {
+        let levels: Vec<String> = tcbs.iter().map(|tcb| level(tcb)).collect();
+        format!(r#"{{{start},{HEAD},"tcbLevels":[{}]}}"#, levels.join(","))
+    }
+
+    const SGX: &str = r#""id":"SGX","version":3"#;
+
+    fn tdx(more: &str, tcbs: &[String]) -> String {
+        let signer = "0a".repeat(48);
+        let module = format!(r#""tdxModule":{{"mrsigner":"{signer}",{MODULE}}}"#);
+        info(&format!(r#""id":"TDX","version":3,{module}{more}"#), tcbs)
+    }
+
+    /// Identities of these modules, each with its own level.
+    fn identities(ids: &[&str]) -> String {
+        let all: Vec<String> = ids
+            .iter()
+            .enumerate()
+            .map(|(svn, id)| {
+                let signer = "0b".repeat(48);
+                let level = level(&format!(r#""isvsvn":{svn}"#));
+                format!(r#"{{"id":"{id}","mrsigner":"{signer}",{MODULE},"tcbLevels":[{level}]}}"#)
+            })
+            .collect();
+        format!(r#","tdxModuleIdentities":[{}]"#, all.join(","))
+    }
+
+    fn read(text: &str) -> Result<TcbInfo, DocumentError> {
+        TcbInfo::parse(text.as_bytes())
+    }
+
+    /// The field of which an error complains.
+    fn wrong(text: &str) -> &'static str {
+        match read(text) {
+            Err(DocumentError::Field { field, .. }) => field,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_field_finds_its_place() {
+        let info = read(&info(SGX, &[sgx_tcb(1, 2, 3)])).unwrap();
+        assert_eq!((info.id, info.version), (TcbInfoId::Sgx, 3));
+        assert_eq!(info.window.from.to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(info.window.until.to_string(), "2026-01-31T00:00:00Z");
+        assert_eq!(info.fmspc, [0, 0xa0, 0x67, 0x11, 0, 0]);
+        assert_eq!((info.pce_id, info.evaluation_data_number), ([0, 1], 19));
+        let level = info.tcb_levels.iter().next().unwrap();
+        assert_eq!((level.sgx_components[0], level.sgx_components[15]), (1, 2));
+        assert_eq!((level.pcesvn, level.tdx_components), (3, None));
+        assert_eq!(level.date.to_string(), "2025-08-13T00:00:00Z");
+        assert_eq!(level.status, TcbStatus::UpToDate);
+        assert_eq!(*level.advisory_ids, ["INTEL-SA-00828".into()]);
+
+        let info = read(&tdx("", &[tdx_tcb(7)])).unwrap();
+        assert_eq!((info.id, info.version), (TcbInfoId::Tdx, 3));
+        let module = info.tdx_module.unwrap();
+        assert_eq!(module.mrsigner, [0x0a; 48]);
+        assert_eq!((module.attributes[7], module.attributes_mask[7]), (1, 0xff));
+        assert_eq!(info.tdx_module_identities, []);
+        let components = info.tcb_levels.iter().next().unwrap().tdx_components;
+        assert_eq!(components.map(|svns| (svns[0], svns[15])), Some((7, 0)));
+    }
+
+    #[test]
+    fn version_2_spells_every_component_out_and_version_3_none() {
+        let second = read(&info(r#""version":2"#, &[numbered()])).unwrap();
+        assert_eq!((second.id, second.version), (TcbInfoId::Sgx, 2));
+        let components = second.tcb_levels.iter().next().unwrap().sgx_components;
+        assert_eq!(components.to_vec(), (1..=16).collect::<Vec<u8>>());
+
+        let both = format!("{},{}", numbered(), sgx_tcb(1, 2, 3)).replacen(r#""pcesvn":3,"#, "", 1);
+        for (start, tcb) in [
+            (r#""version":2"#, sgx_tcb(1, 2, 3)),
+            (r#""version":2"#, both.clone()),
+            (
+                r#""version":2"#,
+                numbered().replace(r#""sgxtcbcomp16svn":16,"#, ""),
+            ),
+            (SGX, numbered()),
+            (SGX, both),
+            (SGX, format!(r#"{},"sgxtcbcomp17svn":1"#, sgx_tcb(1, 2, 3))),
+            (SGX, format!(r#"{},"tdxtcbcomp01svn":1"#, sgx_tcb(1, 2, 3))),
+        ] {
+            assert_eq!(wrong(&info(start, &[tcb])), "tcb");
+        }
+        for count in [15, 17] {
+            let components = vec![r#"{"svn":1}"#; count].join(",");
+            let tcb = format!(r#""pcesvn":3,"sgxtcbcomponents":[{components}]"#);
+            assert!(read(&info(SGX, &[tcb])).is_err(), "{count}");
+        }
+    }
+
+    #[test]
+    fn id_version_and_type_go_together() {
+        let tcb = || [sgx_tcb(1, 2, 3)];
+        assert_eq!(
+            wrong(&info(r#""id":"SGX","version":2"#, &[numbered()])),
+            "id"
+        );
+        assert_eq!(wrong(&info(r#""version":3"#, &tcb())), "id");
+        assert_eq!(wrong(&info(r#""id":"SEV","version":3"#, &tcb())), "id");
+        let version = |version| Err(DocumentError::VersionUnsupported { version });
+        assert_eq!(read(&info(r#""id":"SGX","version":4"#, &tcb())), version(4));
+        assert_eq!(read(&info(r#""version":1"#, &[numbered()])), version(1));
+        let text = info(SGX, &tcb()).replace(r#""tcbType":0"#, r#""tcbType":1"#);
+        assert_eq!(wrong(&text), "tcbType");
+    }
+
+    #[test]
+    fn what_belongs_to_tdx_stands_there_and_nowhere_else() {
+        let without_module = info(r#""id":"TDX","version":3"#, &[tdx_tcb(7)]);
+        assert_eq!(wrong(&without_module), "tdxModule");
+        assert_eq!(wrong(&tdx("", &[sgx_tcb(1, 2, 3)])), "tdxtcbcomponents");
+        assert_eq!(wrong(&info(SGX, &[tdx_tcb(7)])), "tdxtcbcomponents");
+        let as_sgx = |text: String| text.replace(r#""id":"TDX""#, r#""id":"SGX""#);
+        let with_module = as_sgx(tdx("", &[sgx_tcb(1, 2, 3)]));
+        assert_eq!(wrong(&with_module), "tdxModule");
+        let start = format!("{SGX}{}", identities(&["TDX_01"]));
+        let with_identities = info(&start, &[sgx_tcb(1, 2, 3)]);
+        assert_eq!(wrong(&with_identities), "tdxModuleIdentities");
+    }
+
+    #[test]
+    fn modules_are_found_by_the_version_in_their_id() {
+        let ids = identities(&["TDX_01", "TDX_0a", "tdx_1F"]);
+        let info = read(&tdx(&ids, &[tdx_tcb(7)])).unwrap();
+        for (svn, version) in [(0, 0x01), (1, 0x0a), (2, 0x1f)] {
+            let identity = info.tdx_module_identity(version).unwrap();
+            assert_eq!(identity.module.mrsigner, [0x0b; 48]);
+            assert_eq!(identity.tcb_levels.iter().next().unwrap().isvsvn, svn);
+        }
+        assert_eq!(info.tdx_module_identity(2), None);
+        let field = "tdxModuleIdentities.id";
+        for id in ["", "TDX_", "TDX_1", "TDX_001", "TDX_xx", "SEV_01", "TD€_01"] {
+            assert_eq!(
+                wrong(&tdx(&identities(&[id]), &[tdx_tcb(7)])),
+                field,
+                "{id}"
+            );
+        }
+        let twice = identities(&["TDX_0A", "TDX_0a"]);
+        assert_eq!(wrong(&tdx(&twice, &[tdx_tcb(7)])), field);
+        let none = wrong(&tdx(&identities(&[]), &[tdx_tcb(7)]));
+        assert_eq!(none, "tdxModuleIdentities");
+    }
+
+    #[test]
+    fn levels_fall_by_sgx_components_then_pcesvn_then_tdx_components() {
+        let order = [(2, 0, 1), (1, 9, 9), (1, 9, 8), (1, 8, 9), (1, 8, 7)];
+        let tcbs = order.map(|(sgx, pcesvn, tdx)| {
+            let components = list(tdx, 0);
+            format!(
+                r#"{},"tdxtcbcomponents":{components}"#,
+                sgx_tcb(sgx, 0, pcesvn)
+            )
+        });
+        for turn in 0..tcbs.len() {
+            let mut tcbs = tcbs.to_vec();
+            tcbs.rotate_left(turn);
+            let info = read(&tdx("", &tcbs)).unwrap();
+            let read: Vec<(u8, u16, u8)> = info
+                .tcb_levels
+                .iter()
+                .map(|l| (l.sgx_components[0], l.pcesvn, l.tdx_components.unwrap()[0]))
+                .collect();
+            assert_eq!(read, order);
+        }
+        let list = "tcbLevels";
+        let twice = [sgx_tcb(1, 2, 3), sgx_tcb(1, 2, 3)];
+        assert_eq!(
+            read(&info(SGX, &twice)),
+            Err(DocumentError::LevelRepeated { list })
+        );
+        assert_eq!(wrong(&info(SGX, &[])), list);
+    }
+
+    #[test]
+    fn unknown_fields_are_told_from_every_depth() {
+        for (known, place) in [
+            (r#""version":3"#, "the document"),
+            (r#""tcbDate":"2025-08-13T00:00:00Z""#, "a level"),
+            (r#""pcesvn":3"#, "its TCB"),
+            (r#"{"svn":7"#, "a component"),
+            (r#""attributes":"0000000000000001""#, "a module"),
+            (r#""id":"TDX_01""#, "an identity"),
+            (r#""isvsvn":0"#, "its level"),
+        ] {
+            let text = tdx(&identities(&["TDX_01"]), &[tdx_tcb(7)]);
+            assert!(text.contains(known));
+            let text = text.replace(known, &format!(r#"{known},"new":{{}}"#));
+            assert_eq!(read(&text).unwrap().unknown_fields, ["new"], "{place}");
+        }
+    }
+}
