@@ -263,6 +263,7 @@ mod tests {
                 Slot::EvaluationDataNumbers(TcbInfoId::Tdx),
                 "evaluation-data-numbers/tdx",
             ),
+            (Slot::PckCrl(PckCa::Processor), "pck-crl/processor"),
             (Slot::PckCrl(PckCa::Platform), "pck-crl/platform"),
             (Slot::RootCaCrl, "root-ca-crl"),
         ];
@@ -270,6 +271,15 @@ mod tests {
             assert_eq!(slot.to_string(), text);
             assert_eq!(text.parse(), Ok(slot));
         }
+    }
+
+    #[test]
+    fn only_numbered_documents_have_a_series_and_a_number() {
+        let series = Series::EnclaveIdentity(EnclaveId::Qe);
+        let slot = Slot::Numbered(series, 17);
+        assert_eq!((slot.series(), slot.number()), (Some(series), Some(17)));
+        let slot = Slot::RootCaCrl;
+        assert_eq!((slot.series(), slot.number()), (None, None));
     }
 
     #[test]

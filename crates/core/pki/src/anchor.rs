@@ -211,6 +211,15 @@ impl TrustAnchors {
 mod tests {
     use super::*;
     use crate::digest::sha384;
+    use crate::encode::{CertificatePieces, extension, name, new_key, verifying_key};
+
+    /// Content octets of `1.3.6.1.4.1.32473.1.1`.
+    const SIMULATED: &[u8] = &[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 1, 1];
+
+    fn marked(mut pieces: CertificatePieces) -> CertificatePieces {
+        pieces.extensions.push(extension(SIMULATED, false, b""));
+        pieces
+    }
 
     #[test]
     fn the_intel_root_key_has_the_digest_that_intel_publishes() {
@@ -224,5 +233,94 @@ mod tests {
             "46e403bd34f05a3f2817ab9badcaacc7ffc98e0f261008cd30dae936cace18d5\
              dcf58eef31463613de1570d516200993"
         );
+    }
+
+    #[test]
+    fn a_root_enters_as_what_it_says_it_is_and_never_as_genuine() {
+        let key = new_key();
+        let custom = CertificatePieces::root(&key).signed_by(&key);
+        let simulated = marked(CertificatePieces::root(&key)).signed_by(&key);
+        let digest = sha256(verifying_key(&key).uncompressed());
+        let short = hex::encode(&digest[..8]);
+        let none = || TrustAnchors(Vec::new());
+        for (anchors, root, kind, name) in [
+            (
+                none().with_custom(&custom),
+                &custom,
+                AnchorKind::Custom,
+                "custom",
+            ),
+            (
+                none().with_simulated(&simulated),
+                &simulated,
+                AnchorKind::Simulated,
+                "simulated",
+            ),
+        ] {
+            let anchors = anchors.unwrap();
+            let anchor = anchors.find(verifying_key(&key).uncompressed()).unwrap();
+            assert_eq!((anchor.kind(), anchor.is_genuine()), (kind, false));
+            assert_eq!(anchor.name(), format!("{name}-{short}"));
+            assert_eq!(*anchor.public_key(), verifying_key(&key));
+            assert_eq!(*anchor.public_key_sha256(), digest);
+            assert!(anchor.knows_certificate(&sha256(root)));
+            assert!(!anchor.knows_certificate(&digest));
+            assert_eq!(anchors.find(verifying_key(&new_key()).uncompressed()), None);
+        }
+        let error = none().with_custom(&simulated);
+        assert_eq!(error, Err(AnchorError::IsSimulated));
+        let error = none().with_simulated(&custom);
+        assert_eq!(error, Err(AnchorError::NotSimulated));
+    }
+
+    #[test]
+    fn only_a_certificate_that_issued_and_signed_itself_is_a_root() {
+        let (key, other) = (new_key(), new_key());
+        let mut issued_by_another = CertificatePieces::root(&key);
+        issued_by_another.issuer = name("another");
+        let mut off_the_curve = CertificatePieces::root(&key);
+        off_the_curve.key[67] ^= 1;
+        for der in [
+            issued_by_another.signed_by(&key),
+            CertificatePieces::root(&key).signed_by(&other),
+            off_the_curve.signed_by(&key),
+        ] {
+            let error = TrustAnchors::vendors().with_custom(&der);
+            assert_eq!(error, Err(AnchorError::NotSelfSigned));
+        }
+        let error = TrustAnchors::vendors().with_custom(b"0");
+        assert!(matches!(error, Err(AnchorError::Certificate(_))));
+    }
+
+    #[test]
+    fn a_key_has_one_meaning_and_may_have_several_certificates() {
+        let (key, other) = (new_key(), new_key());
+        let first = CertificatePieces::root(&key).signed_by(&key);
+        let mut renewed = CertificatePieces::root(&key);
+        renewed.serial = vec![2, 1, 0x12];
+        let renewed = renewed.signed_by(&key);
+        let second = CertificatePieces::root(&other).signed_by(&other);
+        let anchors = TrustAnchors::vendors()
+            .with_custom(&first)
+            .and_then(|anchors| anchors.with_custom(&renewed))
+            .and_then(|anchors| anchors.with_custom(&second))
+            .unwrap();
+        let genuine: Vec<bool> = anchors.iter().map(TrustAnchor::is_genuine).collect();
+        assert_eq!(genuine, [true, false, false]);
+        let knows = |key, der| {
+            let anchor = anchors.find(verifying_key(key).uncompressed()).unwrap();
+            anchor.knows_certificate(&sha256(der))
+        };
+        assert!(knows(&key, &first) && knows(&key, &renewed) && knows(&other, &second));
+        assert!(!knows(&key, &second) && !knows(&other, &first));
+
+        let simulated = marked(CertificatePieces::root(&key)).signed_by(&key);
+        let name = anchors
+            .find(verifying_key(&key).uncompressed())
+            .unwrap()
+            .name()
+            .to_owned();
+        let error = anchors.with_simulated(&simulated);
+        assert_eq!(error, Err(AnchorError::AlreadyNamed { name }));
     }
 }

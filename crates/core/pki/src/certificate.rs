@@ -374,3 +374,249 @@ fn first_uri(mut names: Reader<'_>) -> Result<Option<&str>, DerError> {
     }
     Ok(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::{
+        CertificatePieces, authority_key_identifier, element, extension, name, new_key, of_size,
+        oid, sequence, verifying_key,
+    };
+
+    /// What is read of a root into which `change` brought something else.
+    fn with<T>(
+        change: impl FnOnce(&mut CertificatePieces),
+        see: impl FnOnce(&Certificate<'_>) -> T,
+    ) -> Result<T, CertificateError> {
+        let key = new_key();
+        let mut pieces = CertificatePieces::root(&key);
+        change(&mut pieces);
+        Certificate::parse(&pieces.signed_by(&key)).map(|certificate| see(&certificate))
+    }
+
+    /// What is read of these extensions.
+    fn extensions<T>(
+        all: &[Vec<u8>],
+        see: impl FnOnce(&Extensions<'_>) -> T,
+    ) -> Result<T, CertificateError> {
+        let put = |pieces: &mut CertificatePieces| pieces.extensions = all.to_vec();
+        with(put, |certificate| see(certificate.extensions()))
+    }
+
+    #[test]
+    fn each_field_finds_its_place() {
+        let (issuer, key) = (new_key(), new_key());
+        let mut pieces = CertificatePieces::root(&key);
+        pieces.issuer = name("issuer");
+        pieces.subject = name("subject");
+        let der = pieces.signed_by(&issuer);
+        let certificate = Certificate::parse(&der).unwrap();
+        assert_eq!(certificate.der(), der);
+        assert_eq!(*certificate.sha256(), sha256(&der));
+        assert_eq!(certificate.serial().to_string(), "11");
+        assert_eq!(certificate.issuer().common_name(), Some("issuer"));
+        assert_eq!(certificate.issuer().der(), name("issuer"));
+        assert_eq!(certificate.subject().common_name(), Some("subject"));
+        let validity = certificate.validity();
+        assert_eq!(validity.from.to_string(), "2018-05-21T10:45:10Z");
+        assert_eq!(validity.until.to_string(), "2033-05-21T10:45:10Z");
+        let own = certificate.public_key().unwrap();
+        assert_eq!(own.uncompressed(), certificate.public_key_bytes());
+        assert_eq!(own, verifying_key(&key));
+        let invalid = Err(SignatureError::Invalid);
+        assert_eq!(certificate.verify_signature(&own), invalid);
+        let issuer = verifying_key(&issuer);
+        assert_eq!(certificate.verify_signature(&issuer), Ok(()));
+        assert_ne!(own, issuer);
+    }
+
+    #[test]
+    fn the_largest_has_8_kibibytes() {
+        let key = new_key();
+        let padded = |padding: &[u8]| {
+            let mut pieces = CertificatePieces::root(&key);
+            pieces.extensions = vec![extension(&[0x2a, 3], false, padding)];
+            pieces.signed_by(&key)
+        };
+        assert!(Certificate::parse(&of_size(8_192, padded)).is_ok());
+        let (size, limit) = (8_193, 8_192);
+        let error = Certificate::parse(&of_size(size, padded)).unwrap_err();
+        assert_eq!(error, CertificateError::TooLong { size, limit });
+    }
+
+    #[test]
+    fn version_serial_and_algorithms_are_those_of_the_profile() {
+        let refused = |change: fn(&mut CertificatePieces)| with(change, |_| ()).unwrap_err();
+        for version in [0, 1, 3] {
+            let other = |pieces: &mut CertificatePieces| pieces.version = vec![2, 1, version];
+            let error = with(other, |_| ()).unwrap_err();
+            assert!(matches!(error, CertificateError::Der(_)), "{error}");
+        }
+        let zero = refused(|pieces| pieces.serial = vec![2, 1, 0]);
+        assert_eq!(zero, CertificateError::SerialOutOfRange);
+        // SHA-384 in either place; a key of another kind, on another curve, with bits that do not
+        // count, compressed; parameters.
+        let others: [fn(&mut CertificatePieces); 7] = [
+            |pieces| pieces.algorithm[11] = 3,
+            |pieces| pieces.signature_algorithm[11] = 3,
+            |pieces| pieces.key_algorithm[10] = 2,
+            |pieces| pieces.key_algorithm[20] = 8,
+            |pieces| {
+                pieces.key[2] = 1;
+                pieces.key[67] &= 0xfe;
+            },
+            |pieces| pieces.key = element(tag::BIT_STRING, &pieces.key[2..36]),
+            |pieces| {
+                let null = [&pieces.algorithm[2..], &[5, 0]].concat();
+                pieces.algorithm = sequence(&[&null]);
+            },
+        ];
+        for (place, change) in others.into_iter().enumerate() {
+            let error = refused(change);
+            assert_eq!(error, CertificateError::AlgorithmUnsupported, "{place}");
+        }
+    }
+
+    #[test]
+    fn extensions_are_told_apart() {
+        let none = extensions(&[], |found| {
+            (
+                found.authority_key_identifier.is_some(),
+                found.subject_key_identifier.is_some(),
+                found.crl_distribution_point.is_some(),
+                found.key_usage.is_some(),
+                found.basic_constraints.is_some(),
+                found.sgx.is_some(),
+                found.simulated,
+                found.unknown_critical.is_some(),
+            )
+        });
+        assert_eq!(
+            none,
+            Ok((false, false, false, false, false, false, false, false))
+        );
+        let authority = authority_key_identifier(b"authority");
+        let subject = extension(SUBJECT_KEY_IDENTIFIER, false, &element(4, b"subject"));
+        let sgx = extension(SGX_EXTENSIONS, false, b"sgx");
+        let simulated = extension(SIMULATED, false, b"");
+        extensions(&[authority, subject, sgx, simulated], |found| {
+            assert_eq!(found.authority_key_identifier, Some(&b"authority"[..]));
+            assert_eq!(found.subject_key_identifier, Some(&b"subject"[..]));
+            assert_eq!(found.sgx, Some(&b"sgx"[..]));
+            assert!(found.simulated);
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn only_unknown_critical_extensions_are_told_and_the_first_of_them() {
+        let unknown = |all: &[Vec<u8>]| extensions(all, |found| found.unknown_critical.clone());
+        let other = |last, critical| extension(&[0x2a, last], critical, b"");
+        assert_eq!(unknown(&[other(3, false)]), Ok(None));
+        let several = [
+            other(3, false),
+            other(4, true),
+            other(5, true),
+            other(6, false),
+        ];
+        assert_eq!(unknown(&several), Ok(Some("1.2.4".to_owned())));
+        let known = extension(KEY_USAGE, true, &[3, 2, 1, 6]);
+        assert_eq!(unknown(&[known]), Ok(None));
+        let error = unknown(&[other(3, false), other(3, true)]).unwrap_err();
+        let repeated = "1.2.3".to_owned();
+        assert_eq!(error, CertificateError::ExtensionRepeated { oid: repeated });
+    }
+
+    #[test]
+    fn each_purpose_of_a_key_has_its_bit() {
+        let usage = |octet| {
+            let value = element(tag::BIT_STRING, &[0, octet]);
+            extensions(&[extension(KEY_USAGE, true, &value)], |found| {
+                let usage = found.key_usage.unwrap();
+                (usage.digital_signature, usage.key_cert_sign, usage.crl_sign)
+            })
+        };
+        assert_eq!(usage(0x00), Ok((false, false, false)));
+        assert_eq!(usage(0x80), Ok((true, false, false)));
+        assert_eq!(usage(0x04), Ok((false, true, false)));
+        assert_eq!(usage(0x02), Ok((false, false, true)));
+        assert_eq!(usage(0x79), Ok((false, false, false)));
+    }
+
+    #[test]
+    fn basic_constraints_in_every_form() {
+        let read = |contents: &[u8]| {
+            let value = element(tag::SEQUENCE, contents);
+            extensions(&[extension(BASIC_CONSTRAINTS, true, &value)], |found| {
+                let constraints = found.basic_constraints.unwrap();
+                (constraints.ca, constraints.path_length)
+            })
+        };
+        assert_eq!(read(&[]), Ok((false, None)));
+        assert_eq!(read(&[1, 1, 0]), Ok((false, None)));
+        assert_eq!(read(&[1, 1, 0xff]), Ok((true, None)));
+        assert_eq!(read(&[1, 1, 0xff, 2, 1, 0]), Ok((true, Some(0))));
+        assert_eq!(read(&[1, 1, 0xff, 2, 1, 1]), Ok((true, Some(1))));
+        for malformed in [&[1, 1, 1][..], &[2, 2, 1, 0], &[1, 1, 0xff, 5, 0]] {
+            assert!(read(malformed).is_err(), "{malformed:02x?}");
+        }
+    }
+
+    #[test]
+    fn distribution_points_are_read_to_their_end_and_the_first_uri_is_kept() {
+        let uri = |text: &str| element(tag::context(6), text.as_bytes());
+        let mail = element(tag::context(1), b"a@b.invalid");
+        let full = |names: &[&[u8]]| {
+            let names = element(tag::constructed(0), &names.concat());
+            sequence(&[&element(tag::constructed(0), &names)])
+        };
+        let relative = element(tag::constructed(0), &element(tag::constructed(1), b""));
+        let read = |points: &[Vec<u8>]| {
+            let value = element(tag::SEQUENCE, &points.concat());
+            let all = [extension(CRL_DISTRIBUTION_POINTS, false, &value)];
+            let owned = |found: Option<&str>| found.map(str::to_owned);
+            extensions(&all, |found| found.crl_distribution_point.map(owned))
+        };
+        let some = |text: &str| Ok(Some(Some(text.to_owned())));
+        assert_eq!(read(&[]), Ok(Some(None)));
+        assert_eq!(read(&[full(&[&mail])]), Ok(Some(None)));
+        assert_eq!(read(&[sequence(&[&relative])]), Ok(Some(None)));
+        assert_eq!(read(&[full(&[&mail, &uri("a"), &uri("b")])]), some("a"));
+        assert_eq!(read(&[sequence(&[]), full(&[&uri("b")])]), some("b"));
+        assert_eq!(read(&[full(&[&uri("a")]), full(&[&uri("b")])]), some("a"));
+        let more = sequence(&[&relative, &[0x81, 0], &[0xa2, 0]]);
+        assert_eq!(read(std::slice::from_ref(&more)), Ok(Some(None)));
+        for malformed in [
+            sequence(&[&[5, 0]]),
+            sequence(&[&element(tag::constructed(0), &[5, 0])]),
+            sequence(&[&relative, &[5, 0]]),
+            full(&[&uri("a"), &[0x86, 1]]),
+            vec![5, 0],
+        ] {
+            assert!(
+                read(std::slice::from_ref(&malformed)).is_err(),
+                "{malformed:02x?}"
+            );
+            assert!(
+                read(&[full(&[&uri("a")]), malformed]).is_err(),
+                "as the second"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_may_follow_the_value_of_an_extension() {
+        let subject = element(tag::OCTET_STRING, b"subject");
+        for (identifier, value) in [
+            (SUBJECT_KEY_IDENTIFIER, &*subject),
+            (KEY_USAGE, &[3, 2, 1, 6]),
+            (BASIC_CONSTRAINTS, &[0x30, 0]),
+            (CRL_DISTRIBUTION_POINTS, &[0x30, 0]),
+            (x509::AUTHORITY_KEY_IDENTIFIER, &[0x30, 0]),
+        ] {
+            let read = |value: &[u8]| extensions(&[extension(identifier, false, value)], |_| ());
+            assert_eq!(read(value), Ok(()), "{:02x?}", oid(identifier));
+            assert!(read(&[value, &[5, 0]].concat()).is_err());
+        }
+    }
+}

@@ -294,6 +294,10 @@ fn read_number(digits: &[u8]) -> Result<u64, CrlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode::{
+        authority_key_identifier, ecdsa_with_sha256, element, extension, name, new_key, of_size,
+        sequence, signed, utc_time, verifying_key,
+    };
 
     /// Entries of a list, each with its serial number, its date and its extensions in DER.
     fn read(entries: &[(u8, &[u8; 13], &[u8])]) -> Option<Vec<(String, String)>> {
@@ -341,5 +345,210 @@ mod tests {
         ] {
             assert_eq!(read(&[(1, late, reason), (2, date, extensions)]), None);
         }
+    }
+
+    /// A CRL in pieces, each in DER.
+    struct Pieces {
+        version: Vec<u8>,
+        algorithm: Vec<u8>,
+        revoked: Vec<u8>,
+        extensions: Vec<Vec<u8>>,
+        signature_algorithm: Vec<u8>,
+    }
+
+    impl Pieces {
+        fn new() -> Self {
+            let date = utc_time("230110172238Z");
+            Self {
+                version: vec![2, 1, 1],
+                algorithm: ecdsa_with_sha256(),
+                revoked: sequence(&[
+                    &sequence(&[&[2, 1, 9], &date]),
+                    &sequence(&[&[2, 1, 7], &date]),
+                ]),
+                extensions: vec![number(&[5]), authority_key_identifier(b"authority")],
+                signature_algorithm: ecdsa_with_sha256(),
+            }
+        }
+
+        fn signed_by(&self, key: &aws_lc_rs::signature::EcdsaKeyPair) -> Vec<u8> {
+            let extensions = element(tag::SEQUENCE, &self.extensions.concat());
+            let to_be_signed = sequence(&[
+                &self.version,
+                &self.algorithm,
+                &name("issuer"),
+                &utc_time("260101000000Z"),
+                &utc_time("260131000000Z"),
+                &self.revoked,
+                &element(tag::constructed(0), &extensions),
+            ]);
+            signed(&to_be_signed, &self.signature_algorithm, key)
+        }
+    }
+
+    fn number(digits: &[u8]) -> Vec<u8> {
+        extension(CRL_NUMBER, false, &element(tag::INTEGER, digits))
+    }
+
+    /// The number of a CRL into which `change` brought something else.
+    fn with(change: impl FnOnce(&mut Pieces)) -> Result<u64, CrlError> {
+        let mut pieces = Pieces::new();
+        change(&mut pieces);
+        Crl::parse(&pieces.signed_by(&new_key())).map(|crl| crl.number())
+    }
+
+    #[test]
+    fn each_field_finds_its_place() {
+        let key = new_key();
+        let der = Pieces::new().signed_by(&key);
+        let crl = Crl::parse(&der).unwrap();
+        assert_eq!(*crl.sha256(), sha256(&der));
+        assert_eq!(crl.issuer().common_name(), Some("issuer"));
+        assert_eq!(crl.window().from.to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(crl.window().until.to_string(), "2026-01-31T00:00:00Z");
+        assert_eq!(crl.number(), 5);
+        assert_eq!(crl.authority_key_identifier(), b"authority");
+        let serials: Vec<String> = crl.revoked().iter().map(|r| r.serial.to_string()).collect();
+        assert_eq!(serials, ["07", "09"]);
+        for (digit, is_listed) in [(6, false), (7, true), (8, false), (9, true), (10, false)] {
+            let serial = Serial::from_digits(&[digit]).unwrap();
+            let found = find_revocation(crl.revoked(), serial);
+            assert_eq!(found.map(|entry| entry.serial), is_listed.then_some(serial));
+        }
+        let invalid = Err(SignatureError::Invalid);
+        for (key, expected) in [(&key, Ok(())), (&new_key(), invalid)] {
+            assert_eq!(crl.verify_signature(&verifying_key(key)), expected);
+        }
+        assert_eq!(crl.clone().into_revoked(), crl.revoked());
+    }
+
+    #[test]
+    fn version_and_algorithms_are_those_of_the_profile() {
+        assert_eq!(with(|_| ()), Ok(5));
+        for version in [0, 2] {
+            let error = with(|pieces| pieces.version[2] = version).unwrap_err();
+            assert!(matches!(error, CrlError::Der(_)), "{error}");
+        }
+        let sha384 = |algorithm: &mut Vec<u8>| algorithm[11] = 3;
+        let unsupported = Err(CrlError::AlgorithmUnsupported);
+        assert_eq!(with(|pieces| sha384(&mut pieces.algorithm)), unsupported);
+        assert_eq!(
+            with(|pieces| sha384(&mut pieces.signature_algorithm)),
+            unsupported
+        );
+    }
+
+    #[test]
+    fn a_list_needs_number_and_issuer_once_each_and_must_not_be_partial() {
+        let extensions = |all: &[&[u8]]| {
+            with(|pieces| pieces.extensions = all.iter().map(|one| one.to_vec()).collect())
+        };
+        let (five, authority) = (&*number(&[5]), &*authority_key_identifier(b"authority"));
+        let repeated = |oid: &str| {
+            Err(CrlError::ExtensionRepeated {
+                oid: oid.to_owned(),
+            })
+        };
+        assert_eq!(extensions(&[five, authority, five]), repeated("2.5.29.20"));
+        assert_eq!(
+            extensions(&[five, authority, authority]),
+            repeated("2.5.29.35")
+        );
+        let missing = |name| Err(CrlError::ExtensionMissing { name });
+        assert_eq!(extensions(&[authority]), missing("CRL number"));
+        assert_eq!(extensions(&[five]), missing("authority key identifier"));
+        assert_eq!(extensions(&[]), missing("CRL number"));
+        let none = with(|pieces| pieces.extensions.clear());
+        assert_eq!(none, missing("CRL number"));
+
+        let with_other =
+            |oid: &[u8], critical| extensions(&[five, &extension(oid, critical, b""), authority]);
+        assert_eq!(with_other(&[0x2a, 3], false), Ok(5));
+        let unknown = |oid: &str| {
+            Err(CrlError::CriticalExtensionUnknown {
+                oid: oid.to_owned(),
+            })
+        };
+        assert_eq!(with_other(&[0x2a, 3], true), unknown("1.2.3"));
+        for critical in [false, true] {
+            let partial = with_other(ISSUING_DISTRIBUTION_POINT, critical);
+            assert_eq!(partial, unknown("2.5.29.28"));
+            assert_eq!(
+                with_other(DELTA_CRL_INDICATOR, critical),
+                unknown("2.5.29.27")
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_have_at_most_64_bits() {
+        let read = |digits: &[u8]| with(|pieces| pieces.extensions[0] = number(digits));
+        assert_eq!(read(&[0]), Ok(0));
+        assert_eq!(read(&[1, 2]), Ok(0x102));
+        assert_eq!(read(&[0x7f; 8]), Ok(0x7f7f_7f7f_7f7f_7f7f));
+        assert_eq!(read(&[0x7f; 9]), Err(CrlError::NumberOutOfRange));
+    }
+
+    #[test]
+    fn a_list_may_be_empty() {
+        let empty = with(|pieces| pieces.revoked.clear());
+        assert_eq!(empty, Ok(5));
+        let zero = with(|pieces| pieces.revoked[6] = 0);
+        assert_eq!(zero, Err(CrlError::SerialOutOfRange));
+    }
+
+    #[test]
+    fn three_encodings_of_one_list() {
+        let der = Pieces::new().signed_by(&new_key());
+        let digits = hex::encode(&der);
+        let base64 = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &der);
+        let pem = format!("\n-----BEGIN X509 CRL-----\n{base64}\n-----END X509 CRL-----\n");
+        let decode = |text: &str| decode_encoding(text.as_bytes()).map(Cow::into_owned);
+        assert_eq!(decode_encoding(&der), Ok(Cow::Borrowed(&*der)));
+        for text in [
+            &pem,
+            &digits,
+            &digits.to_uppercase(),
+            &format!(" {digits}\r\n"),
+        ] {
+            assert_eq!(decode(text), Ok(der.clone()));
+        }
+        for text in [
+            "3",
+            "3x",
+            "-----BEGIN",
+            &pem.repeat(2),
+            &pem.replace("CRL", "CERT"),
+        ] {
+            assert_eq!(decode(text), Err(CrlError::EncodingUnknown), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_largest_has_512_kibibytes_and_thrice_as_much_as_text() {
+        let key = new_key();
+        let padded = |padding: &[u8]| {
+            let mut pieces = Pieces::new();
+            pieces
+                .extensions
+                .push(extension(&[0x2a, 3], false, padding));
+            pieces.signed_by(&key)
+        };
+        let largest = of_size(524_288, padded);
+        assert_eq!(Crl::parse(&largest).map(|crl| crl.number()), Ok(5));
+        let (size, limit) = (524_289, 524_288);
+        let error = Crl::parse(&of_size(size, padded)).unwrap_err();
+        assert_eq!(error, CrlError::TooLong { size, limit });
+
+        let digits = hex::encode(&largest);
+        let text = format!("{digits}{}", " ".repeat(1_572_864 - digits.len()));
+        assert_eq!(
+            decode_encoding(text.as_bytes()),
+            Ok(Cow::Borrowed(&*largest))
+        );
+        let (size, limit) = (1_572_865, 1_572_864);
+        let text = format!("{text} ");
+        let error = decode_encoding(text.as_bytes());
+        assert_eq!(error, Err(CrlError::TooLong { size, limit }));
     }
 }

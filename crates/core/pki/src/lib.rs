@@ -26,6 +26,8 @@ pub mod certificate;
 pub mod crl;
 mod der;
 pub mod digest;
+#[cfg(test)]
+mod encode;
 pub mod error;
 pub mod pem;
 pub mod sgx_extension;

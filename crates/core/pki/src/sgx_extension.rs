@@ -212,3 +212,160 @@ impl<'a> Entries<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::{element, oid, sequence};
+
+    /// An entry by its arcs below the root, and its value in DER.
+    fn entry(arcs: &[u8], value: &[u8]) -> Vec<u8> {
+        sequence(&[&oid(&[&ROOT[..], arcs].concat()), value])
+    }
+
+    fn octets(arcs: &[u8], octets: &[u8]) -> Vec<u8> {
+        entry(arcs, &element(tag::OCTET_STRING, octets))
+    }
+
+    /// The entries below `.2`: each component has its number as SVN.
+    fn tcb() -> Vec<Vec<u8>> {
+        let mut all: Vec<Vec<u8>> = (1..=16).map(|n| entry(&[2, n], &[2, 1, n])).collect();
+        all.push(entry(&[2, 17], &[2, 2, 1, 2]));
+        all.push(octets(&[2, 18], &[18; 16]));
+        all
+    }
+
+    fn configuration() -> Vec<Vec<u8>> {
+        let flag = |number, value| entry(&[7, number], &[1, 1, value]);
+        vec![flag(1, 0xff), flag(2, 0), flag(3, 0xff)]
+    }
+
+    /// The seven entries that the Platform CA writes.
+    fn all() -> Vec<Vec<u8>> {
+        vec![
+            octets(&[1], &[1; 16]),
+            entry(&[2], &sequence(&[&tcb().concat()])),
+            octets(&[3], &[3; 2]),
+            octets(&[4], &[4; 6]),
+            entry(&[5], &[10, 1, 1]),
+            octets(&[6], &[6; 16]),
+            entry(&[7], &sequence(&[&configuration().concat()])),
+        ]
+    }
+
+    fn read(entries: &[Vec<u8>]) -> Result<SgxExtension, SgxExtensionError> {
+        SgxExtension::parse(&element(tag::SEQUENCE, &entries.concat()))
+    }
+
+    /// The entry of which an error complains where these stand instead of the one at `place`.
+    fn wrong(place: usize, instead: &[Vec<u8>]) -> String {
+        let mut entries = all();
+        entries.splice(place..=place, instead.iter().cloned());
+        read(&entries).unwrap_err().entry
+    }
+
+    #[test]
+    fn each_entry_finds_its_place_in_whatever_order_they_stand() {
+        let platform = PlatformEntries {
+            platform_instance_id: [6; 16],
+            dynamic_platform: true,
+            cached_keys: false,
+            smt_enabled: true,
+        };
+        let expected = SgxExtension {
+            ppid: [1; 16],
+            components: std::array::from_fn(|index| index as u8 + 1),
+            pcesvn: 0x0102,
+            cpusvn: [18; 16],
+            pce_id: [3; 2],
+            fmspc: [4; 6],
+            sgx_type: 1,
+            platform: Some(platform),
+        };
+        assert_eq!(read(&all()), Ok(expected));
+        let turned: Vec<Vec<u8>> = all().into_iter().rev().collect();
+        assert_eq!(read(&turned), Ok(expected));
+        let platform = None;
+        assert_eq!(
+            read(&all()[..5]),
+            Ok(SgxExtension {
+                platform,
+                ..expected
+            })
+        );
+    }
+
+    #[test]
+    fn five_or_seven_entries_and_all_of_their_kind() {
+        for count in [0, 1, 4, 6] {
+            assert_eq!(read(&all()[..count]).unwrap_err().entry, "", "{count}");
+        }
+        let eight = [all(), vec![octets(&[8], &[8])]].concat();
+        assert_eq!(read(&eight).unwrap_err().entry, "");
+        assert_eq!(wrong(0, &[octets(&[8], &[1; 16])]), ".1");
+        let five_with_another = [&all()[..4], &all()[5..6]].concat();
+        assert_eq!(read(&five_with_another).unwrap_err().entry, ".5");
+    }
+
+    #[test]
+    fn entries_stand_once_and_under_their_root() {
+        let twice = [all(), vec![octets(&[1], &[1; 16])]].concat();
+        assert!(read(&twice).unwrap_err().reason.contains("stands twice"));
+        for arcs in [&[0][..], &[19], &[1, 1], &[]] {
+            assert_eq!(wrong(0, &[octets(arcs, &[1; 16])]), "", "{arcs:?}");
+        }
+        let mut elsewhere = all();
+        elsewhere[0][12] = 2;
+        assert_eq!(read(&elsewhere).unwrap_err().entry, "");
+        let under_another: Vec<Vec<u8>> = (1..=18).map(|n| entry(&[3, n], &[2, 1, n])).collect();
+        let tcb = entry(&[2], &sequence(&[&under_another.concat()]));
+        assert_eq!(wrong(1, &[tcb]), ".2");
+    }
+
+    #[test]
+    fn values_have_the_type_and_size_of_their_entry() {
+        for (place, value, entry) in [
+            (0, octets(&[1], &[1; 15]), ".1"),
+            (0, octets(&[1], &[1; 17]), ".1"),
+            (2, octets(&[3], &[3; 3]), ".3"),
+            (3, octets(&[4], &[4; 5]), ".4"),
+            (4, entry(&[5], &[2, 1, 1]), ".5"),
+            (4, entry(&[5], &[10, 1, 3]), ".5"),
+            (4, entry(&[5], &[10, 2, 0, 1]), ".5"),
+            (5, octets(&[6], &[6; 15]), ".6"),
+        ] {
+            assert_eq!(wrong(place, &[value]), entry);
+        }
+        for sgx_type in 0..=2 {
+            let mut entries = all();
+            entries[4] = entry(&[5], &[10, 1, sgx_type]);
+            assert_eq!(read(&entries).unwrap().sgx_type, sgx_type);
+        }
+    }
+
+    #[test]
+    fn the_lists_inside_have_all_their_entries() {
+        for place in 0..18 {
+            let mut less = tcb();
+            less.remove(place);
+            assert_eq!(wrong(1, &[entry(&[2], &sequence(&[&less.concat()]))]), ".2");
+        }
+        let mut large = tcb();
+        large[4] = entry(&[2, 5], &[2, 2, 1, 0]);
+        assert_eq!(
+            wrong(1, &[entry(&[2], &sequence(&[&large.concat()]))]),
+            ".2.5"
+        );
+        for place in 0..3 {
+            let mut less = configuration();
+            less.remove(place);
+            assert_eq!(wrong(6, &[entry(&[7], &sequence(&[&less.concat()]))]), ".7");
+        }
+        let mut number = configuration();
+        number[1] = entry(&[7, 2], &[2, 1, 1]);
+        assert_eq!(
+            wrong(6, &[entry(&[7], &sequence(&[&number.concat()]))]),
+            ".7.2"
+        );
+    }
+}
