@@ -111,7 +111,9 @@ pub fn manifest_refusal(error: &ManifestError) -> Refusal {
         ManifestError::OtherVendor { .. } => ErrorCode::INVALID_REGISTRATION_SERVER,
         ManifestError::PlatformUnknown => ErrorCode::PACKAGE_NOT_FOUND,
         ManifestError::RegisteredIndirectly => ErrorCode::CACHED_KEYS_POLICY_VIOLATION,
-        ManifestError::Revoked => ErrorCode::INVALID_OR_REVOKED_PACKAGE,
+        ManifestError::Revoked | ManifestError::RegisteredLater { .. } => {
+            ErrorCode::INVALID_OR_REVOKED_PACKAGE
+        }
     };
     refused(code, &error.to_string())
 }

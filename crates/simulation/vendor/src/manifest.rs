@@ -5,6 +5,7 @@
 //! made, so that the wrong one can say so.
 
 use bulla_issuer::Seed;
+use bulla_pki::Timestamp;
 
 use crate::sealing;
 
@@ -50,6 +51,14 @@ pub enum ManifestError {
          not kept; it cannot register with the service as well"
     )]
     RegisteredIndirectly,
+    /// The platform registers at a later time, and what was answered since stands.
+    #[error("{at} is too early: this platform registered at {since}, and does so once")]
+    RegisteredLater {
+        /// The instant given.
+        at: Timestamp,
+        /// When it registered.
+        since: Timestamp,
+    },
     /// The platform was revoked.
     #[error("this platform was revoked")]
     Revoked,

@@ -68,16 +68,18 @@ impl StateDirectory {
     pub fn found(&self, secret: &SeedSecret, charter: Charter) -> Result<Vendor, StateError> {
         let existed = self.0.exists();
         self.make_directory(&self.0)?;
-        let mut entries = fs::read_dir(&self.0).map_err(|e| StateError::read(&self.0, e))?;
-        if entries.next().is_some() {
-            return Err(match self.path(STATE).exists() {
-                true => StateError::VendorExists(self.0.clone()),
-                false => StateError::NotEmpty(self.0.clone()),
-            });
+        // Not even a lock is left in a directory that is somebody else's.
+        self.check_empty()?;
+        let lock = self.lock();
+        if lock.is_err() && !existed {
+            // Whoever holds the lock has it in there, so that the directory stays theirs.
+            let _ = fs::remove_dir(&self.0);
         }
+        let _lock = lock?;
+        // Whoever had the lock before may have founded one.
+        self.check_empty()?;
         let vendor = Vendor::new(secret.seed(), charter);
-        let written = self.lock().and_then(|_lock| {
-            self.make_directory(&self.path(PLATFORMS))?;
+        let written = self.make_directory(&self.path(PLATFORMS)).and_then(|()| {
             file::write(
                 &self.path(SEED),
                 Kind::Seed,
@@ -164,6 +166,20 @@ impl StateDirectory {
         }
     }
 
+    /// Whether there is nothing in the directory but the lock of whoever founds a vendor in it.
+    fn check_empty(&self) -> Result<(), StateError> {
+        let failed = |error| StateError::read(&self.0, error);
+        for entry in fs::read_dir(&self.0).map_err(failed)? {
+            if entry.map_err(failed)?.file_name() != LOCK {
+                return Err(match self.path(STATE).exists() {
+                    true => StateError::VendorExists(self.0.clone()),
+                    false => StateError::NotEmpty(self.0.clone()),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn lock(&self) -> Result<Lock, StateError> {
         let path = self.path(LOCK);
         let file = file::private().truncate(false).open(&path);
@@ -185,12 +201,14 @@ impl StateDirectory {
         }
     }
 
-    /// Takes back what [`Self::found`] wrote before it failed. What cannot be removed stays.
+    /// Takes back what [`Self::found`] wrote before it failed, the lock last. What cannot be
+    /// removed stays.
     fn clear(&self, existed: bool) {
-        for file in [SEED, STATE, LOCK] {
+        for file in [SEED, STATE] {
             let _ = fs::remove_file(self.path(file));
         }
         let _ = fs::remove_dir(self.path(PLATFORMS));
+        let _ = fs::remove_file(self.path(LOCK));
         if !existed {
             let _ = fs::remove_dir(&self.0);
         }

@@ -244,8 +244,11 @@ impl Vendor {
         let platform = self
             .platform_mut(&name, at)
             .map_err(|_| ManifestError::PlatformUnknown)?;
-        match (platform.registration(at), how) {
-            (Some(Registration::Indirect), Registration::Direct) => {
+        match (platform.registration, how) {
+            (Some((since, _)), _) if at < since => {
+                return Err(ManifestError::RegisteredLater { at, since });
+            }
+            (Some((_, Registration::Indirect)), Registration::Direct) => {
                 return Err(ManifestError::RegisteredIndirectly);
             }
             (Some(_), _) => {}

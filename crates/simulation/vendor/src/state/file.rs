@@ -5,7 +5,7 @@
 //! protection against whoever can write the file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use bulla_pki::digest::sha256;
@@ -59,7 +59,12 @@ pub(super) fn write(path: &Path, kind: Kind, content: &[u8]) -> Result<(), State
 }
 
 fn write_through(path: &Path, kind: Kind, content: &[u8]) -> std::io::Result<()> {
-    let mut file = private().truncate(true).open(path)?;
+    // What an interrupted process left here may be for others to read, or lead elsewhere.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = private().create_new(true).open(path)?;
     let digest = hex::encode(sha256(content));
     writeln!(file, "{MARK} {} {FORMAT} sha256 {digest}", kind.as_str())?;
     file.write_all(content)?;
