@@ -67,7 +67,7 @@ pub(super) async fn answer(
             .headers
             .add(FAULT_HEADER, misfortune.names.join(", "));
     }
-    if misfortune.truncate {
+    if misfortune.truncate && !answer.body.is_empty() {
         return converted(answer, truncated);
     }
     response(answer)

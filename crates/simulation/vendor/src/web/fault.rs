@@ -322,6 +322,13 @@ impl Misfortune {
         self.names.retain(|other| other != name);
     }
 
+    /// Takes back the names of all faults of what an answer says: there is no answer.
+    pub(super) fn spared_contents(&mut self) {
+        for name in ["stale", "other_platform", "wrong_signature"] {
+            self.spared(name);
+        }
+    }
+
     /// Whether this is the first fault of its kind.
     fn add(&mut self, kind: FaultKind) -> bool {
         let name = kind.to_string();

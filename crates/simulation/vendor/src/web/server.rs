@@ -24,6 +24,9 @@ const MOST_CONNECTIONS: usize = 64;
 /// How long a client may take to send the head of a request, or be idle between two.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
+/// How long a client may take nothing of an answer: as long as it may take to send a body.
+const TAKING_TIME: Duration = Duration::from_secs(15);
+
 /// Longest head of a request, in bytes: a query of 900, and whatever headers clients add.
 const LONGEST_HEAD: usize = 16 * 1024;
 
@@ -166,7 +169,10 @@ async fn serve(listener: TcpListener, service: Arc<Service>, stop: impl Future<O
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(LONGEST_HEAD)
-            .serve_connection(TokioIo::new(Connection::new(stream, switch)), answering);
+            .serve_connection(
+                TokioIo::new(Connection::new(stream, switch, TAKING_TIME)),
+                answering,
+            );
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // What goes wrong with a connection is the client's to notice.

@@ -93,7 +93,14 @@ impl Service {
         misfortune: &mut Misfortune,
     ) -> ResponseParts {
         let outcome = self.outcome(parts, misfortune);
-        self.complete(outcome)
+        if outcome.is_err() {
+            misfortune.spared_contents();
+        }
+        let parts = self.complete(outcome);
+        if parts.body.is_empty() {
+            misfortune.spared("truncate");
+        }
+        parts
     }
 
     /// A response that says why there is none.

@@ -248,6 +248,32 @@ fn several_faults_befall_one_request() {
     assert!(info.window.until < now() && !holds);
 }
 
+/// The header names what befell, not what was set.
+#[test]
+fn faults_with_nothing_to_befall_are_not_named() {
+    let contents = [
+        "* wrong_signature",
+        "* stale=60",
+        "* other_platform",
+        "* truncate",
+    ];
+    let world = World::with_faults(&contents);
+    for target in [
+        "/nowhere",
+        "/sgx/certification/v4/tcb",
+        "/sgx/certification/v4/tcb?fmspc=FF0000000000&update=early&tcbEvaluationDataNumber=1",
+        "/sgx/certification/v4/qe/identity?tcbEvaluationDataNumber=99",
+    ] {
+        let received = exchange(world.address, &get(target));
+        assert!(!received.parts.status.is_success(), "{target}");
+        assert_eq!(received.parts.headers.find("Bulla-Fault"), None, "{target}");
+        assert_eq!(received.missing, 0);
+    }
+    let with_status = [&contents[..], &["* status=503"]].concat();
+    let parts = World::with_faults(&with_status).exchange(&get(TCB));
+    assert_eq!(parts.headers.find("Bulla-Fault"), Some("status"));
+}
+
 fn administer(method: &str, body: &str) -> RequestParts {
     let mut parts = of(method, FAULTS_PATH, body.as_bytes().to_vec());
     parts.headers.add("Content-Type", "application/json");
