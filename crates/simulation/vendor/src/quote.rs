@@ -122,8 +122,8 @@ impl Vendor {
     }
 }
 
-/// The enclave that is attested, signed with the model's public key: what it is, its measurement
-/// says.
+/// The enclave that is attested. Its signer is the same for everybody, and not that of the quoting
+/// enclave: a policy that names one does not name the other.
 fn application(debug: bool) -> Enclave {
     let flags = if debug { sgx_attributes::DEBUG } else { 0 };
     let enclave = SmallEnclave {
@@ -131,7 +131,7 @@ fn application(debug: bool) -> Enclave {
         ..SmallEnclave::new("bulla vendor: an application\n")
     };
     enclave
-        .start(&EnclaveSigner::architectural())
+        .start(&EnclaveSigner::demonstration())
         .expect("an enclave of the model starts")
 }
 
@@ -144,4 +144,18 @@ fn trust_domain(debug: bool, module: &TdxModule) -> TrustDomain {
     let mut build = TdBuild::new(&parameters).expect("parameters that fit");
     build.add_page(0).expect("the first page");
     build.finalize(module)
+}
+
+#[cfg(test)]
+mod tests {
+    use bulla_processor::architectural;
+
+    use super::*;
+
+    #[test]
+    fn what_is_attested_has_another_signer_than_what_attests() {
+        let mrsigner = application(false).secs().mrsigner;
+        assert_eq!(mrsigner, EnclaveSigner::demonstration().mrsigner());
+        assert_ne!(mrsigner, architectural::MRSIGNER);
+    }
 }
