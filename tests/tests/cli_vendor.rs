@@ -322,6 +322,20 @@ fn after_the_signer_is_revoked_nothing_verifies_until_there_is_another() {
 }
 
 #[test]
+fn a_signer_that_follows_in_the_second_of_a_revocation_is_not_the_one_revoked() {
+    let bench = Bench::new();
+    let at = "2026-11-10T00:00:00Z";
+    for _ in 0..2 {
+        bench.done(&format!("revoke --signer --at {at}"));
+        let verdict = bench.judged("one", "sgx-v3", "", at);
+        assert!(codes(&verdict).contains(&"CertificateRevoked"), "{verdict}");
+        bench.done(&format!("rotate-signer --at {at}"));
+        let verdict = bench.judged("one", "sgx-v3", "", at);
+        assert_eq!(verdict["appraisal"], "accepted", "{verdict}");
+    }
+}
+
+#[test]
 fn debugging_shows_and_is_refused() {
     let bench = Bench::new();
     let at = "2026-11-10T00:00:00Z";

@@ -42,6 +42,9 @@ impl Vendor {
     pub fn root_ca_crl(&self, at: Timestamp) -> IssuedCrl {
         let hierarchy = self.hierarchy(at);
         let mut revoked = Vec::new();
+        // Whose turn it is follows the order of the events: two may be of the same second.
+        let mut signers = self.signers(at).map(|(key, _)| key);
+        let mut signer = signers.next();
         for occurrence in self.history.until(at) {
             let serial = match &occurrence.event {
                 Event::Revocation {
@@ -51,11 +54,12 @@ impl Vendor {
                 Event::Revocation {
                     of: Revoked::Signer,
                 } => {
-                    let (key, _) = self
-                        .signers(occurrence.at)
-                        .last()
-                        .expect("there is a first signer");
+                    let key = signer.as_ref().expect("there is a first signer");
                     key.key_identifier().to_vec()
+                }
+                Event::SignerRotation => {
+                    signer = signers.next();
+                    continue;
                 }
                 _ => continue,
             };
