@@ -1,0 +1,18 @@
+//! Client libraries of others against bulla's services: the `bulla` command as an outsider has it, a
+//! server under test, and a vendor in a box. What each client finds there stands in `tests`.
+
+mod binary;
+mod server;
+mod vendor;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use binary::bulla;
+pub use server::Server;
+pub use vendor::{PlatformRequest, Vendor};
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.expect("a clock after 1970").as_secs()
+}

@@ -1,0 +1,299 @@
+//! `dcap-qvl`: quotes of the vendor's platforms, with the collateral that its own client fetches.
+
+use dcap_qvl::collateral::{CollateralClient, TcbEvaluationDataSet};
+use dcap_qvl::verify::QuoteVerifier;
+use dcap_qvl::{Policy, QuoteClaims, QuoteCollateralV3, TcbStatus};
+use independent_clients::{PlatformRequest, Server, Vendor, now};
+use serde_json::{Value, json};
+
+use TcbEvaluationDataSet::{Early, Number, Standard};
+
+/// The forms of quotes that this verifier knows.
+const KNOWN: [&str; 5] = ["sgx-v3", "tdx10-v4", "tdx10-v5", "tdx15-v5", "tdx15-ex-v5"];
+
+/// Those that it does not: a newer version of it may.
+const UNKNOWN: [&str; 2] = ["sgx-v4", "sgx-v5"];
+
+/// How it refuses a certificate that stands in a list.
+const REVOKED: &str = "verify: Failed to verify certificate chain: CertRevoked";
+
+/// Accepts whatever was verified, with any TCB status.
+struct Anything;
+
+impl Policy for Anything {
+    fn validate(&self, _: &QuoteClaims) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+/// What its client fetches for a quote.
+fn fetch(
+    server: &Server,
+    quote: &[u8],
+    set: TcbEvaluationDataSet,
+) -> Result<QuoteCollateralV3, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let client = CollateralClient::with_default_http(server.url()).expect("a client");
+    let client = client.with_evaluation_data_set(set);
+    let fetched = runtime.block_on(client.fetch(quote));
+    fetched.map_err(|error| format!("fetch: {error:#}"))
+}
+
+/// What it says of a quote with what its client fetches, under a root.
+fn verify(
+    server: &Server,
+    root: Vec<u8>,
+    quote: &[u8],
+    set: TcbEvaluationDataSet,
+) -> Result<QuoteClaims, String> {
+    let collateral = fetch(server, quote, set)?;
+    QuoteVerifier::new(root)
+        .verify_with_policy(quote, &collateral, now(), &Anything)
+        .map_err(|error| format!("verify: {error:#}"))
+}
+
+/// The status of a quote under the vendor's own root.
+fn status(vendor: &Vendor, quote: &[u8], set: TcbEvaluationDataSet) -> Result<TcbStatus, String> {
+    verify(vendor.server(), vendor.root(), quote, set).map(|claims| claims.tcb.status)
+}
+
+/// The same in the vendor's form, without the chain that came with the quote.
+fn written(collateral: &QuoteCollateralV3) -> Value {
+    json!({
+        "tcb_info": collateral.tcb_info,
+        "tcb_info_signature": hex::encode(&collateral.tcb_info_signature),
+        "tcb_info_issuer_chain": collateral.tcb_info_issuer_chain,
+        "qe_identity": collateral.qe_identity,
+        "qe_identity_signature": hex::encode(&collateral.qe_identity_signature),
+        "qe_identity_issuer_chain": collateral.qe_identity_issuer_chain,
+        "pck_crl": hex::encode(&collateral.pck_crl),
+        "pck_crl_issuer_chain": collateral.pck_crl_issuer_chain,
+        "root_ca_crl": hex::encode(&collateral.root_ca_crl),
+    })
+}
+
+#[test]
+fn every_form_that_it_knows_is_verified_on_both_kinds_of_platform() {
+    let vendor = Vendor::founded();
+    for platform in ["one", "two"] {
+        let fmspc = vendor.request_of(platform).fmspc;
+        for kind in KNOWN {
+            let quote = vendor.quote(platform, kind);
+            let claims = verify(vendor.server(), vendor.root(), &quote, Standard)
+                .unwrap_or_else(|error| panic!("{platform} {kind}: {error}"));
+            assert_eq!(claims.tcb.status, TcbStatus::UpToDate, "{platform} {kind}");
+            assert_eq!(claims.tcb.eval_data_number, 1);
+            assert_eq!(hex::encode(claims.platform.pck.fmspc), fmspc);
+        }
+        for kind in UNKNOWN {
+            let quote = vendor.quote(platform, kind);
+            let error = status(&vendor, &quote, Standard).unwrap_err();
+            assert_eq!(
+                error, "verify: SGX TEE quote must have version 3",
+                "{platform} {kind}"
+            );
+        }
+    }
+}
+
+#[test]
+fn it_fetches_what_the_vendor_writes_beside_a_quote() {
+    let vendor = Vendor::founded();
+    vendor.run(&[
+        "recover",
+        "--raises",
+        "microcode",
+        "--advisory",
+        "SIMULATED-SA-00002",
+    ]);
+    for platform in ["one", "two"] {
+        for kind in KNOWN {
+            for (name, set) in [("standard", Standard), ("early", Early), ("1", Number(1))] {
+                let quote = vendor.quote(platform, kind);
+                // Documents are signed anew once a day, which may be in between.
+                let before = vendor.collateral(platform, kind, name);
+                let fetched = fetch(vendor.server(), &quote, set).expect("collateral");
+                let after = vendor.collateral(platform, kind, name);
+                assert!(
+                    [before, after].contains(&written(&fetched)),
+                    "{platform} {kind} {name}"
+                );
+            }
+        }
+    }
+}
+
+/// The quote as a platform writes it that has no certificate yet: with its PPID, encrypted, in place
+/// of the chain. Nothing signs that part.
+fn without_chain(quote: &[u8], kind: &str, request: &PlatformRequest) -> Vec<u8> {
+    // Where the size of the authentication data stands, and in version 4, behind signature and key
+    // of the quote, that of the outer certification data; each counts all that follows it.
+    let sizes: &[usize] = match kind {
+        "sgx-v3" => &[48 + 384],
+        "tdx10-v4" => &[48 + 584, 48 + 584 + 4 + 64 + 64 + 2],
+        _ => panic!("{kind}"),
+    };
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    let chain = quote.windows(begin.len()).position(|part| part == begin);
+    // Before the chain: what kind of data it is, two bytes, and its size, four.
+    let mut changed = quote[..chain.expect("a chain") - 6].to_vec();
+    let data = [
+        &request.encrypted_ppid,
+        &request.cpusvn,
+        &request.pcesvn,
+        &request.pceid,
+    ];
+    let data = data.map(|digits| hex::decode(digits).expect("digits"));
+    let data = data.concat();
+    changed.extend(3_u16.to_le_bytes());
+    changed.extend(size(data.len()));
+    changed.extend(data);
+    for &at in sizes {
+        let rest = changed.len() - at - 4;
+        changed[at..at + 4].copy_from_slice(&size(rest));
+    }
+    changed
+}
+
+fn size(length: usize) -> [u8; 4] {
+    u32::try_from(length).expect("a small size").to_le_bytes()
+}
+
+#[test]
+fn it_fetches_the_pck_certificate_of_a_quote_without_one() {
+    let vendor = Vendor::founded();
+    let [one, two] = ["one", "two"].map(|platform| vendor.request_of(platform));
+    for kind in ["sgx-v3", "tdx10-v4"] {
+        let quote = without_chain(&vendor.quote("one", kind), kind, &one);
+        assert_eq!(
+            status(&vendor, &quote, Standard),
+            Ok(TcbStatus::UpToDate),
+            "{kind}"
+        );
+        // A certificate of the same platform, but for a platform that registers first.
+        let quote = without_chain(&vendor.quote("two", kind), kind, &two);
+        let error = status(&vendor, &quote, Standard).unwrap_err();
+        assert!(
+            error.starts_with("fetch: ") && error.contains("404"),
+            "{error}"
+        );
+        // The PPID of another platform brings the certificate of another key.
+        let quote = without_chain(&vendor.quote("two", kind), kind, &one);
+        let error = status(&vendor, &quote, Standard).unwrap_err();
+        assert!(error.starts_with("verify: "), "{error}");
+    }
+}
+
+#[test]
+fn nothing_holds_under_another_root() {
+    let vendor = Vendor::founded();
+    let stranger = Vendor::founded();
+    for kind in KNOWN {
+        let quote = vendor.quote("one", kind);
+        assert!(verify(vendor.server(), vendor.root(), &quote, Standard).is_ok());
+        let error = verify(vendor.server(), stranger.root(), &quote, Standard).unwrap_err();
+        assert!(error.starts_with("verify: "), "{error}");
+        let collateral = fetch(vendor.server(), &quote, Standard).expect("collateral");
+        let genuine = QuoteVerifier::new_prod();
+        let claims = genuine.verify_with_policy(&quote, &collateral, now(), &Anything);
+        assert!(claims.is_err(), "{kind}");
+    }
+}
+
+#[test]
+fn a_recovery_is_seen_where_it_counts() {
+    let vendor = Vendor::founded();
+    let quotes = KNOWN.map(|kind| vendor.quote("one", kind));
+    vendor.run(&[
+        "recover",
+        "--raises",
+        "microcode",
+        "--advisory",
+        "SIMULATED-SA-00002",
+    ]);
+    for quote in &quotes {
+        assert_eq!(status(&vendor, quote, Standard), Ok(TcbStatus::UpToDate));
+        for set in [Early, Number(2)] {
+            let claims = verify(vendor.server(), vendor.root(), quote, set).expect("claims");
+            assert_eq!(claims.tcb.status, TcbStatus::OutOfDate);
+            assert_eq!(claims.tcb.advisory_ids, ["SIMULATED-SA-00002"]);
+            assert_eq!(claims.tcb.eval_data_number, 2);
+        }
+        let too_new = status(&vendor, quote, Number(3)).unwrap_err();
+        assert!(too_new.contains("404"), "{too_new}");
+    }
+    vendor.run(&["promote", "2"]);
+    vendor.run(&["retire", "1"]);
+    let gone = status(&vendor, &quotes[0], Number(1)).unwrap_err();
+    assert!(gone.contains("410"), "{gone}");
+    assert_eq!(
+        status(&vendor, &quotes[0], Standard),
+        Ok(TcbStatus::OutOfDate)
+    );
+    vendor.run(&["platform", "update", "one"]);
+    for kind in KNOWN {
+        let updated = vendor.quote("one", kind);
+        assert_eq!(
+            status(&vendor, &updated, Standard),
+            Ok(TcbStatus::UpToDate),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn who_is_revoked_is_refused_and_nobody_else() {
+    let vendor = Vendor::founded();
+    let [one, two] = ["one", "two"].map(|platform| KNOWN.map(|kind| vendor.quote(platform, kind)));
+    let accepted = |quotes: &[Vec<u8>]| {
+        let statuses = quotes.iter().map(|quote| status(&vendor, quote, Standard));
+        statuses.filter(Result::is_ok).count()
+    };
+    assert_eq!([accepted(&one), accepted(&two)], [KNOWN.len(); 2]);
+    vendor.run(&["revoke", "--platform", "one"]);
+    assert_eq!([accepted(&one), accepted(&two)], [0, KNOWN.len()]);
+    vendor.run(&["revoke", "--ca", "platform"]);
+    assert_eq!([accepted(&one), accepted(&two)], [0, 0]);
+    for quote in one.iter().chain(&two) {
+        let error = status(&vendor, quote, Standard).unwrap_err();
+        assert_eq!(error, REVOKED);
+    }
+}
+
+#[test]
+fn a_revoked_signer_is_refused_until_there_is_another() {
+    let vendor = Vendor::founded();
+    let quote = vendor.quote("one", "tdx15-v5");
+    vendor.run(&["revoke", "--signer"]);
+    let error = status(&vendor, &quote, Standard).unwrap_err();
+    assert_eq!(error, REVOKED);
+    vendor.run(&["rotate-signer"]);
+    assert_eq!(status(&vendor, &quote, Standard), Ok(TcbStatus::UpToDate));
+}
+
+#[test]
+fn faults_reach_it() {
+    let vendor = Vendor::founded();
+    let quote = vendor.quote("one", "tdx15-v5");
+    for (fault, stage) in [
+        (r#"{"status":503}"#, "fetch: "),
+        (r#""reset""#, "fetch: "),
+        (r#""truncate""#, "fetch: "),
+        (r#"{"stale":3000000}"#, "verify: "),
+        (r#""wrong_signature""#, "verify: "),
+    ] {
+        vendor.set_faults(&format!(
+            r#"[{{"paths":"*/tcb","fault":{fault},"count":1}}]"#
+        ));
+        let error = status(&vendor, &quote, Standard).unwrap_err();
+        assert!(error.starts_with(stage), "{fault}: {error}");
+        let after = status(&vendor, &quote, Standard);
+        assert_eq!(after, Ok(TcbStatus::UpToDate), "{fault}");
+    }
+    vendor.set_faults(r#"[{"paths":"/tdx/certification/v4/tcb","fault":"other_platform"}]"#);
+    let error = status(&vendor, &quote, Standard).unwrap_err();
+    assert!(error.starts_with("verify: "), "{error}");
+}

@@ -1,0 +1,335 @@
+//! Fortanix' `dcap-artifact-retrieval` and `pcs`: fetched by the one, read by the other.
+//!
+//! The library verifies documents and certificates of signers with Intel's own names only, which the
+//! simulated vendor does not use on purpose. CRLs it verifies by key.
+
+use std::time::Duration;
+
+use dcap_artifact_retrieval::{
+    Error, Fetcher, IntelProvisioningClientBuilder, PcsVersion, ProvisioningClient, StatusCode,
+};
+use independent_clients::{PlatformRequest, Vendor};
+use pcs::{DcapArtifactIssuer, Fmspc, PckID, RootCaCrl};
+use serde_json::Value;
+
+/// It knows advisories by their form, and takes no other.
+const ADVISORY: &str = "INTEL-SA-99999";
+
+/// Carries its requests, which name the vendor's own hosts, to the vendor in a box.
+struct Detour {
+    to: String,
+    client: reqwest::blocking::Client,
+}
+
+impl Fetcher<'_> for Detour {
+    type Request = reqwest::blocking::RequestBuilder;
+    type Response = reqwest::blocking::Response;
+
+    fn build_request(
+        &self,
+        url: &String,
+        headers: Vec<(String, String)>,
+    ) -> Result<Self::Request, Error> {
+        let root = "https://certificates.trustedservices.intel.com/IntelSGXRootCA";
+        let url = url
+            .replace("https://api.trustedservices.intel.com", &self.to)
+            .replace(root, &format!("{}/SimulatedSGXRootCA", self.to));
+        assert!(url.starts_with(&self.to), "{url}");
+        let request = self.client.get(url);
+        Ok(headers.into_iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        }))
+    }
+
+    fn send(&self, request: Self::Request) -> Result<(StatusCode, Self::Response), Error> {
+        let response = request.send().map_err(|error| error.to_string())?;
+        let status = StatusCode::try_from(response.status().as_u16());
+        Ok((status.map_err(|error| error.to_string())?, response))
+    }
+
+    fn parse_response(
+        &self,
+        response: Self::Response,
+    ) -> Result<(String, Vec<(String, String)>), Error> {
+        let headers = response.headers().iter().map(|(name, value)| {
+            let value = value.to_str().expect("ASCII");
+            (name.to_string(), value.to_owned())
+        });
+        let headers = headers.collect();
+        let body = response.text().map_err(|error| error.to_string())?;
+        Ok((body, headers))
+    }
+}
+
+fn client(vendor: &Vendor) -> impl ProvisioningClient {
+    let detour = Detour {
+        to: vendor.server().url().to_owned(),
+        client: reqwest::blocking::Client::new(),
+    };
+    IntelProvisioningClientBuilder::new(PcsVersion::V4)
+        .set_retry_timeout(Duration::from_secs(20))
+        .build(detour)
+}
+
+fn fmspc(request: &PlatformRequest) -> Fmspc {
+    Fmspc::try_from(request.fmspc.as_str()).expect("an FMSPC")
+}
+
+fn pck_id(request: &PlatformRequest) -> PckID {
+    let octets = |digits: &str| hex::decode(digits).expect("digits");
+    let number = |digits: &str| u16::from_le_bytes(octets(digits).try_into().expect("two bytes"));
+    PckID {
+        enc_ppid: octets(&request.encrypted_ppid),
+        pce_id: number(&request.pceid),
+        cpu_svn: octets(&request.cpusvn).try_into().expect("16 bytes"),
+        pce_isvsvn: number(&request.pcesvn),
+        qe_id: octets(&request.qe_id).try_into().expect("16 bytes"),
+    }
+}
+
+/// Certificates as it keeps them, put together as the vendor writes them.
+fn joined(chain: &[String]) -> String {
+    chain
+        .iter()
+        .map(|pem| format!("{}\n", pem.trim()))
+        .collect()
+}
+
+fn root_crl(vendor: &Vendor) -> RootCaCrl {
+    let crl = client(vendor).root_ca_crl().expect("the root's CRL");
+    crl.verify(&[vendor.root()]).expect("the root's CRL holds")
+}
+
+#[test]
+fn documents_are_those_that_the_vendor_writes_and_can_be_read() {
+    let vendor = Vendor::founded();
+    let client = client(&vendor);
+    for platform in ["one", "two"] {
+        let fmspc = fmspc(&vendor.request_of(platform));
+        // Documents are signed anew once a day, which may be in between.
+        let before = ["sgx-v3", "tdx15-v5"].map(|kind| vendor.collateral(platform, kind, "1"));
+        let sgx = client.sgx_tcbinfo(&fmspc, Some(1)).expect("TCB info");
+        let tdx = client.tdx_tcbinfo(&fmspc, Some(1)).expect("TCB info");
+        let identity = client.qe_identity(Some(1)).expect("an identity");
+        let after = ["sgx-v3", "tdx15-v5"].map(|kind| vendor.collateral(platform, kind, "1"));
+        let is_written = |kind: usize, name: &str, text: &str| {
+            [&before, &after]
+                .into_iter()
+                .any(|written| written[kind][name] == text)
+        };
+        assert!(is_written(0, "tcb_info", sgx.raw_tcb_info()));
+        assert!(is_written(
+            0,
+            "tcb_info_issuer_chain",
+            &joined(sgx.certificate_chain())
+        ));
+        assert!(is_written(1, "tcb_info", tdx.raw_tcb_info()));
+        assert!(is_written(
+            1,
+            "tcb_info_issuer_chain",
+            &joined(tdx.certificate_chain())
+        ));
+        assert!(is_written(0, "qe_identity", identity.raw_qe_identity()));
+        assert!(is_written(
+            0,
+            "qe_identity_issuer_chain",
+            &joined(identity.certificate_chain())
+        ));
+
+        let sgx = sgx.data().expect("TCB info can be read");
+        let tdx = tdx.data().expect("TCB info can be read");
+        assert_eq!(
+            sgx.iter_tcb_components().collect::<Vec<_>>(),
+            levels(&before[0])
+        );
+        assert_eq!(
+            tdx.iter_tcb_components().collect::<Vec<_>>(),
+            levels(&before[1])
+        );
+    }
+}
+
+/// CPUSVN and PCESVN of the levels of TCB info that the vendor wrote.
+fn levels(collateral: &Value) -> Vec<([u8; 16], u16)> {
+    let text = collateral["tcb_info"].as_str().expect("a text");
+    let info: Value = serde_json::from_str(text).expect("JSON");
+    let levels = info["tcbLevels"].as_array().expect("a list").iter();
+    let number = |value: &Value| u16::try_from(value.as_u64().expect("a number"));
+    let levels = levels.map(|level| {
+        let tcb = &level["tcb"];
+        let svn = |at: usize| number(&tcb["sgxtcbcomponents"][at]["svn"]).expect("an SVN");
+        let cpusvn = std::array::from_fn(|at| u8::try_from(svn(at)).expect("a byte"));
+        (cpusvn, number(&tcb["pcesvn"]).expect("two bytes"))
+    });
+    levels.collect()
+}
+
+#[test]
+fn evaluation_data_numbers_can_be_read() {
+    let vendor = Vendor::founded();
+    let client = client(&vendor);
+    let sgx = client.sgx_tcb_evaluation_data_numbers().expect("numbers");
+    let tdx = client.tdx_tcb_evaluation_data_numbers().expect("numbers");
+    let sgx = sgx.evaluation_data_numbers().expect("numbers can be read");
+    let tdx = tdx.evaluation_data_numbers().expect("numbers can be read");
+    let numbers = [sgx.numbers(), tdx.numbers()];
+    let numbers = numbers.map(|list| list.map(|each| each.number()).collect::<Vec<_>>());
+    assert_eq!(numbers, [[1], [1]]);
+}
+
+/// It looks at the root first, then at chain and CRL, then at the name of the signer, and only then at
+/// the signature of the document: the errors tell how far it came.
+#[test]
+fn signers_hold_under_the_root_and_have_none_of_the_names_that_it_knows() {
+    let vendor = Vendor::founded();
+    let client = client(&vendor);
+    let info = client.sgx_tcbinfo(&fmspc(&vendor.request_of("one")), None);
+    let info = info.expect("TCB info");
+    let refusal = || {
+        let verified = info.verify_with_rootcacrl(&[vendor.root()], &[root_crl(&vendor)], 3);
+        verified.map(|_| ()).unwrap_err()
+    };
+    let by_name = refusal();
+    assert!(matches!(by_name, pcs::Error::IncorrectCA), "{by_name}");
+    vendor.run(&["revoke", "--signer"]);
+    let by_chain = refusal();
+    assert!(
+        matches!(by_chain, pcs::Error::InvalidQe3Id(_)),
+        "{by_chain}"
+    );
+}
+
+#[test]
+fn crls_are_fetched_and_hold_under_the_root() {
+    let vendor = Vendor::founded();
+    let roots = [vendor.root()];
+    for (platform, ca) in [
+        ("one", DcapArtifactIssuer::PCKProcessorCA),
+        ("two", DcapArtifactIssuer::PCKPlatformCA),
+    ] {
+        let before = vendor.collateral(platform, "sgx-v3", "1");
+        let crl = client(&vendor).pckcrl(ca).expect("a CRL");
+        let after = vendor.collateral(platform, "sgx-v3", "1");
+        let digits = hex::encode(crl.crl_as_der().expect("DER"));
+        assert!(
+            [before, after]
+                .iter()
+                .any(|written| written["pck_crl"] == digits)
+        );
+        // Its signature and chain come first, then the name of the CA, which is none that it knows.
+        let error = crl.verify(&roots).map(|_| ()).unwrap_err();
+        assert!(matches!(error, pcs::Error::InvalidCaFormat), "{error}");
+    }
+    root_crl(&vendor);
+
+    vendor.set_faults(r#"[{"paths":"*","fault":"wrong_signature"}]"#);
+    let crl = client(&vendor).pckcrl(DcapArtifactIssuer::PCKProcessorCA);
+    let error = crl.expect("a CRL").verify(&roots).map(|_| ()).unwrap_err();
+    assert!(matches!(error, pcs::Error::InvalidCrl(_)), "{error}");
+    let crl = client(&vendor).root_ca_crl().expect("the root's CRL");
+    let error = crl.verify(&roots).map(|_| ()).unwrap_err();
+    assert!(matches!(error, pcs::Error::IncorrectCA), "{error}");
+}
+
+#[test]
+fn pck_certificates_are_fetched_and_hold_under_the_root() {
+    let vendor = Vendor::founded();
+    let client = client(&vendor);
+    let one = vendor.request_of("one");
+    let id = pck_id(&one);
+    let fetch = || {
+        let (ppid, qe_id) = (Some(&id.enc_ppid), Some(&id.qe_id));
+        let answer = client.pckcert(ppid, &id.pce_id, &id.cpu_svn, id.pce_isvsvn, qe_id);
+        answer.expect("a certificate")
+    };
+    let certificate = fetch();
+    let extension = certificate.sgx_extension().expect("the extension");
+    assert_eq!(hex::encode(&extension.ppid), one.ppid);
+    assert_eq!((extension.fmspc, extension.pceid), (fmspc(&one), id.pce_id));
+    let tcb = certificate.platform_tcb().expect("a TCB");
+    assert_eq!(
+        (tcb.cpusvn, tcb.tcb_components.pce_svn()),
+        (id.cpu_svn, id.pce_isvsvn)
+    );
+
+    let verify = |root: &Vendor, crls: &[RootCaCrl]| {
+        fetch().verify_with_rootcacrl(&[root.root()], crls, None)
+    };
+    let verified = verify(&vendor, &[root_crl(&vendor)]).expect("a certificate that holds");
+    let info = client.sgx_tcbinfo(&fmspc(&one), None).expect("TCB info");
+    let info = info.data().expect("TCB info can be read");
+    let level = verified.find_tcb_state(&info).expect("a level");
+    assert_eq!(level.tcb_status(), pcs::TcbStatus::UpToDate);
+
+    assert!(verify(&Vendor::founded(), &[]).is_err());
+    vendor.run(&["revoke", "--ca", "processor"]);
+    assert!(verify(&vendor, &[root_crl(&vendor)]).is_err());
+}
+
+#[test]
+fn it_selects_the_certificate_that_the_vendor_selects() {
+    let vendor = Vendor::founded();
+    vendor.run(&["recover", "--raises", "microcode", "--advisory", ADVISORY]);
+    let client = client(&vendor);
+    let one = vendor.request_of("one");
+    let id = pck_id(&one);
+    let all = client.pckcerts_with_fallback(&id).expect("certificates");
+    assert_eq!(all.fmspc().expect("an FMSPC"), fmspc(&one));
+    assert!(all.iter().count() >= 2);
+    let info = client.sgx_tcbinfo(&fmspc(&one), None).expect("TCB info");
+    let info = info.data().expect("TCB info can be read");
+    let selected = all.select_pck(&info, &id.cpu_svn, id.pce_isvsvn, id.pce_id);
+    let (ppid, qe_id) = (Some(&id.enc_ppid), Some(&id.qe_id));
+    let answered = client.pckcert(ppid, &id.pce_id, &id.cpu_svn, id.pce_isvsvn, qe_id);
+    let [selected, answered] =
+        [selected.expect("one"), answered.expect("one")].map(|certificate| {
+            certificate
+                .sgx_extension()
+                .expect("the extension")
+                .tcb
+                .cpusvn
+        });
+    assert_eq!(selected, answered);
+}
+
+#[test]
+fn a_recovery_is_seen_and_a_number_that_ended_is_gone() {
+    let vendor = Vendor::founded();
+    let fmspc = fmspc(&vendor.request_of("one"));
+    vendor.run(&["recover", "--raises", "microcode", "--advisory", ADVISORY]);
+    let number = |number| {
+        let info = client(&vendor).sgx_tcbinfo(&fmspc, number)?;
+        let data = info.data().expect("TCB info");
+        Ok::<u64, Error>(data.tcb_evaluation_data_number())
+    };
+    assert_eq!(
+        [number(Some(1)).ok(), number(Some(2)).ok()],
+        [Some(1), Some(2)]
+    );
+    assert!(number(Some(3)).is_err());
+    vendor.run(&["promote", "2"]);
+    vendor.run(&["retire", "1"]);
+    assert!(number(Some(1)).is_err());
+    let numbers = client(&vendor)
+        .sgx_tcb_evaluation_data_numbers()
+        .expect("numbers");
+    let numbers = numbers.evaluation_data_numbers().expect("numbers");
+    assert_eq!(
+        numbers.numbers().map(|n| n.number()).collect::<Vec<_>>(),
+        [2]
+    );
+}
+
+#[test]
+fn it_asks_again_when_the_service_is_unavailable() {
+    let vendor = Vendor::founded();
+    let fmspc = fmspc(&vendor.request_of("one"));
+    vendor.set_faults(r#"[{"paths":"*/tcb","fault":{"status":503},"count":1}]"#);
+    assert!(client(&vendor).sgx_tcbinfo(&fmspc, None).is_ok());
+    vendor.set_faults(r#"[{"paths":"*/tcb","fault":{"status":404}}]"#);
+    let error = client(&vendor).sgx_tcbinfo(&fmspc, None).unwrap_err();
+    assert!(
+        matches!(error, Error::PCSError(StatusCode::NotFound, _)),
+        "{error}"
+    );
+}
