@@ -1,0 +1,90 @@
+//! Reading a body within limits, on demand.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::StatusCode;
+use hyper::body::{Body, Incoming};
+
+use super::connection::Connection;
+
+/// Longest body where a route sets no other limit, in bytes: as the vendor's cache has it.
+pub const LONGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// The body of a request, not read yet.
+#[derive(Debug)]
+pub struct RequestBody {
+    incoming: Incoming,
+    connection: Arc<Connection>,
+}
+
+/// Why a body was not read. What is left of it is not read either: the connection ends after the
+/// answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// It has more bytes than are allowed.
+    #[error("the body is longer than the {limit} bytes that are allowed here")]
+    TooLong {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// It did not arrive in time.
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    /// It broke off, or is no body by the rules of HTTP. Nobody may be there for the answer.
+    #[error("the body is incomplete or malformed")]
+    Broken,
+}
+
+impl BodyError {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl RequestBody {
+    pub(super) fn new(incoming: Incoming, connection: Arc<Connection>) -> Self {
+        if !incoming.is_end_stream() {
+            connection.leave_unread(true);
+        }
+        Self {
+            incoming,
+            connection,
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    /// Reads all of it, at most `limit` bytes. A length that is announced and too large fails
+    /// before anything is read.
+    pub async fn read(self, limit: usize) -> Result<Bytes, BodyError> {
+        if self.incoming.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let too_long = BodyError::TooLong { limit };
+        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limit {
+            return Err(too_long);
+        }
+        let reading = Limited::new(self.incoming, limit).collect();
+        match tokio::time::timeout(self.connection.limits().body_time, reading).await {
+            Err(_) => Err(BodyError::TooSlow),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long),
+            Ok(Err(_)) => Err(BodyError::Broken),
+            Ok(Ok(collected)) => {
+                self.connection.leave_unread(false);
+                Ok(collected.to_bytes())
+            }
+        }
+    }
+}
