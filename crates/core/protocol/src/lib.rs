@@ -2,9 +2,9 @@
 //! encodings.
 //!
 //! Shared by whoever serves and whoever asks, so that both mean the same. Everything here is pure:
-//! no sockets, no clock. A module for each dialect: [`pcs`] is Intel's own service. What all of
-//! them share stands beside it: [`wire`] has messages as any HTTP library hands them over,
-//! [`value`] what stands in parameters and headers.
+//! no sockets, no clock. A module for each dialect: [`pcs`] is Intel's own service, [`pccs`] that
+//! of Intel's cache. What all of them share stands beside it: [`wire`] has messages as any HTTP
+//! library hands them over, [`value`] what stands in parameters and headers.
 //!
 //! Certificates, CRLs and signed documents are carried byte for byte and not looked into; whoever
 //! relies on them verifies them.
@@ -26,6 +26,7 @@
     )
 )]
 
+pub mod pccs;
 pub mod pcs;
 pub mod percent;
 pub mod value;

@@ -26,7 +26,7 @@
 //! included; a header or an answer that nobody described is not an error.
 
 mod answer;
-mod certificates;
+pub(crate) mod certificates;
 mod endpoint;
 mod error;
 mod fmspcs;

@@ -42,9 +42,15 @@ pub enum ValueError {
     /// None of the words that can stand here.
     #[error("not one of {0}")]
     Word(&'static str),
+    /// No characters, where there must be some.
+    #[error("empty")]
+    Empty,
     /// Something else than decimal digits.
     #[error("not a number")]
     Number,
+    /// Text that is no JSON object, or has something around it.
+    #[error("not a JSON object")]
+    JsonObject,
     /// Text that is no PEM: it is empty, not ASCII, or does not begin with a block.
     #[error("not PEM text")]
     Pem,
@@ -126,6 +132,13 @@ octets! {
     /// The PPID under the vendor's RSA-3072 key (OAEP); 384 bytes, most significant first.
     EncryptedPpid, 384, hex::encode_upper
 }
+impl EncryptedPpid {
+    /// Whether it is all zeros, which Intel's client sends when it has none.
+    pub fn is_zero(&self) -> bool {
+        self.0.iter().all(|byte| *byte == 0)
+    }
+}
+
 octets! {
     /// Name of one exchange, made anew for each; 16 bytes.
     RequestId, 16, hex::encode

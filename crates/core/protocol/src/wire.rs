@@ -1,6 +1,9 @@
 //! Messages as an HTTP library hands them over, before and after the grammar.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::value::ValueError;
 
 /// A request as it stands on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,8 +50,12 @@ pub struct ResponseParts {
 pub enum Method {
     /// `GET`.
     Get,
+    /// `HEAD`: as `GET`, without the body of the answer.
+    Head,
     /// `POST`.
     Post,
+    /// `PUT`.
+    Put,
 }
 
 impl Method {
@@ -56,8 +63,21 @@ impl Method {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
+            Self::Head => "HEAD",
             Self::Post => "POST",
+            Self::Put => "PUT",
         }
+    }
+}
+
+impl FromStr for Method {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        [Self::Get, Self::Head, Self::Post, Self::Put]
+            .into_iter()
+            .find(|method| method.as_str() == text)
+            .ok_or(ValueError::Word("GET, HEAD, POST, PUT"))
     }
 }
 
@@ -94,8 +114,14 @@ impl Status {
     pub const UNSUPPORTED_MEDIA_TYPE: Self = Self(415);
     /// 429 Too Many Requests.
     pub const TOO_MANY_REQUESTS: Self = Self(429);
+    /// 460 of Intel's cache: what was put is not genuine.
+    pub const INTEGRITY_FAILED: Self = Self(460);
+    /// 461 of Intel's cache: the platform was never seen.
+    pub const PLATFORM_UNKNOWN: Self = Self(461);
     /// 500 Internal Server Error.
     pub const INTERNAL_SERVER_ERROR: Self = Self(500);
+    /// 502 Bad Gateway: whoever was asked in turn gave no answer.
+    pub const BAD_GATEWAY: Self = Self(502);
     /// 503 Service Unavailable.
     pub const SERVICE_UNAVAILABLE: Self = Self(503);
 

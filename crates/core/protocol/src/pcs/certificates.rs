@@ -30,13 +30,13 @@ pub struct PckCertificateEntry {
 }
 
 /// The list as the vendor's JSON.
-pub(super) fn write(list: &[PckCertificateEntry]) -> Vec<u8> {
+pub(crate) fn write(list: &[PckCertificateEntry]) -> Vec<u8> {
     let entries: Vec<Entry> = list.iter().map(Entry::of).collect();
     super::write::json(&entries)
 }
 
 /// The list from the vendor's JSON.
-pub(super) fn read(body: &[u8]) -> Result<Vec<PckCertificateEntry>, ResponseError> {
+pub(crate) fn read(body: &[u8]) -> Result<Vec<PckCertificateEntry>, ResponseError> {
     let entries: Vec<Entry> =
         serde_json::from_slice(body).map_err(|error| ResponseError::Json {
             reason: error.to_string(),

@@ -31,6 +31,11 @@ impl ErrorCode {
     /// The request to add a package cannot be read, or its signature fails.
     pub const INVALID_ADD_REQUEST: Self = Self(Word::known("InvalidAddRequest"));
 
+    /// A name that another dialect has.
+    pub(crate) const fn known(text: &'static str) -> Self {
+        Self(Word::known(text))
+    }
+
     /// A name that the vendor may have given: letters, digits and `-_`, at most 64.
     pub fn new(text: &str) -> Result<Self, ValueError> {
         Word::read(text, "the names of errors").map(Self)

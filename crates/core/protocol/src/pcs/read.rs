@@ -118,7 +118,7 @@ fn platform(
     parts: &RequestParts,
 ) -> Result<(PlatformKey, Parameters), RequestError> {
     match method {
-        Method::Get => {
+        Method::Get | Method::Head => {
             if let Some(other) = parts.headers.find(PPID_ENCRYPTION_KEY)
                 && other != RSA_3072
             {
@@ -130,7 +130,7 @@ fn platform(
             let ppid: EncryptedPpid = query.required("encrypted_ppid")?;
             Ok((PlatformKey::EncryptedPpid(Box::new(ppid)), query))
         }
-        Method::Post => {
+        Method::Post | Method::Put => {
             if !parts.headers.is_media_type(media_type::JSON) {
                 let reason = format!("Content-Type is not {}", media_type::JSON);
                 return Err(RequestError::Json { reason });
