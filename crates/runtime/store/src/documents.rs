@@ -65,10 +65,25 @@ pub struct SetAside {
     pub body: Vec<u8>,
 }
 
+/// How much of one body is kept, in bytes: 1 MiB, the size of the largest document that bulla
+/// reads. Of a longer one the beginning is kept.
+pub const SET_ASIDE_BODY: usize = 1 << 20;
+
+/// How much of each text beside a body is kept, in bytes: a page, for people to read.
+pub const SET_ASIDE_TEXT: usize = 2_000;
+
+/// How many refusals are kept: more than somebody reads. The oldest make room.
+pub const SET_ASIDE_COUNT: u64 = 1_000;
+
+/// How many bytes all refusals may have, bodies and texts: 64 MiB, so that small disks hold them
+/// beside the documents. The oldest make room.
+pub const SET_ASIDE_BYTES: u64 = 64 << 20;
+
 /// The collection of documents.
 pub trait Documents {
     /// Keeps a document; one that is there already (equal slot and digest) stays as it is. Gives
-    /// its number. `selections` become current in the same transaction.
+    /// its number. `selections` become current in the same transaction; one with the number that
+    /// is current already only moves its `seen`, if that is later.
     fn add_document(
         &self,
         anchor: AnchorId,
@@ -77,7 +92,7 @@ pub trait Documents {
     ) -> Result<i64>;
 
     /// The latest issue in every slot: that with the latest start of its window; of several, the
-    /// one that arrived last.
+    /// one that was added last.
     fn latest_documents(&self, anchor: AnchorId) -> Result<Vec<StoredDocument>>;
 
     /// The present selections.
@@ -103,7 +118,8 @@ pub trait Documents {
         at: Timestamp,
     ) -> Result<Option<StoredDocument>>;
 
-    /// Puts something aside. Of equal bodies for the same place only the last arrival is kept.
+    /// Puts something aside. Of equal bodies for the same place only the last arrival is kept,
+    /// and of all no more than the limits of this module: the oldest make room.
     fn set_aside(&self, anchor: AnchorId, refused: &SetAside) -> Result<()>;
 
     /// What was put aside, latest first, at most `limit`.

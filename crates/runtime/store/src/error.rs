@@ -38,6 +38,20 @@ pub enum StoreError {
         /// What to do.
         remedy: String,
     },
+    /// Another process works with it.
+    #[error("{path} is in use by {holder}: end that first, or name another store")]
+    InUse {
+        /// The database.
+        path: String,
+        /// Who has it, as far as is known.
+        holder: String,
+    },
+    /// Something was to be kept for a platform that is not there.
+    #[error("no platform {qe_id} is kept: it must be put in before what belongs to it")]
+    NoPlatform {
+        /// The QE-ID in its name.
+        qe_id: String,
+    },
     /// Anything else that the database or the system refuses.
     #[error("{path}: {reason}")]
     Unavailable {

@@ -10,15 +10,18 @@
 
 pub mod audit;
 pub mod documents;
+mod encoding;
 pub mod error;
 pub mod fleet;
 pub mod governance;
+pub mod sqlite;
 
 pub use audit::Audit;
 pub use documents::Documents;
 pub use error::StoreError;
 pub use fleet::Fleet;
 pub use governance::Governance;
+pub use sqlite::Store;
 
 /// What a call to a store gives.
 pub type Result<T> = std::result::Result<T, StoreError>;

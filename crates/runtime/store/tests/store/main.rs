@@ -1,0 +1,44 @@
+//! The store through its public interface.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod conformance;
+mod folder;
+mod samples;
+
+use std::ops::Deref;
+
+use bulla_store::Store;
+
+use crate::folder::Folder;
+
+/// SQLite in memory.
+fn in_memory() -> Box<Store> {
+    Box::new(Store::open_in_memory().unwrap())
+}
+
+/// SQLite in a file.
+fn in_file() -> InFile {
+    let folder = Folder::new();
+    let store = Store::open(&folder.file("store.sqlite")).unwrap();
+    InFile {
+        store,
+        _folder: folder,
+    }
+}
+
+/// A store and the folder it is in.
+struct InFile {
+    store: Store,
+    _folder: Folder,
+}
+
+impl Deref for InFile {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+conformance!(sqlite_in_memory, crate::in_memory);
+conformance!(sqlite_in_a_file, crate::in_file);
