@@ -31,9 +31,9 @@ fn build() -> PathBuf {
     output.read_to_string(&mut messages).expect("text");
     let ended = cargo.wait().expect("cargo ends");
     assert!(ended.success(), "bulla cannot be built");
-    let executables = messages.lines().filter_map(|line| {
+    let executable = messages.lines().rev().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    executables.last().expect("an executable")
+    executable.expect("an executable")
 }

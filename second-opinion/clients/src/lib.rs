@@ -12,6 +12,10 @@ pub use server::Server;
 pub use vendor::{PlatformRequest, Vendor};
 
 /// Seconds since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "services and clients live by the clock of the machine"
+)]
 pub fn now() -> u64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     since_1970.expect("a clock after 1970").as_secs()

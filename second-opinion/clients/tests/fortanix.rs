@@ -112,40 +112,34 @@ fn documents_are_those_that_the_vendor_writes_and_can_be_read() {
         let tdx = client.tdx_tcbinfo(&fmspc, Some(1)).expect("TCB info");
         let identity = client.qe_identity(Some(1)).expect("an identity");
         let after = ["sgx-v3", "tdx15-v5"].map(|kind| vendor.collateral(platform, kind, "1"));
-        let is_written = |kind: usize, name: &str, text: &str| {
-            [&before, &after]
-                .into_iter()
-                .any(|written| written[kind][name] == text)
-        };
-        assert!(is_written(0, "tcb_info", sgx.raw_tcb_info()));
-        assert!(is_written(
-            0,
-            "tcb_info_issuer_chain",
-            &joined(sgx.certificate_chain())
-        ));
-        assert!(is_written(1, "tcb_info", tdx.raw_tcb_info()));
-        assert!(is_written(
-            1,
-            "tcb_info_issuer_chain",
-            &joined(tdx.certificate_chain())
-        ));
-        assert!(is_written(0, "qe_identity", identity.raw_qe_identity()));
-        assert!(is_written(
-            0,
-            "qe_identity_issuer_chain",
-            &joined(identity.certificate_chain())
-        ));
+        let [by_sgx, by_tdx, by_qe] = [
+            sgx.certificate_chain(),
+            tdx.certificate_chain(),
+            identity.certificate_chain(),
+        ]
+        .map(|chain| joined(chain));
+        for (kind, name, text) in [
+            (0, "tcb_info", sgx.raw_tcb_info()),
+            (0, "tcb_info_issuer_chain", &by_sgx),
+            (1, "tcb_info", tdx.raw_tcb_info()),
+            (1, "tcb_info_issuer_chain", &by_tdx),
+            (0, "qe_identity", identity.raw_qe_identity()),
+            (0, "qe_identity_issuer_chain", &by_qe),
+        ] {
+            let written = [&before[kind][name], &after[kind][name]];
+            assert!(
+                written.into_iter().any(|one| one == text),
+                "{platform} {name}"
+            );
+        }
 
         let sgx = sgx.data().expect("TCB info can be read");
         let tdx = tdx.data().expect("TCB info can be read");
-        assert_eq!(
-            sgx.iter_tcb_components().collect::<Vec<_>>(),
-            levels(&before[0])
-        );
-        assert_eq!(
-            tdx.iter_tcb_components().collect::<Vec<_>>(),
-            levels(&before[1])
-        );
+        let read: [Vec<_>; 2] = [
+            sgx.iter_tcb_components().collect(),
+            tdx.iter_tcb_components().collect(),
+        ];
+        assert_eq!(read, before.map(|written| levels(&written)));
     }
 }
 
@@ -302,14 +296,15 @@ fn a_recovery_is_seen_and_a_number_that_ended_is_gone() {
         let data = info.data().expect("TCB info");
         Ok::<u64, Error>(data.tcb_evaluation_data_number())
     };
-    assert_eq!(
-        [number(Some(1)).ok(), number(Some(2)).ok()],
-        [Some(1), Some(2)]
-    );
-    assert!(number(Some(3)).is_err());
+    // Without a number it asks for the early set.
+    let numbers = [Some(1), Some(2), None].map(|asked| number(asked).ok());
+    assert_eq!(numbers, [Some(1), Some(2), Some(2)]);
+    let too_new = number(Some(3)).unwrap_err();
+    assert!(matches!(too_new, Error::PCSError(StatusCode::NotFound, _)));
     vendor.run(&["promote", "2"]);
     vendor.run(&["retire", "1"]);
-    assert!(number(Some(1)).is_err());
+    let gone = number(Some(1)).unwrap_err();
+    assert!(matches!(gone, Error::PCSError(StatusCode::Gone, _)));
     let numbers = client(&vendor)
         .sgx_tcb_evaluation_data_numbers()
         .expect("numbers");
@@ -318,6 +313,21 @@ fn a_recovery_is_seen_and_a_number_that_ended_is_gone() {
         numbers.numbers().map(|n| n.number()).collect::<Vec<_>>(),
         [2]
     );
+}
+
+#[test]
+fn it_reads_tcb_info_only_with_advisories_called_as_the_vendor_calls_them() {
+    for (advisory, readable) in [(ADVISORY, true), ("SIMULATED-SA-00002", false)] {
+        let vendor = Vendor::founded();
+        vendor.run(&["recover", "--raises", "microcode", "--advisory", advisory]);
+        let fmspc = fmspc(&vendor.request_of("one"));
+        let info = client(&vendor).sgx_tcbinfo(&fmspc, Some(2));
+        assert_eq!(
+            info.expect("TCB info").data().is_ok(),
+            readable,
+            "{advisory}"
+        );
+    }
 }
 
 #[test]

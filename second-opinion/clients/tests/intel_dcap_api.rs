@@ -53,8 +53,71 @@ fn certificates(chain: &str) -> usize {
     chain.matches("-----BEGIN CERTIFICATE-----").count()
 }
 
+/// A document with its signature as the service answers, of the texts that the vendor writes beside
+/// a quote.
+fn body(collateral: &Value, document: &str, around: &str) -> String {
+    let text = |name: &str| collateral[name].as_str().expect("a text").to_owned();
+    let signature = text(&format!("{document}_signature"));
+    format!(
+        r#"{{"{around}":{},"signature":"{signature}"}}"#,
+        text(document)
+    )
+}
+
 #[test]
-fn tcb_info_and_identities_of_every_set() {
+fn tcb_info_and_identities_of_every_set_are_those_that_the_vendor_writes() {
+    let vendor = Vendor::founded();
+    vendor.run(&[
+        "recover",
+        "--raises",
+        "microcode,qe",
+        "--advisory",
+        "SIMULATED-SA-00002",
+    ]);
+    let fmspc = vendor.request_of("one").fmspc;
+    let client = Client::of(&vendor);
+    let api = &client.api;
+    for (update, number, name) in [
+        (None, None, "standard"),
+        (Some(UpdateType::Standard), None, "standard"),
+        (Some(UpdateType::Early), None, "early"),
+        (None, Some(1), "1"),
+        (None, Some(2), "2"),
+    ] {
+        let written = || ["sgx-v3", "tdx15-v5"].map(|kind| vendor.collateral("one", kind, name));
+        // Documents are signed anew once a day, which may be in between.
+        let before = written();
+        let infos = [
+            client.wait(api.get_sgx_tcb_info(&fmspc, update, number)),
+            client.wait(api.get_tdx_tcb_info(&fmspc, update, number)),
+        ];
+        let identities = [
+            client.wait(api.get_sgx_qe_identity(update, number)),
+            client.wait(api.get_tdx_qe_identity(update, number)),
+        ];
+        let after = written();
+        let infos = infos.map(|answer| answer.expect("TCB info"));
+        let identities = identities.map(|answer| answer.expect("an identity"));
+        for technology in 0..2 {
+            let written = [&before[technology], &after[technology]];
+            let info = &infos[technology];
+            let is_info = |one: &Value| {
+                body(one, "tcb_info", "tcbInfo") == info.tcb_info_json
+                    && one["tcb_info_issuer_chain"] == *info.issuer_chain
+            };
+            assert!(written.into_iter().any(is_info), "{name} {technology}");
+            let identity = &identities[technology];
+            let is_identity = |one: &Value| {
+                body(one, "qe_identity", "enclaveIdentity") == identity.enclave_identity_json
+                    && one["qe_identity_issuer_chain"] == *identity.issuer_chain
+            };
+            assert!(written.into_iter().any(is_identity), "{name} {technology}");
+        }
+    }
+}
+
+#[test]
+fn identities_of_other_enclaves_and_what_there_is_none_of() {
     let vendor = Vendor::founded();
     vendor.run(&[
         "recover",
@@ -68,39 +131,14 @@ fn tcb_info_and_identities_of_every_set() {
     let api = &client.api;
     for (update, by_number, number) in [
         (None, None, 1),
-        (Some(UpdateType::Standard), None, 1),
         (Some(UpdateType::Early), None, 2),
         (None, Some(1), 1),
-        (None, Some(2), 2),
     ] {
-        let sgx = client.wait(api.get_sgx_tcb_info(&fmspc, update, by_number));
-        let tdx = client.wait(api.get_tdx_tcb_info(&fmspc, update, by_number));
-        for (id, answer) in [("SGX", sgx), ("TDX", tdx)] {
-            let answer = answer.expect("TCB info");
-            let info = &json(&answer.tcb_info_json)["tcbInfo"];
-            assert_eq!(info["id"], id);
-            assert_eq!(info["tcbEvaluationDataNumber"], number);
-            assert_eq!(certificates(&answer.issuer_chain), 2);
-        }
         let identities = [
-            (
-                "QE",
-                client.wait(api.get_sgx_qe_identity(update, by_number)),
-            ),
-            (
-                "TD_QE",
-                client.wait(api.get_tdx_qe_identity(update, by_number)),
-            ),
-            (
-                "QVE",
-                client.wait(api.get_sgx_qve_identity(update, by_number)),
-            ),
-            (
-                "QAE",
-                client.wait(api.get_sgx_qae_identity(update, by_number)),
-            ),
+            client.wait(api.get_sgx_qve_identity(update, by_number)),
+            client.wait(api.get_sgx_qae_identity(update, by_number)),
         ];
-        for (id, answer) in identities {
+        for (id, answer) in ["QVE", "QAE"].into_iter().zip(identities) {
             let answer = answer.expect("an identity");
             let identity = &json(&answer.enclave_identity_json)["enclaveIdentity"];
             assert_eq!(identity["id"], id);
@@ -119,7 +157,7 @@ fn tcb_info_and_identities_of_every_set() {
 }
 
 #[test]
-fn lists_and_crls() {
+fn lists_of_numbers_and_of_kinds_of_platforms() {
     let vendor = Vendor::founded();
     let client = Client::of(&vendor);
     let api = &client.api;
@@ -144,12 +182,27 @@ fn lists_and_crls() {
         let list = client.wait(api.get_fmspcs(filter)).expect("a list");
         assert_eq!(json(&list).as_array().map(Vec::len), Some(count));
     }
-    for ca in [CaType::Processor, CaType::Platform] {
-        let pem = client.wait(api.get_pck_crl(ca, None)).expect("a CRL");
-        assert!(pem.crl_data.starts_with(b"-----BEGIN X509 CRL-----"));
-        assert_eq!(certificates(&pem.issuer_chain), 2);
+}
+
+#[test]
+fn crls_are_those_that_the_vendor_writes() {
+    let vendor = Vendor::founded();
+    let client = Client::of(&vendor);
+    let api = &client.api;
+    for (platform, ca) in [("one", CaType::Processor), ("two", CaType::Platform)] {
+        vendor.run(&["revoke", "--platform", platform]);
+        let before = vendor.collateral(platform, "sgx-v3", "standard");
         let der = client.wait(api.get_pck_crl(ca, Some(CrlEncoding::Der)));
-        assert!(der.expect("a CRL").crl_data.starts_with(&[0x30, 0x82]));
+        let pem = client.wait(api.get_pck_crl(ca, None));
+        let after = vendor.collateral(platform, "sgx-v3", "standard");
+        let [der, pem] = [der, pem].map(|answer| answer.expect("a CRL"));
+        let digits = hex::encode(&der.crl_data);
+        let is_crl = |one: &Value| {
+            one["pck_crl"] == digits && one["pck_crl_issuer_chain"] == *der.issuer_chain
+        };
+        assert!([before, after].iter().any(is_crl), "{platform}");
+        assert!(pem.crl_data.starts_with(b"-----BEGIN X509 CRL-----"));
+        assert_eq!(pem.issuer_chain, der.issuer_chain);
     }
 }
 
