@@ -460,6 +460,8 @@ fn every_dependency_has_a_line_and_every_line_a_dependency() {
     assert_eq!(quoted_in_column(&page, "Dependency"), workspace);
     let second = dependencies("second-opinion/Cargo.toml");
     assert_eq!(quoted_in_column(&page, "Of the second opinion"), second);
+    let clients = dependencies("second-opinion/clients/Cargo.toml");
+    assert_eq!(quoted_in_column(&page, "Of the clients"), clients);
     let fuzz = dependencies("fuzz/Cargo.toml");
     assert_eq!(quoted_in_column(&page, "Of the fuzz targets"), fuzz);
 }
