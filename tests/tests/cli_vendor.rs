@@ -358,6 +358,22 @@ fn platforms_of_several_packages_register_with_their_own_vendor_once_in_one_way(
     let registered = bench.done(&format!("{register} --indirect"));
     assert_eq!(registered["registration"], "indirect");
     bench.fails(&register, "ManifestRefused", &["keys are not kept"]);
+    let later = "2026-11-05T00:00:00Z";
+    bench.done(&format!(
+        "platform add three --multi-package --at {FOUNDED}"
+    ));
+    let third = bench.0.text_path("third");
+    bench.done(&format!(
+        "platform manifest three --out {third} --at {FOUNDED}"
+    ));
+    bench.done(&format!(
+        "platform register {third} --indirect --at {later}"
+    ));
+    bench.fails(
+        &format!("platform register {third} --at {FOUNDED}"),
+        "ManifestRefused",
+        &["too early", later],
+    );
 
     bench.fails(
         &format!("platform manifest one --out {manifest} --at {FOUNDED}"),
@@ -688,6 +704,21 @@ fn what_cannot_be_written_leaves_everything_as_it_was() {
         assert!(message.contains("nothing was changed"), "{message}");
         assert_eq!(bench.state(), state);
     }
+    let at = "2026-11-10T00:00:00Z";
+    bench.attested("one", "sgx-v3", "", at);
+    let outputs = ["collateral.json", "policy.toml", "quote.bin", "root.pem"];
+    let attested = || outputs.map(|name| fs::read(bench.0.path("out").join(name)).expect("a file"));
+    let before = attested();
+    let out = bench.0.text_path("out");
+    let quote = format!("quote --platform two --kind tdx15-v5 --out {out} --at {at}");
+    let output = limited(&quote, &directory);
+    let error: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(error["error"]["code"], "FileUnwritable", "{error}");
+    assert!(
+        attested() == before,
+        "the earlier quote and what belongs to it stay"
+    );
+
     let files = |directory: &str| {
         let entries = fs::read_dir(bench.0.path(directory)).expect("a directory");
         let mut names: Vec<_> = entries
@@ -699,6 +730,7 @@ fn what_cannot_be_written_leaves_everything_as_it_was() {
     let kept = ["lock", "platforms", "seed.secret", "vendor.state"];
     assert_eq!(files("box"), kept);
     assert_eq!(files("box/platforms"), ["one.fuses", "two.fuses"]);
+    assert_eq!(files("out"), outputs);
     bench.done("platform add three");
 }
 

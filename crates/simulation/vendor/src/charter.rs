@@ -1,6 +1,7 @@
 //! What is settled about a vendor when it is founded.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use bulla_pki::Timestamp;
@@ -52,12 +53,26 @@ impl FromStr for PublicUrl {
             .iter()
             .find_map(|scheme| url.strip_prefix(scheme));
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&byte);
-        let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or("");
-        match !host.is_empty() && url.len() <= 200 && url.bytes().all(fits) {
+        let authority = rest.and_then(|rest| rest.split('/').next()).unwrap_or("");
+        match is_authority(authority) && url.len() <= 200 && url.bytes().all(fits) {
             true => Ok(Self(url.to_owned())),
             false => Err(PublicUrlError(text.chars().take(220).collect())),
         }
     }
+}
+
+/// Whether this is a host, and perhaps a port: a name or an IPv4 address, or an IPv6 address in
+/// brackets.
+fn is_authority(text: &str) -> bool {
+    let (is_host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
+        None => {
+            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            (!name.is_empty() && !name.contains(['[', ']', '%']), port)
+        }
+    };
+    let is_port = |digits: &str| digits.parse::<u16>().is_ok_and(|port| port != 0);
+    is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 impl fmt::Display for PublicUrl {
@@ -89,6 +104,8 @@ mod tests {
         for (text, url) in [
             ("http://127.0.0.1:8181", "http://127.0.0.1:8181"),
             ("https://[::1]:443/vendor//", "https://[::1]:443/vendor"),
+            ("http://vendor.example", "http://vendor.example"),
+            ("http://[::1]", "http://[::1]"),
         ] {
             assert_eq!(text.parse::<PublicUrl>().unwrap().as_str(), url);
         }
@@ -103,6 +120,16 @@ mod tests {
             "http://a?x",
             "http://a#",
             "http://\u{e9}",
+            "http://:8181",
+            "http://a:",
+            "http://a:0",
+            "http://a:65536",
+            "http://a:b",
+            "http://a:1:2",
+            "http://[::1",
+            "http://[::1]8181",
+            "http://[a]",
+            "http://::1",
             &long,
         ] {
             assert!(text.parse::<PublicUrl>().is_err(), "{text}");

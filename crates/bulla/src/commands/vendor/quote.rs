@@ -61,10 +61,37 @@ fn write_all(out: &Path, vendor: &Vendor, attested: &Attested) -> Result<()> {
     let root = pem::block("CERTIFICATE", &vendor.root_certificate());
     let key = hex::encode(root_key_digest(vendor));
     let policy = format!("{POLICY}trust_anchors = [\"{key}\"]\n");
-    write(&out.join("quote.bin"), &attested.quote)?;
-    write(&out.join("collateral.json"), collateral)?;
-    write(&out.join("root.pem"), root)?;
-    write(&out.join("policy.toml"), policy)
+    replace_all(
+        out,
+        &[
+            ("quote.bin", &attested.quote[..]),
+            ("collateral.json", collateral.as_bytes()),
+            ("root.pem", root.as_bytes()),
+            ("policy.toml", policy.as_bytes()),
+        ],
+    )
+}
+
+/// Writes files beside those that they replace, and puts them in their place once all of them are
+/// there: a full disk leaves an earlier set whole.
+fn replace_all(out: &Path, files: &[(&str, &[u8])]) -> Result<()> {
+    let beside = |name: &str| out.join(format!("{name}.new"));
+    let written = files
+        .iter()
+        .try_for_each(|(name, content)| write(&beside(name), content))
+        .and_then(|()| {
+            files.iter().try_for_each(|(name, _)| {
+                let path = out.join(name);
+                fs::rename(beside(name), &path)
+                    .map_err(|source| Error::FileUnwritable { path, source })
+            })
+        });
+    if written.is_err() {
+        for (name, _) in files {
+            let _ = fs::remove_file(beside(name));
+        }
+    }
+    written
 }
 
 fn kind(kind: KindArg) -> QuoteKind {

@@ -104,7 +104,11 @@ fn clock(
 /// The address and port in a public address, where it names them and no proxy stands before it.
 fn named_in(url: &PublicUrl) -> Option<SocketAddr> {
     let rest = url.as_str().strip_prefix("http://")?;
-    let address: SocketAddr = rest.split('/').next()?.parse().ok()?;
+    let authority = rest.split('/').next()?;
+    if let Some(port) = authority.strip_prefix("localhost:") {
+        return Some((Ipv4Addr::LOCALHOST, port.parse().ok()?).into());
+    }
+    let address: SocketAddr = authority.parse().ok()?;
     address.ip().is_loopback().then_some(address)
 }
 
@@ -120,4 +124,25 @@ fn rate_limit(text: &str) -> Result<RateLimit> {
         option: "--rate-limit",
         reason: format!("`{text}` is no limit; write requests/seconds, for example 10/60"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_listens_where_the_certificates_lead() {
+        for (url, address) in [
+            ("http://127.0.0.1:8190", Some("127.0.0.1:8190")),
+            ("http://localhost:8190/vendor", Some("127.0.0.1:8190")),
+            ("http://[::1]:8190", Some("[::1]:8190")),
+            ("https://127.0.0.1:8190", None),
+            ("http://192.0.2.1:8190", None),
+            ("http://localhost", None),
+        ] {
+            let url: PublicUrl = url.parse().expect("an address");
+            let expected = address.map(|text| text.parse().expect("an address"));
+            assert_eq!(named_in(&url), expected, "{url}");
+        }
+    }
 }
