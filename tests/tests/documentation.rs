@@ -449,6 +449,8 @@ fn every_dependency_has_a_line_and_every_line_a_dependency() {
         "crates/core/verifier",
         "crates/core/appraisal",
         "crates/core/protocol",
+        "crates/runtime/store",
+        "crates/runtime/upstream",
         "crates/simulation/issuer",
         "crates/simulation/processor",
         "crates/simulation/vendor",
