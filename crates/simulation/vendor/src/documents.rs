@@ -1,6 +1,6 @@
 //! What the vendor signs as JSON: TCB info, enclave identities, evaluation data numbers.
 
-use bulla_collateral::EnclaveId;
+use bulla_collateral::{EnclaveId, MAX_DOCUMENT_SIZE};
 use bulla_evidence::Tee;
 use bulla_issuer::{
     DocumentKind, EnclaveIdentitySpec, EvaluationNumberSpec, EvaluationNumbersSpec, IsvLevelSpec,
@@ -12,9 +12,14 @@ use bulla_protocol::pcs::Selection;
 use crate::cadence;
 use crate::certificates::sgx_extension;
 use crate::enclaves;
+use crate::history::EventError;
 use crate::levels::{Level, levels};
 use crate::tcb::{Part, Svns, TDX_MODULE_MAJOR};
-use crate::vendor::Vendor;
+use crate::vendor::{PROCESSOR_FMSPC, Vendor};
+
+/// What stands around the signed part of a document, in bytes and rounded up: two names, and 128
+/// digits of the signature.
+const WRAPPING: usize = 256;
 
 /// A document as the vendor serves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,38 +86,14 @@ impl Vendor {
         at: Timestamp,
     ) -> Result<Issued, Absent> {
         let number = self.number(selection, at)?;
-        let window = self.window(at);
-        let enclave = enclaves::report(id);
-        let mut spec = EnclaveIdentitySpec::of(id.as_str(), &enclave, window, number);
-        let part = match id {
-            EnclaveId::Qe => Some(Part::Qe),
-            EnclaveId::TdQe => Some(Part::TdQe),
-            // Nothing raises these two: the first level stays the only one.
-            EnclaveId::Qve | EnclaveId::Qae => None,
-        };
-        spec.levels = self.isv_levels(number, part, enclave.isvsvn.get());
+        let spec = self.identity_spec(id, number, self.window(at));
         Ok(self.issue(DocumentKind::EnclaveIdentity, spec.to_json(), at))
     }
 
     /// The numbers that are signed at `at`, newest first.
     pub fn evaluation_numbers(&self, tee: Tee, at: Timestamp) -> Result<Issued, Absent> {
         self.check_founded(at)?;
-        let signed = self.history.editions(at);
-        let signed = signed.filter(|edition| !self.history.has_ended(edition.number, at));
-        let mut numbers: Vec<EvaluationNumberSpec> = signed
-            .map(|edition| EvaluationNumberSpec {
-                number: edition.number,
-                recovery_event_date: edition.date,
-                tcb_date: edition.date,
-            })
-            .collect();
-        numbers.reverse();
-        let spec = EvaluationNumbersSpec {
-            id: id(tee).to_owned(),
-            version: 1,
-            validity: self.window(at),
-            numbers,
-        };
+        let spec = self.numbers_spec(tee, at);
         Ok(self.issue(DocumentKind::EvaluationNumbers, spec.to_json(), at))
     }
 
@@ -148,6 +129,36 @@ impl Vendor {
         cadence::document(self.history.latest(at), at)
     }
 
+    /// Whether the documents of the newest number can be read by those they are for. Each recovery
+    /// adds a level, and nothing takes one away.
+    pub(crate) fn check_sizes(&self, at: Timestamp) -> Result<(), EventError> {
+        let number = self.history.newest(at);
+        let window = self.window(at);
+        let tcb_info = |tee| {
+            self.tcb_info_spec(tee, PROCESSOR_FMSPC, number, window)
+                .to_json()
+        };
+        let identity = |id| self.identity_spec(id, number, window).to_json();
+        let numbers = self.numbers_spec(Tee::Tdx, at).to_json();
+        for (document, body) in [
+            ("the TCB info for SGX", tcb_info(Tee::Sgx)),
+            ("the TCB info for TDX", tcb_info(Tee::Tdx)),
+            ("the identity of the QE", identity(EnclaveId::Qe)),
+            ("the identity of the TD QE", identity(EnclaveId::TdQe)),
+            ("the list of numbers", numbers),
+        ] {
+            let (size, limit) = (body.len() + WRAPPING, MAX_DOCUMENT_SIZE);
+            if size > limit {
+                return Err(EventError::DocumentTooLong {
+                    document,
+                    size,
+                    limit,
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn issue(&self, kind: DocumentKind, body: String, at: Timestamp) -> Issued {
         let hierarchy = self.hierarchy(at);
         let signed = sign_text(body, &hierarchy.tcb_signer.key);
@@ -179,6 +190,38 @@ impl Vendor {
                 }]);
                 spec
             }
+        }
+    }
+
+    fn identity_spec(&self, id: EnclaveId, number: u32, window: Window) -> EnclaveIdentitySpec {
+        let enclave = enclaves::report(id);
+        let mut spec = EnclaveIdentitySpec::of(id.as_str(), &enclave, window, number);
+        let part = match id {
+            EnclaveId::Qe => Some(Part::Qe),
+            EnclaveId::TdQe => Some(Part::TdQe),
+            // Nothing raises these two: the first level stays the only one.
+            EnclaveId::Qve | EnclaveId::Qae => None,
+        };
+        spec.levels = self.isv_levels(number, part, enclave.isvsvn.get());
+        spec
+    }
+
+    fn numbers_spec(&self, tee: Tee, at: Timestamp) -> EvaluationNumbersSpec {
+        let signed = self.history.editions(at);
+        let signed = signed.filter(|edition| !self.history.has_ended(edition.number, at));
+        let mut numbers: Vec<EvaluationNumberSpec> = signed
+            .map(|edition| EvaluationNumberSpec {
+                number: edition.number,
+                recovery_event_date: edition.date,
+                tcb_date: edition.date,
+            })
+            .collect();
+        numbers.reverse();
+        EvaluationNumbersSpec {
+            id: id(tee).to_owned(),
+            version: 1,
+            validity: self.window(at),
+            numbers,
         }
     }
 
@@ -222,4 +265,58 @@ fn tcb_levels(templates: &[TcbLevelSpec], levels: &[Level]) -> Vec<TcbLevelSpec>
             spec
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bulla_collateral::{SignedText, TcbInfo, TcbStatus};
+    use bulla_issuer::{PckCa, Seed};
+
+    use super::*;
+    use crate::charter::Charter;
+    use crate::history::{Event, Recovery};
+    use crate::vendor::Order;
+
+    #[test]
+    fn recoveries_end_before_a_document_is_too_long() {
+        let at: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+        let charter = Charter {
+            public_url: "http://127.0.0.1:8181".parse().unwrap(),
+            founded: at,
+            mark_critically: false,
+        };
+        let mut vendor = Vendor::new(Seed::from(1), charter);
+        let order = Order {
+            name: "one".parse().unwrap(),
+            ca: PckCa::Processor,
+            fmspc: None,
+            number: None,
+        };
+        vendor.make(order, at).unwrap();
+        let recovery = |number: u32| {
+            Event::Recovery(Recovery {
+                number,
+                date: at,
+                raises: Part::all()
+                    .filter(|part| part.to_string() != "component-8")
+                    .collect(),
+                below: TcbStatus::OutOfDate,
+                advisory_ids: (0..20).map(|i| format!("{number:032}{i:032}")).collect(),
+            })
+        };
+        let refused = (2..255).find_map(|number| vendor.record(at, recovery(number)).err());
+        assert!(
+            matches!(refused, Some(EventError::DocumentTooLong { .. })),
+            "{refused:?}"
+        );
+        // The one that was refused left nothing behind.
+        let newest = vendor.history().newest(at) as usize;
+        assert!(newest > 5);
+        assert_eq!(vendor.history().occurrences().len() + 1, newest);
+        for tee in [Tee::Sgx, Tee::Tdx] {
+            let issued = vendor.tcb_info(tee, PROCESSOR_FMSPC, Selection::Early, at);
+            let (_, text) = SignedText::from_wrapped(&issued.unwrap().body).unwrap();
+            assert!(TcbInfo::parse(&text.body).is_ok());
+        }
+    }
 }

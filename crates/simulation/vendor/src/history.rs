@@ -137,6 +137,19 @@ pub enum EventError {
     /// An SVN at its end.
     #[error(transparent)]
     SvnExhausted(#[from] SvnExhausted),
+    /// More levels and advisories than a document can hold.
+    #[error(
+        "with this recovery {document} would have {size} bytes, and whoever reads it takes at most \
+         {limit}; name fewer advisories, or found a new vendor"
+    )]
+    DocumentTooLong {
+        /// Which document.
+        document: &'static str,
+        /// What it would have, in bytes.
+        size: usize,
+        /// Largest document that is read, in bytes.
+        limit: usize,
+    },
     /// A status that no level of a recovery can have.
     #[error("`{status}` is no status for platforms that lack an update; {allowed}")]
     StatusUnfit {

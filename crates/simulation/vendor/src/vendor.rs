@@ -146,7 +146,14 @@ impl Vendor {
             let name = name.clone();
             return Err(EventError::NoSuchPlatform { name, at });
         }
-        self.history.record(at, event)
+        let is_recovery = matches!(event, Event::Recovery(_));
+        let before = self.history.clone();
+        self.history.record(at, event)?;
+        if is_recovery && let Err(too_long) = self.check_sizes(at) {
+            self.history = before;
+            return Err(too_long);
+        }
+        Ok(())
     }
 
     /// The platform of this name, if it was made until `at`.
