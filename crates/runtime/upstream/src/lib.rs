@@ -27,6 +27,8 @@ mod scripted;
 pub mod settings;
 mod single_flight;
 mod source;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod upstream;
 mod upstreams;
