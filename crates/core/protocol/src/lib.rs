@@ -4,7 +4,8 @@
 //! Shared by whoever serves and whoever asks, so that both mean the same. Everything here is pure:
 //! no sockets, no clock. A module for each dialect: [`pcs`] is Intel's own service, [`pccs`] that
 //! of Intel's cache. What all of them share stands beside it: [`wire`] has messages as any HTTP
-//! library hands them over, [`value`] what stands in parameters and headers.
+//! library hands them over, [`value`] what stands in parameters and headers, [`caching`] how long
+//! an answer may be kept. [`problem`] is for the routes that are bulla's own.
 //!
 //! Certificates, CRLs and signed documents are carried byte for byte and not looked into; whoever
 //! relies on them verifies them.
@@ -26,8 +27,10 @@
     )
 )]
 
+pub mod caching;
 pub mod pccs;
 pub mod pcs;
 pub mod percent;
+pub mod problem;
 pub mod value;
 pub mod wire;

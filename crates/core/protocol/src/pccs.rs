@@ -35,12 +35,17 @@
 //! cause in `Error-Code` and `Error-Message`; 503 has no body, which Intel's client would take for
 //! the beginning of the next answer's.
 
+mod answer;
+#[cfg(test)]
+mod answer_tests;
 mod collateral;
 mod collateral_json;
 mod crl_uri;
 mod json_object;
 mod platform;
 mod policy;
+#[cfg(test)]
+mod properties;
 mod query;
 mod read;
 mod refusal;
@@ -50,6 +55,7 @@ mod route;
 mod tests;
 mod write;
 
+pub use answer::Answer;
 pub use collateral::{
     IdentityDocument, PlatformCertificates, PlatformCollateral, TcbInfoDocument, Update,
 };

@@ -25,7 +25,7 @@
 //! ignored, known ones must not stand twice; paths and words count as written, letter case
 //! included; a header or an answer that nobody described is not an error.
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod certificates;
 mod endpoint;
 mod error;

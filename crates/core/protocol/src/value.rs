@@ -48,6 +48,9 @@ pub enum ValueError {
     /// Something else than decimal digits.
     #[error("not a number")]
     Number,
+    /// Bytes that are no UTF-8.
+    #[error("not UTF-8 text")]
+    Utf8,
     /// Text that is no JSON object, or has something around it.
     #[error("not a JSON object")]
     JsonObject,

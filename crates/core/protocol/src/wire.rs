@@ -199,6 +199,8 @@ impl Headers {
 pub mod header {
     /// The methods that a path knows, beside 405.
     pub const ALLOW: &str = "Allow";
+    /// How long an answer may be kept.
+    pub const CACHE_CONTROL: &str = "Cache-Control";
     /// Media type of the body.
     pub const CONTENT_TYPE: &str = "Content-Type";
     /// The vendor's name for an error.

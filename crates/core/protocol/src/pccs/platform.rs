@@ -141,8 +141,8 @@ pub(super) struct Fields {
     pce_id: String,
     cpu_svn: Option<String>,
     pce_svn: Option<String>,
-    pub(super) platform_manifest: Option<String>,
-    pub(super) enc_ppid: Option<String>,
+    platform_manifest: Option<String>,
+    enc_ppid: Option<String>,
 }
 
 /// The value of a key that may be absent, null or empty.
@@ -214,6 +214,14 @@ impl Fields {
             pce_svn: text(platform.pcesvn.as_ref()),
             platform_manifest: text(platform.manifest.as_ref()),
             enc_ppid: text(platform.encrypted_ppid.as_deref()),
+        }
+    }
+
+    /// The same with the digits of manifest and PPID in lower case.
+    pub(super) fn lower_binary(&mut self) {
+        let binary = [&mut self.platform_manifest, &mut self.enc_ppid];
+        for digits in binary.into_iter().flatten() {
+            digits.make_ascii_lowercase();
         }
     }
 }

@@ -291,7 +291,7 @@ impl Answer {
                     .map_err(ResponseError::Body)
             }
             Request::AddPackage { .. } => {
-                let count = value(headers, CERTIFICATE_COUNT, |text| {
+                let count = header_value(headers, CERTIFICATE_COUNT, |text| {
                     text.parse().map_err(|_| ValueError::Number)
                 })?;
                 let slots = body(parts, media_type::OCTETS)?;
@@ -332,7 +332,7 @@ fn of_platform(fmspc: Fmspc, ca: PckCa, issuer_chain: &Pem) -> Headers {
         .with(CA_TYPE, ca.as_str())
 }
 
-fn value<T>(
+pub(crate) fn header_value<T>(
     headers: &Headers,
     name: &'static str,
     read: impl FnOnce(&str) -> Result<T, ValueError>,
@@ -343,15 +343,15 @@ fn value<T>(
     read(text).map_err(|problem| ResponseError::Header { name, problem })
 }
 
-fn typed<T>(headers: &Headers, name: &'static str) -> Result<T, ResponseError>
+pub(crate) fn typed<T>(headers: &Headers, name: &'static str) -> Result<T, ResponseError>
 where
     T: std::str::FromStr<Err = ValueError>,
 {
-    value(headers, name, str::parse)
+    header_value(headers, name, str::parse)
 }
 
-fn chain(headers: &Headers, name: &'static str) -> Result<Pem, ResponseError> {
-    value(headers, name, Pem::decode)
+pub(crate) fn chain(headers: &Headers, name: &'static str) -> Result<Pem, ResponseError> {
+    header_value(headers, name, Pem::decode)
 }
 
 fn pem(parts: ResponseParts) -> Result<Pem, ResponseError> {
@@ -365,7 +365,7 @@ fn body(parts: ResponseParts, expected: &'static str) -> Result<Vec<u8>, Respons
     filled(parts.body)
 }
 
-fn filled(body: Vec<u8>) -> Result<Vec<u8>, ResponseError> {
+pub(crate) fn filled(body: Vec<u8>) -> Result<Vec<u8>, ResponseError> {
     if body.is_empty() {
         return Err(ResponseError::BodyMissing);
     }

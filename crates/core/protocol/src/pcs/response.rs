@@ -102,7 +102,7 @@ impl Refusal {
     }
 
     /// Whoever refuses may be a proxy: what cannot be read of a refusal is left out.
-    fn read(parts: &ResponseParts) -> Self {
+    pub(crate) fn read(parts: &ResponseParts) -> Self {
         let text = |name| parts.headers.find(name);
         let methods = text(header::ALLOW).unwrap_or_default();
         let known = |name: &str| {
