@@ -432,7 +432,7 @@ fn the_same_seed_and_story_give_the_same_bytes() {
 fn arguments_that_make_no_sense() {
     let bench = Bench::new();
     let state = bench.state();
-    let cases: [(&str, &str, &[&str]); 20] = [
+    let cases: [(&str, &str, &[&str]); 21] = [
         (
             "platform add One",
             "ArgumentInvalid",
@@ -511,6 +511,12 @@ fn arguments_that_make_no_sense() {
             "revoke --platform three",
             "EventImpossible",
             &["no platform three"],
+        ),
+        (
+            "quote --platform one --kind tdx15-v5 --out x --at 2026-11-10T00:00:00Z \
+             --launched 2026-11-10T00:00:01Z",
+            "ArgumentInvalid",
+            &["--launched", "was launched before"],
         ),
         (
             "revoke --platform one --signer",

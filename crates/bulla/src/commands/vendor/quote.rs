@@ -24,6 +24,12 @@ pub(super) fn run(args: &QuoteArgs) -> Result<Fields> {
         debug: args.debug,
         launched: args.launched.as_deref().map(time::parse).transpose()?,
     };
+    if subject.launched.is_some_and(|launched| launched > at) {
+        return Err(Error::ArgumentInvalid {
+            option: "--launched",
+            reason: format!("a trust domain that attests at {at} was launched before"),
+        });
+    }
     let vendor = directory(&args.place).read()?;
     let name = argument("--platform", &args.platform)?;
     let platform = vendor.platform(&name, at)?;
