@@ -450,6 +450,7 @@ fn every_dependency_has_a_line_and_every_line_a_dependency() {
         "crates/core/appraisal",
         "crates/core/protocol",
         "crates/runtime/store",
+        "crates/runtime/service",
         "crates/runtime/upstream",
         "crates/simulation/issuer",
         "crates/simulation/processor",

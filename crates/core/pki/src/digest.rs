@@ -1,4 +1,4 @@
-//! SHA-256 and SHA-384.
+//! SHA-256, SHA-384 and SHA-512.
 
 use aws_lc_rs::digest;
 
@@ -25,6 +25,13 @@ pub fn sha384(bytes: &[u8]) -> [u8; 48] {
     out
 }
 
+/// SHA-512 of `bytes`.
+pub fn sha512(bytes: &[u8]) -> [u8; 64] {
+    let mut out = [0; 64];
+    out.copy_from_slice(digest::digest(&digest::SHA512, bytes).as_ref());
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +48,11 @@ mod tests {
             hex::encode(sha384(b"abc")),
             "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
              8086072ba1e7cc2358baeca134c825a7"
+        );
+        assert_eq!(
+            hex::encode(sha512(b"abc")),
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+             2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
         );
     }
 }

@@ -18,13 +18,15 @@ use super::limits::LONGEST_HEAD;
 use super::stage::{Stage, Watch};
 use super::stream::Stream;
 
-/// Answers the requests of a connection until the client ends it, a limit does, or the server.
+/// Answers the requests of a connection until the client ends it, a limit does, or the server. Says
+/// why it ended where that is worth counting.
 pub(super) async fn attend<A, S>(
     host: Arc<Host<A>>,
     stream: S,
     connection: Arc<Connection>,
     mut watch: Watch,
-) where
+) -> Option<&'static str>
+where
     A: Application,
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -43,24 +45,34 @@ pub(super) async fn attend<A, S>(
     let mut alarm = Alarm::new(&connection);
     let mut stage = Stage::Serving;
     poll_fn(|context| {
-        // What goes wrong with a connection is the client's to notice.
-        if exchanges.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
+        if let Poll::Ready(result) = exchanges.as_mut().poll(context) {
+            return Poll::Ready(result.err().and_then(|error| reason(&error)));
         }
         let before = std::mem::replace(&mut stage, watch.poll(context));
         match stage {
-            Stage::Over => return Poll::Ready(()),
+            Stage::Over => return Poll::Ready(Some("stopped")),
             Stage::Stopping if before == Stage::Serving => {
                 exchanges.as_mut().graceful_shutdown();
                 if exchanges.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(());
+                    return Poll::Ready(None);
                 }
             }
             _ => {}
         }
-        alarm.poll(context, &connection)
+        alarm
+            .poll(context, &connection)
+            .map(|()| connection.slowness())
     })
-    .await;
+    .await
+}
+
+/// In a word what is wrong with what a client sends; `None` for connections that just break off.
+fn reason(error: &hyper::Error) -> Option<&'static str> {
+    match error {
+        error if error.is_parse_too_large() => Some("head_too_long"),
+        error if error.is_parse() => Some("malformed"),
+        _ => None,
+    }
 }
 
 /// Goes off when a connection is past its deadline. It is set anew only when it went off too early

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::limits::Limits;
 
 /// How long a client whose request was refused half read may go on sending before the connection
@@ -19,6 +21,7 @@ const LINGERING_TIME: Duration = Duration::from_secs(2);
 pub struct Connection {
     listener: Arc<str>,
     peer: Option<IpAddr>,
+    client: Option<ClientCertificate>,
     limits: Arc<Limits>,
     begin: Instant,
     phase: AtomicU8,
@@ -28,6 +31,16 @@ pub struct Connection {
     stalled: AtomicU64,
     /// A body was not, or not yet, read to its end.
     unread: AtomicBool,
+}
+
+/// The certificate that a client proved to hold the key of, and that one of the CAs issued that the
+/// listener asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate in DER.
+    pub der: Bytes,
+    /// The SHA-256 of it, by which it is known.
+    pub sha256: [u8; 32],
 }
 
 /// No time.
@@ -50,10 +63,16 @@ pub(super) enum Phase {
 }
 
 impl Connection {
-    pub(super) fn new(listener: Arc<str>, peer: Option<IpAddr>, limits: Arc<Limits>) -> Self {
+    pub(super) fn new(
+        listener: Arc<str>,
+        peer: Option<IpAddr>,
+        client: Option<ClientCertificate>,
+        limits: Arc<Limits>,
+    ) -> Self {
         Self {
             listener,
             peer,
+            client,
             limits,
             begin: Instant::now(),
             phase: AtomicU8::new(Phase::Head as u8),
@@ -71,6 +90,11 @@ impl Connection {
     /// The client's address; `None` on a Unix socket.
     pub fn peer(&self) -> Option<IpAddr> {
         self.peer
+    }
+
+    /// The client's certificate; `None` where it has none, or was not asked for any.
+    pub fn client(&self) -> Option<&ClientCertificate> {
+        self.client.as_ref()
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -122,10 +146,14 @@ impl Connection {
         self.unread.store(unread, Ordering::Relaxed);
     }
 
+    /// Whether there is a body, or the rest of one, that nobody has read.
+    pub(super) fn has_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
     /// Whether the client may be sending still, and has to be let finish.
     pub(super) fn must_linger(&self) -> bool {
-        matches!(self.phase(), Phase::Head | Phase::HeadBegins)
-            || self.unread.load(Ordering::Relaxed)
+        matches!(self.phase(), Phase::Head | Phase::HeadBegins) || self.has_unread()
     }
 
     /// Until when it may do what it does; `None` for as long as it likes.
@@ -146,6 +174,17 @@ impl Connection {
         match (phase, taking) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
+        }
+    }
+
+    /// In a word what took too long; `None` where there was nothing left to be done.
+    pub(super) fn slowness(&self) -> Option<&'static str> {
+        if self.stalled.load(Ordering::Relaxed) != NEVER {
+            return Some("slow_taking");
+        }
+        match self.phase() {
+            Phase::Head | Phase::HeadBegins => Some("slow_head"),
+            Phase::Answering | Phase::Idle | Phase::Lingering => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
@@ -78,5 +78,14 @@ impl Watch {
             self.seen = self.curtain.stage();
         }
         self.seen
+    }
+
+    /// Done when the server is about to end.
+    pub(super) async fn stopping(&mut self) {
+        let stopping = |context: &mut Context<'_>| match self.poll(context) {
+            Stage::Serving => Poll::Pending,
+            Stage::Stopping | Stage::Over => Poll::Ready(()),
+        };
+        std::future::poll_fn(stopping).await;
     }
 }
