@@ -38,7 +38,8 @@ pub struct LastFailure {
     pub reason: String,
 }
 
-/// What became of the questions to an upstream since the start: each counts once.
+/// What became of the questions to an upstream since the start: each counts once, but for those
+/// that the asker gave up or that this kind of upstream is not asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {

@@ -20,6 +20,7 @@ pub mod directory;
 mod gate;
 mod health;
 mod http;
+mod meaning;
 mod pccs;
 mod pcs;
 #[cfg(test)]

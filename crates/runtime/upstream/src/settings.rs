@@ -85,6 +85,35 @@ impl UpstreamSettings {
             insecure_http: false,
         }
     }
+
+    /// Whether everything is within its bounds that can be told without looking elsewhere.
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let name = &self.name;
+        if !(1..=LONGEST_NAME).contains(&name.len()) || !name.bytes().all(plain) {
+            return Err(SettingsError::Name { name: name.clone() });
+        }
+        let wrong = |setting, problem| {
+            Err(SettingsError::Value {
+                name: name.clone(),
+                setting,
+                problem,
+            })
+        };
+        if !(Duration::from_millis(1)..=LONGEST_DEADLINE).contains(&self.deadline) {
+            return wrong(
+                "deadline",
+                format!("must be more than nothing and at most {LONGEST_DEADLINE:?}"),
+            );
+        }
+        if !(1..=MOST_ATTEMPTS).contains(&self.attempts) {
+            return wrong("attempts", format!("must be 1 to {MOST_ATTEMPTS}"));
+        }
+        if !(1..=MOST_CONCURRENCY).contains(&self.concurrency) {
+            return wrong("concurrency", format!("must be 1 to {MOST_CONCURRENCY}"));
+        }
+        Ok(())
+    }
 }
 
 /// What an upstream is.

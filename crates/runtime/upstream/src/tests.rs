@@ -267,6 +267,9 @@ async fn whoever_fails_too_often_is_left_alone_and_then_tried_once() {
     assert!(retry_after.is_some_and(|seconds| seconds <= 15));
     assert_eq!(calls(&scripts), [OPENS_AFTER]);
 
+    let cause = only(&upstreams).last_failure.unwrap().reason;
+    assert_eq!(cause, "status 500", "why it is open stays known");
+
     advance(OPEN_FOR).await;
     assert_eq!(only(&upstreams).breaker, Breaker::HalfOpen);
     ask(&upstreams).await.unwrap_err();

@@ -6,8 +6,9 @@ use bulla_protocol::pcs::{Answer, Request};
 
 use crate::Failure;
 use crate::health::UpstreamHealth;
+use crate::meaning::{Miss, is_repeatable, whole_seconds};
 use crate::settings::{SettingsError, UpstreamSettings};
-use crate::upstream::{Miss, Upstream, whole_seconds};
+use crate::upstream::Upstream;
 
 /// An ordered list of upstreams, to be shared in an [`Arc`].
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Upstreams {
                         Err(reason) => {
                             upstream.refused(&reason);
                             search.refused.push(format!("{name}: {reason}"));
-                            if !crate::upstream::is_repeatable(request) {
+                            if !is_repeatable(request) {
                                 break;
                             }
                         }
