@@ -1,5 +1,7 @@
 //! The platforms, their certificates, what they reported, and who waits to be registered.
 
+mod debug;
+
 use bulla_collateral::PckCa;
 use bulla_pki::Timestamp;
 use bulla_protocol::value::{CpuSvn, EncryptedPpid, Fmspc, PceId, PceSvn, PlatformManifest, Tcbm};
@@ -33,8 +35,8 @@ pub struct Platform {
     pub registered: Timestamp,
 }
 
-/// All PCK certificates of a platform, in one answer of the vendor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All PCK certificates of a platform, in one answer of the vendor. Each holds its PPID.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PckCertificates {
     /// One for each TCB that the vendor certifies: the TCB and the certificate in PEM.
     pub certificates: Vec<(Tcbm, Vec<u8>)>,
@@ -63,8 +65,8 @@ pub struct RawTcb {
     pub selected: Option<Tcbm>,
 }
 
-/// What is served for a platform and a TCB.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is served for a platform and a TCB. The certificate holds the platform's PPID.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PckAnswer {
     /// The certificate in PEM.
     pub certificate: Vec<u8>,
@@ -125,7 +127,8 @@ pub enum RegistrationState {
 
 /// The fleet.
 pub trait Fleet {
-    /// Keeps a platform, in place of what was known by its name; `registered` stays the first.
+    /// Keeps a platform, in place of what was known by its name; `registered` stays the first, and
+    /// its certificates and TCBs stay.
     fn put_platform(&self, anchor: AnchorId, platform: &Platform) -> Result<()>;
 
     /// One platform; absent where there is none of this name.
@@ -147,12 +150,13 @@ pub trait Fleet {
     /// The families of all platforms, each once.
     fn families(&self, anchor: AnchorId) -> Result<Vec<Fmspc>>;
 
-    /// Removes a platform with its certificates, TCBs and registrations; `false` where there is
-    /// none of this name.
+    /// Removes a platform with its certificates, TCBs and registrations; `false` where there was
+    /// none of this name. Registrations under the name go in any case.
     fn remove_platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<bool>;
 
     /// Keeps a platform's certificates, in place of those before, and what was selected anew for
-    /// each of its raw TCBs, in one transaction. The platform must be there.
+    /// each of its raw TCBs, in one transaction. The platform must be there; it gets the family and
+    /// the CA of its certificates. What was selected for TCBs that are not given stays.
     fn put_pck_certificates(
         &self,
         anchor: AnchorId,
@@ -168,10 +172,11 @@ pub trait Fleet {
         id: &PlatformId,
     ) -> Result<Option<PckCertificates>>;
 
-    /// What a platform reported.
+    /// What a platform reported, in the order of the TCBs.
     fn raw_tcbs(&self, anchor: AnchorId, id: &PlatformId) -> Result<Vec<RawTcb>>;
 
-    /// Keeps what a platform reported, in place of what was selected for the same TCB before.
+    /// Keeps what a platform reported, in place of what was selected for the same TCB before. The
+    /// platform must be there.
     fn put_raw_tcb(&self, anchor: AnchorId, id: &PlatformId, tcb: &RawTcb) -> Result<()>;
 
     /// The certificate that was selected for a platform and TCB; absent where none was. This is
@@ -196,7 +201,8 @@ pub trait Fleet {
         limit: usize,
     ) -> Result<Vec<Evidence>>;
 
-    /// Queues a platform, once.
+    /// Queues a platform, once for each TCB that it reports (or for none): a registration that is
+    /// there already gets what this one says, and is leased no longer if its state changes.
     fn enqueue(
         &self,
         anchor: AnchorId,
@@ -205,8 +211,8 @@ pub trait Fleet {
         at: Timestamp,
     ) -> Result<()>;
 
-    /// Hands out all registrations in a state, and none of them again before `until`: whoever
-    /// takes them has that long to bring certificates, or they are handed out anew.
+    /// Hands out all registrations in a state, those first that were queued first, and none of
+    /// them again before `until`: whoever takes them has that long to bring certificates, or they are handed out anew.
     fn lease(
         &self,
         anchor: AnchorId,

@@ -21,7 +21,7 @@ pub use documents::Documents;
 pub use error::StoreError;
 pub use fleet::Fleet;
 pub use governance::Governance;
-pub use sqlite::Store;
+pub use sqlite::{Checked, Pruned, Retention, Store};
 
 /// What a call to a store gives.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -22,17 +22,23 @@
 //! carries SHA-256 over its content, which is checked when it is read: what is given out is what
 //! was put in, or an error. A row that a damaged index hides is found by [`Store::check`] alone.
 
+mod audit;
+mod backup;
+mod check;
 mod column;
 mod connection;
 mod documents;
 mod fault;
+mod fleet;
+mod governance;
 mod lock;
 mod migrations;
 mod readers;
+mod retention;
 mod set_aside;
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -40,6 +46,9 @@ use self::fault::{Fault, Outcome};
 use self::lock::Lock;
 use self::readers::Readers;
 use crate::Result;
+
+pub use self::check::Checked;
+pub use self::retention::{Pruned, Retention};
 
 /// What the service remembers, in one SQLite database. Shared by reference between threads; calls
 /// block.
@@ -94,9 +103,14 @@ impl Store {
         })
     }
 
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic cut off was rolled back with it.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Changes something, in one transaction.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> Result<T> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer();
         let change = || {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&transaction)?;
@@ -111,8 +125,17 @@ impl Store {
         let reading = |connection: &mut Connection| work(&connection.transaction()?);
         let read = match &self.readers {
             Some(readers) => readers.with(reading),
-            None => reading(&mut self.writer.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => reading(&mut self.writer()),
         };
         read.map_err(|fault| fault.at(&self.path))
+    }
+
+    /// As [`Self::read`], for what takes long: on a connection of its own.
+    fn read_apart<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> Result<T> {
+        let Some(readers) = &self.readers else {
+            return self.read(work);
+        };
+        let read = || work(&readers.another()?.transaction()?);
+        read().map_err(|fault: Fault| fault.at(&self.path))
     }
 }

@@ -33,7 +33,12 @@ pub(super) fn limit(limit: usize) -> i64 {
 
 /// Fails where the seal that was stored with a row is not the one of its content.
 pub(super) fn sealed(row: &Row<'_>, seal: [u8; 32], table: &str) -> Outcome<()> {
-    let stored: [u8; 32] = row.get("seal")?;
+    sealed_in(row, "seal", seal, table)
+}
+
+/// As [`sealed`], where the seal stands in a column of another name.
+pub(super) fn sealed_in(row: &Row<'_>, column: &str, seal: [u8; 32], table: &str) -> Outcome<()> {
+    let stored: [u8; 32] = row.get(column)?;
     match stored == seal {
         true => Ok(()),
         false => Err(Fault::Damaged(format!(

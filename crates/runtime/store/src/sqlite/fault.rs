@@ -1,6 +1,7 @@
 //! From what SQLite says to what the caller can do about it.
 
 use std::io;
+use std::path::Path;
 
 use rusqlite::ErrorCode;
 
@@ -27,6 +28,11 @@ impl From<rusqlite::Error> for Fault {
 }
 
 impl Fault {
+    /// The same, told of another file than the database.
+    pub(super) fn within(self, path: &Path) -> Self {
+        Self::Known(self.at(&path.to_string_lossy()))
+    }
+
     /// The same, told of the database at `path`.
     pub(super) fn at(self, path: &str) -> StoreError {
         let path = path.to_owned();

@@ -29,7 +29,12 @@ macro_rules! migration {
 }
 
 /// All steps, in their order.
-pub(super) const ALL: &[Migration] = &[migration!(1, "0001_documents.sql")];
+pub(super) const ALL: &[Migration] = &[
+    migration!(1, "0001_documents.sql"),
+    migration!(2, "0002_fleet.sql"),
+    migration!(3, "0003_decisions.sql"),
+    migration!(4, "0004_audit.sql"),
+];
 
 /// Marks a file as a store of bulla: `bull` in ASCII.
 const APPLICATION_ID: i32 = 0x6275_6c6c;
@@ -91,9 +96,18 @@ pub(super) fn apply(connection: &mut Connection, path: &str, steps: &[Migration]
     Ok(transaction.commit()?)
 }
 
+/// Whether a database is a store of bulla.
+pub(super) fn is_ours(connection: &Connection) -> Outcome<bool> {
+    Ok(application_id(connection)? == APPLICATION_ID)
+}
+
+fn application_id(connection: &Connection) -> Outcome<i32> {
+    Ok(connection.query_row("PRAGMA application_id", [], |row| row.get(0))?)
+}
+
 /// Marks an empty database as ours, and refuses those of others.
 fn identify(connection: &Connection, path: &str) -> Outcome<()> {
-    let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let id = application_id(connection)?;
     if id == APPLICATION_ID {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! A small pool of connections that read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
@@ -16,6 +16,7 @@ const READERS: usize = 4;
 /// The connections.
 #[derive(Debug)]
 pub(super) struct Readers {
+    path: PathBuf,
     connections: [Mutex<Connection>; READERS],
     /// Where to queue when all are in use.
     next: AtomicUsize,
@@ -25,9 +26,15 @@ impl Readers {
     pub(super) fn open(path: &Path) -> Outcome<Self> {
         let one = || connection::reader(path).map(Mutex::new);
         Ok(Self {
+            path: path.to_owned(),
             connections: [one()?, one()?, one()?, one()?],
             next: AtomicUsize::new(0),
         })
+    }
+
+    /// A connection beside those of the pool, for work that takes long.
+    pub(super) fn another(&self) -> Outcome<Connection> {
+        connection::reader(&self.path)
     }
 
     /// Works with a connection; waits for another reader where all are in use, never for a writer.

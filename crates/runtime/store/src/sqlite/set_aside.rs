@@ -1,5 +1,6 @@
 //! What was refused: kept for inspection, in bounds that somebody hostile cannot move.
 
+use bulla_pki::Timestamp;
 use bulla_pki::digest::sha256;
 use rusqlite::{Connection, Row};
 
@@ -64,6 +65,17 @@ pub(super) fn keep_latest(connection: &Connection, count: u64, bytes: u64) -> Ou
          )",
     )?;
     Ok(remove.execute((count, bytes))?)
+}
+
+/// Removes the refusals that arrived before an instant; gives how many there were.
+pub(super) fn keep_since(
+    connection: &Connection,
+    anchor: AnchorId,
+    oldest: Timestamp,
+) -> Outcome<usize> {
+    let mut remove =
+        connection.prepare_cached("DELETE FROM set_aside WHERE anchor = ?1 AND arrived < ?2")?;
+    Ok(remove.execute((anchor.0, oldest.unix_seconds()))?)
 }
 
 /// Refusals, latest first.

@@ -1,7 +1,10 @@
 //! What every backend of the four ports must do. A backend takes part by one line,
 //! `conformance!(name, open)`, where `open()` gives a pointer to an empty store.
 
+pub(crate) mod audit;
 pub(crate) mod documents;
+pub(crate) mod fleet;
+pub(crate) mod governance;
 
 /// Runs the whole suite against a backend, one test for each sentence.
 #[macro_export]
@@ -22,6 +25,34 @@ macro_rules! conformance {
                 refusals_are_bounded_in_number
                 refusals_are_bounded_in_size
                 a_long_refusal_is_cut_and_says_so
+            );
+            $crate::conformance!(@port fleet, $open:
+                a_platform_comes_back_as_it_was
+                a_platform_put_again_keeps_when_it_was_first_seen
+                platforms_are_listed_in_pages_and_by_family
+                a_removed_platform_leaves_nothing
+                certificates_come_back_as_they_were
+                what_is_selected_is_answered
+                nothing_is_kept_for_a_platform_that_is_not_there
+                raw_tcbs_come_in_order
+                the_last_evidence_is_kept
+                evidence_is_listed_in_pages
+                a_registration_is_queued_once_and_comes_back_as_it_was
+                a_lease_lasts_until_its_end
+                a_registration_queued_anew_says_what_is_new
+                an_acknowledged_platform_waits_no_longer
+            );
+            $crate::conformance!(@port governance, $open:
+                versions_count_for_each_object
+                a_removed_object_has_its_history_and_can_come_back
+                kinds_never_meet
+            );
+            $crate::conformance!(@port audit, $open:
+                an_event_gets_the_next_place
+                entries_come_in_their_order
+                the_chain_holds
+                the_digests_are_as_described
+                equal_events_have_different_digests
             );
         }
     };

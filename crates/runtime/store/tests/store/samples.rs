@@ -4,8 +4,11 @@ use bulla_collateral::tcb_info::TcbInfoId;
 use bulla_collateral::{EnclaveId, PckCa, Selector, Series, Slot};
 use bulla_pki::digest::sha256;
 use bulla_pki::{Timestamp, Window};
+use bulla_protocol::value::{CpuSvn, EncryptedPpid, Fmspc, PceId, PceSvn, PlatformManifest, Tcbm};
 use bulla_store::AnchorId;
+use bulla_store::audit::Event;
 use bulla_store::documents::{NewDocument, Selection, SetAside};
+use bulla_store::fleet::{Evidence, PckCertificates, Platform, PlatformId, RawTcb, Registration};
 
 pub(crate) const ANCHOR: AnchorId = AnchorId([1; 32]);
 pub(crate) const OTHER: AnchorId = AnchorId([2; 32]);
@@ -73,5 +76,106 @@ pub(crate) fn refused(what: &str, body: &[u8], arrived: u64) -> SetAside {
         code: "signature".to_owned(),
         reason: "the signature does not hold".to_owned(),
         body: body.to_vec(),
+    }
+}
+
+pub(crate) fn event(action: &str) -> Event {
+    Event {
+        at: day(1),
+        actor: "operator".to_owned(),
+        action: action.to_owned(),
+        subject: "root-ca-crl".to_owned(),
+        details: "{}".to_owned(),
+    }
+}
+
+pub(crate) fn id(name: &str) -> PlatformId {
+    PlatformId {
+        qe_id: name.to_owned(),
+        pce_id: PceId([0, 0]),
+    }
+}
+
+pub(crate) fn fmspc(number: u8) -> Fmspc {
+    Fmspc([0, 0x80, 0x6f, 5, 0, number])
+}
+
+pub(crate) fn ppid(number: u8) -> Box<EncryptedPpid> {
+    Box::new(EncryptedPpid([number; 384]))
+}
+
+pub(crate) fn manifest(number: u8) -> PlatformManifest {
+    PlatformManifest::new(vec![number; PlatformManifest::SMALLEST]).unwrap()
+}
+
+/// A platform of which nothing is known but its name.
+pub(crate) fn platform(name: &str) -> Platform {
+    Platform {
+        id: id(name),
+        encrypted_ppid: None,
+        manifest: None,
+        fmspc: None,
+        ca: None,
+        registered: day(1),
+    }
+}
+
+pub(crate) fn tcbm(number: u8) -> Tcbm {
+    Tcbm {
+        cpusvn: CpuSvn([number; 16]),
+        pcesvn: PceSvn(0x0100 + u16::from(number)),
+    }
+}
+
+/// A reported TCB, and the number of the certificate that was selected for it.
+pub(crate) fn raw(number: u8, selected: Option<u8>) -> RawTcb {
+    RawTcb {
+        cpu_svn: CpuSvn([number; 16]),
+        pce_svn: PceSvn(u16::from(number)),
+        selected: selected.map(tcbm),
+    }
+}
+
+/// Certificates for the TCBs 1 and 2, and none for 9 and 8.
+pub(crate) fn certificates(number: u8) -> PckCertificates {
+    let certificate = |tcb: u8| {
+        let text = format!("-----BEGIN CERTIFICATE----- {number} {tcb}");
+        (tcbm(tcb), text.into_bytes())
+    };
+    PckCertificates {
+        certificates: vec![certificate(1), certificate(2)],
+        not_available: vec![tcbm(9), tcbm(8)],
+        issuer_chain: vec![b'-', number],
+        fmspc: fmspc(number),
+        ca: match number {
+            1 => PckCa::Processor,
+            _ => PckCa::Platform,
+        },
+        arrived: day(number.into()),
+        source: format!("https://vendor.example/{number}"),
+    }
+}
+
+pub(crate) fn evidence(number: u8, tee: &str, arrived: u64) -> Evidence {
+    Evidence {
+        ppid: [number; 16],
+        pce_id: PceId([0, 0]),
+        qe_id: [number + 1; 16],
+        fmspc: fmspc(number),
+        tee: tee.to_owned(),
+        quote: format!("quote {arrived}").into_bytes(),
+        arrived: day(arrived),
+        tcb_status: "UpToDate".to_owned(),
+    }
+}
+
+/// A platform that waits with a TCB.
+pub(crate) fn reported(name: &str, tcb: u8) -> Registration {
+    Registration {
+        id: id(name),
+        cpu_svn: Some(CpuSvn([tcb; 16])),
+        pce_svn: Some(PceSvn(u16::from(tcb))),
+        encrypted_ppid: Some(ppid(tcb)),
+        manifest: None,
     }
 }

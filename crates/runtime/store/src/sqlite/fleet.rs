@@ -1,0 +1,183 @@
+//! The fleet.
+
+mod certificates;
+mod evidence;
+mod platforms;
+mod queue;
+
+use bulla_collateral::PckCa;
+use bulla_pki::Timestamp;
+use bulla_protocol::value::{CpuSvn, EncryptedPpid, Fmspc, PceId, PceSvn, PlatformManifest};
+use rusqlite::{Connection, Row};
+
+use super::Store;
+use super::fault::{Fault, Outcome};
+use crate::fleet::{
+    Evidence, PckAnswer, PckCertificates, Platform, PlatformId, RawTcb, Registration,
+    RegistrationState,
+};
+use crate::{AnchorId, Fleet, Result};
+
+impl Fleet for Store {
+    fn put_platform(&self, anchor: AnchorId, platform: &Platform) -> Result<()> {
+        self.write(|transaction| platforms::put(transaction, anchor, platform))
+    }
+
+    fn platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<Option<Platform>> {
+        self.read(|transaction| platforms::one(transaction, anchor, id))
+    }
+
+    fn platforms(
+        &self,
+        anchor: AnchorId,
+        fmspc: Option<Fmspc>,
+        after: Option<&PlatformId>,
+        limit: usize,
+    ) -> Result<Vec<Platform>> {
+        self.read(|transaction| platforms::list(transaction, anchor, fmspc, after, limit))
+    }
+
+    fn platform_count(&self, anchor: AnchorId) -> Result<u64> {
+        self.read(|transaction| platforms::count(transaction, anchor))
+    }
+
+    fn families(&self, anchor: AnchorId) -> Result<Vec<Fmspc>> {
+        self.read(|transaction| platforms::families(transaction, anchor))
+    }
+
+    fn remove_platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<bool> {
+        self.write(|transaction| {
+            queue::remove(transaction, anchor, id)?;
+            platforms::remove(transaction, anchor, id)
+        })
+    }
+
+    fn put_pck_certificates(
+        &self,
+        anchor: AnchorId,
+        id: &PlatformId,
+        certificates: &PckCertificates,
+        raw_tcbs: &[RawTcb],
+    ) -> Result<()> {
+        self.write(|transaction| {
+            let platform = platforms::number(transaction, anchor, id)?;
+            certificates::put(transaction, platform, certificates)?;
+            for tcb in raw_tcbs {
+                certificates::put_raw_tcb(transaction, platform, tcb)?;
+            }
+            platforms::certified(transaction, anchor, id, certificates)
+        })
+    }
+
+    fn pck_certificates(
+        &self,
+        anchor: AnchorId,
+        id: &PlatformId,
+    ) -> Result<Option<PckCertificates>> {
+        self.read(|transaction| certificates::of(transaction, anchor, id))
+    }
+
+    fn raw_tcbs(&self, anchor: AnchorId, id: &PlatformId) -> Result<Vec<RawTcb>> {
+        self.read(|transaction| certificates::raw_tcbs(transaction, anchor, id))
+    }
+
+    fn put_raw_tcb(&self, anchor: AnchorId, id: &PlatformId, tcb: &RawTcb) -> Result<()> {
+        self.write(|transaction| {
+            let platform = platforms::number(transaction, anchor, id)?;
+            certificates::put_raw_tcb(transaction, platform, tcb)
+        })
+    }
+
+    fn pck_answer(
+        &self,
+        anchor: AnchorId,
+        id: &PlatformId,
+        cpu_svn: CpuSvn,
+        pce_svn: PceSvn,
+    ) -> Result<Option<PckAnswer>> {
+        self.read(|transaction| certificates::answer(transaction, anchor, id, cpu_svn, pce_svn))
+    }
+
+    fn put_evidence(&self, anchor: AnchorId, evidence: &Evidence) -> Result<()> {
+        self.write(|transaction| evidence::put(transaction, anchor, evidence))
+    }
+
+    fn evidence(
+        &self,
+        anchor: AnchorId,
+        after: Option<(&[u8; 16], &str)>,
+        limit: usize,
+    ) -> Result<Vec<Evidence>> {
+        self.read(|transaction| evidence::list(transaction, anchor, after, limit))
+    }
+
+    fn enqueue(
+        &self,
+        anchor: AnchorId,
+        registration: &Registration,
+        state: RegistrationState,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.write(|transaction| queue::put(transaction, anchor, registration, state, at))
+    }
+
+    fn lease(
+        &self,
+        anchor: AnchorId,
+        state: RegistrationState,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Registration>> {
+        self.write(|transaction| queue::lease(transaction, anchor, state, now, until))
+    }
+
+    fn acknowledge(&self, anchor: AnchorId, id: &PlatformId) -> Result<()> {
+        self.write(|transaction| queue::remove(transaction, anchor, id))
+    }
+
+    fn queue_length(&self, anchor: AnchorId) -> Result<u64> {
+        self.read(|transaction| queue::length(transaction, anchor))
+    }
+}
+
+/// Reads everything, so that every seal is checked.
+pub(super) fn check(connection: &Connection) -> Outcome<()> {
+    platforms::check(connection)?;
+    certificates::check(connection)?;
+    evidence::check(connection)?;
+    queue::check(connection)
+}
+
+fn read_ca(row: &Row<'_>) -> Outcome<Option<PckCa>> {
+    let name: Option<String> = row.get("ca")?;
+    name.map(|name| {
+        [PckCa::Processor, PckCa::Platform]
+            .into_iter()
+            .find(|known| known.as_str() == name)
+            .ok_or_else(|| Fault::Damaged(format!("ca {name:?}")))
+    })
+    .transpose()
+}
+
+fn required_ca(row: &Row<'_>) -> Outcome<PckCa> {
+    read_ca(row)?.ok_or_else(|| Fault::Damaged("no ca".to_owned()))
+}
+
+fn read_manifest(row: &Row<'_>) -> Outcome<Option<PlatformManifest>> {
+    row.get::<_, Option<Vec<u8>>>("manifest")?
+        .map(PlatformManifest::new)
+        .transpose()
+        .map_err(|error| Fault::Damaged(error.to_string()))
+}
+
+fn read_encrypted_ppid(row: &Row<'_>) -> Outcome<Option<Box<EncryptedPpid>>> {
+    let octets: Option<[u8; 384]> = row.get("encrypted_ppid")?;
+    Ok(octets.map(|octets| Box::new(EncryptedPpid(octets))))
+}
+
+fn read_id(row: &Row<'_>) -> Outcome<PlatformId> {
+    Ok(PlatformId {
+        qe_id: row.get("qe_id")?,
+        pce_id: PceId(row.get("pce_id")?),
+    })
+}

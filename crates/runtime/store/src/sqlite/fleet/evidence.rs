@@ -1,0 +1,93 @@
+//! The last quote of each platform and technology.
+
+use bulla_protocol::value::{Fmspc, PceId};
+use rusqlite::{Connection, Row};
+
+use crate::AnchorId;
+use crate::encoding::Encoding;
+use crate::fleet::Evidence;
+use crate::sqlite::column::{limit, sealed, timestamp};
+use crate::sqlite::fault::Outcome;
+
+/// Keeps evidence, unless there is some that arrived later.
+pub(super) fn put(connection: &Connection, anchor: AnchorId, evidence: &Evidence) -> Outcome<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO evidence
+                 (anchor, ppid, tee, pce_id, qe_id, fmspc, arrived, tcb_status, seal, quote)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (anchor, ppid, tee) DO UPDATE
+             SET pce_id = ?4, qe_id = ?5, fmspc = ?6, arrived = ?7, tcb_status = ?8, seal = ?9,
+                 quote = ?10
+             WHERE evidence.arrived <= ?7",
+        )?
+        .execute((
+            anchor.0,
+            evidence.ppid,
+            &evidence.tee,
+            evidence.pce_id.0,
+            evidence.qe_id,
+            evidence.fmspc.0,
+            evidence.arrived.unix_seconds(),
+            &evidence.tcb_status,
+            seal(anchor, evidence),
+            &evidence.quote,
+        ))?;
+    Ok(())
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    anchor: AnchorId,
+    after: Option<(&[u8; 16], &str)>,
+    most: usize,
+) -> Outcome<Vec<Evidence>> {
+    // No technology is called nothing, so that all evidence is behind this one.
+    let (ppid, tee) = after.unwrap_or((&[0; 16], ""));
+    connection
+        .prepare_cached(
+            "SELECT * FROM evidence WHERE anchor = ?1 AND (ppid, tee) > (?2, ?3)
+             ORDER BY ppid, tee LIMIT ?4",
+        )?
+        .query_and_then((anchor.0, ppid, tee, limit(most)), read)?
+        .collect()
+}
+
+fn read(row: &Row<'_>) -> Outcome<Evidence> {
+    let evidence = Evidence {
+        ppid: row.get("ppid")?,
+        pce_id: PceId(row.get("pce_id")?),
+        qe_id: row.get("qe_id")?,
+        fmspc: Fmspc(row.get("fmspc")?),
+        tee: row.get("tee")?,
+        quote: row.get("quote")?,
+        arrived: timestamp(row, "arrived")?,
+        tcb_status: row.get("tcb_status")?,
+    };
+    let anchor = AnchorId(row.get("anchor")?);
+    sealed(row, seal(anchor, &evidence), "evidence")?;
+    Ok(evidence)
+}
+
+fn seal(anchor: AnchorId, evidence: &Evidence) -> [u8; 32] {
+    Encoding::of("evidence")
+        .bytes(&anchor.0)
+        .bytes(&evidence.ppid)
+        .text(&evidence.tee)
+        .bytes(&evidence.pce_id.0)
+        .bytes(&evidence.qe_id)
+        .bytes(&evidence.fmspc.0)
+        .number(evidence.arrived.unix_seconds())
+        .text(&evidence.tcb_status)
+        .bytes(&evidence.quote)
+        .sha256()
+}
+
+/// Reads everything, so that every seal is checked.
+pub(super) fn check(connection: &Connection) -> Outcome<()> {
+    let mut statement = connection.prepare("SELECT * FROM evidence")?;
+    for evidence in statement.query_and_then([], read)? {
+        evidence?;
+    }
+    Ok(())
+}
