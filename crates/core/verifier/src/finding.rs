@@ -193,6 +193,16 @@ codes! {
     QeTcbLevelNotFound,
     /// TCB info and identity bear different evaluation data numbers (a note).
     EvaluationNumbersDiffer,
+    /// A document has ended before it arrived.
+    DocumentExpired,
+    /// A document, or a certificate of its chain, is not valid yet.
+    DocumentNotYetValid,
+    /// A certificate of the issuer chain has ended.
+    ChainExpired,
+    /// A document or chain is longer than clients can take (a note).
+    DocumentTooLongForClients,
+    /// Certificates that were given as those of one platform are of several, or of another.
+    PlatformsMixed,
 }
 
 impl fmt::Display for Code {

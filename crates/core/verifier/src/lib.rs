@@ -19,6 +19,7 @@
 )]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
 
+pub mod arrival;
 mod chain;
 pub mod finding;
 mod issuance;

@@ -226,7 +226,7 @@ fn authority(key_identifier: &[u8], key: &[u8; 65]) -> String {
 }
 
 /// Reads what the PCK certificate says of the platform.
-fn read_platform(
+pub(crate) fn read_platform(
     leaf: &Certificate<'_>,
     ca: Option<PckCa>,
     findings: &mut Findings,

@@ -322,7 +322,7 @@ struct Signer {
 }
 
 /// The DER of a CRL; a failure, and `None`, where the bytes are none of the forms it comes in.
-fn decode_crl<'a>(
+pub(crate) fn decode_crl<'a>(
     bytes: &'a [u8],
     name: &'static str,
     findings: &mut Findings,
@@ -333,7 +333,11 @@ fn decode_crl<'a>(
 }
 
 /// Reads a CRL; a failure, and `None`, where it cannot be read. No bytes at all are no CRL.
-fn parse_crl<'a>(der: &'a [u8], name: &'static str, findings: &mut Findings) -> Option<Crl<'a>> {
+pub(crate) fn parse_crl<'a>(
+    der: &'a [u8],
+    name: &'static str,
+    findings: &mut Findings,
+) -> Option<Crl<'a>> {
     Crl::parse(der)
         .map_err(|error| malformed_crl(&error, name, findings))
         .ok()
@@ -345,7 +349,7 @@ fn malformed_crl(error: &CrlError, name: &'static str, findings: &mut Findings) 
 }
 
 /// Checks that a CRL is the list of this issuer: by name, by key identifier, by signature.
-fn check_crl(
+pub(crate) fn check_crl(
     crl: &Crl<'_>,
     issuer: Option<&Issuer<'_>>,
     name: &'static str,
@@ -436,12 +440,12 @@ fn check_text(
     }
 }
 
-fn malformed(name: &'static str, reason: &str, findings: &mut Findings) {
+pub(crate) fn malformed(name: &'static str, reason: &str, findings: &mut Findings) {
     let message = format!("The document cannot be read: {reason}.");
     findings.fail(Code::DocumentMalformed, name, message);
 }
 
-fn note_unknown_fields(fields: &[String], name: &'static str, findings: &mut Findings) {
+pub(crate) fn note_unknown_fields(fields: &[String], name: &'static str, findings: &mut Findings) {
     if !fields.is_empty() {
         let names: Vec<String> = fields
             .iter()

@@ -1,0 +1,183 @@
+//! The chain of whoever issued a document.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bulla_collateral::PckCa;
+use bulla_pki::certificate::Certificate;
+use bulla_pki::{PublicKey, SignatureError, Timestamp, TrustAnchor, TrustAnchors, pem};
+
+use super::{CLOCK_SKEW, RevocationList};
+use crate::chain::{Chain, ChainDer, ChainNames, Checked, Link, Role, Shape};
+use crate::finding::{Code, Findings};
+use crate::issuance::{self, Issuer};
+use crate::prepare;
+
+const NAMES: ChainNames = ChainNames {
+    chain: "issuer_chain",
+    end: "signer",
+    ca: "pck_ca",
+    root: "root_ca",
+};
+
+/// Most certificates of a text that a root is looked for in.
+const MOST: usize = 4;
+
+/// Whoever issued a document, with everything above.
+pub(super) struct IssuerChain {
+    pub(super) anchor: TrustAnchor,
+    /// An error where the bytes of the key are no point of the curve.
+    pub(super) key: Result<PublicKey, SignatureError>,
+    name: Vec<u8>,
+    key_identifier: Vec<u8>,
+    /// Which CA it is; absent for a TCB signer and the root.
+    pub(super) pck_ca: Option<PckCa>,
+    /// The earliest end of a certificate.
+    pub(super) until: Timestamp,
+    /// The issuer first, the root last.
+    pub(super) pem: Vec<u8>,
+}
+
+impl IssuerChain {
+    /// The chain of a TCB signer; absent where something is missing, which is among the findings.
+    pub(super) fn of_signer(
+        text: &[u8],
+        anchors: &TrustAnchors,
+        revoked: Option<&RevocationList>,
+        at: Timestamp,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        Self::read(text, Role::TcbSigner, anchors, revoked, at, findings)
+    }
+
+    /// The chain of a PCK CA.
+    pub(super) fn of_pck_ca(
+        text: &[u8],
+        anchors: &TrustAnchors,
+        revoked: Option<&RevocationList>,
+        at: Timestamp,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        Self::read(text, Role::PckCa, anchors, revoked, at, findings)
+    }
+
+    fn read(
+        text: &[u8],
+        role: Role,
+        anchors: &TrustAnchors,
+        revoked: Option<&RevocationList>,
+        at: Timestamp,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let der = ChainDer::from_pem(text, NAMES.chain, findings);
+        let (shape, name) = match role {
+            Role::TcbSigner => (Shape::TCB_SIGNING, NAMES.end),
+            _ => (Shape::CRL_ISSUER, NAMES.ca),
+        };
+        let chain = Chain::assign(&der, shape, NAMES, Checked::default(), findings);
+        let root = chain.root.as_ref().and_then(Link::fresh)?;
+        let issuer = match role {
+            Role::TcbSigner => chain.end.as_ref(),
+            _ => chain.ca.as_ref().and_then(Link::fresh),
+        }?;
+        let anchor = issuance::check_root(root, anchors, NAMES.root, findings);
+        issuance::check_profile(issuer, role, anchor, name, findings);
+        if let Some(root) = Issuer::of(root) {
+            issuance::check_issued(issuer, &root, name, findings);
+        }
+        for (certificate, name) in [(issuer, name), (root, NAMES.root)] {
+            check_time(certificate, name, at, findings);
+            if let Some(RevocationList(list)) = revoked {
+                prepare::check_revocation(certificate, list, name, findings);
+            }
+        }
+        Some(Self {
+            anchor: anchor?.clone(),
+            key: issuer.public_key(),
+            name: issuer.subject().der().to_vec(),
+            key_identifier: issuer.extensions().subject_key_identifier?.to_vec(),
+            pck_ca: chain.ca.as_ref().and_then(Link::pck_ca),
+            until: issuer.validity().until.min(root.validity().until),
+            pem: written(&[issuer.der(), root.der()]),
+        })
+    }
+
+    /// The root at the end of any chain, or by itself.
+    pub(super) fn of_root(
+        text: &[u8],
+        anchors: &TrustAnchors,
+        at: Timestamp,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let blocks = pem::decode(text, "CERTIFICATE", MOST);
+        let der = blocks.ok().and_then(|blocks| blocks.into_iter().last());
+        let root = der.as_deref().map(Certificate::parse);
+        let root = match &root {
+            Some(Ok(root)) => root,
+            Some(Err(error)) => {
+                let message = format!("The root cannot be read: {error}.");
+                findings.fail(Code::CertificateMalformed, NAMES.root, message);
+                return None;
+            }
+            None => {
+                let message = "There is no certificate of the root.";
+                findings.fail(Code::CertificateMissing, NAMES.root, message);
+                return None;
+            }
+        };
+        let anchor = issuance::check_root(root, anchors, NAMES.root, findings);
+        check_time(root, NAMES.root, at, findings);
+        Some(Self {
+            anchor: anchor?.clone(),
+            key: root.public_key(),
+            name: root.subject().der().to_vec(),
+            key_identifier: root.extensions().subject_key_identifier?.to_vec(),
+            pck_ca: None,
+            until: root.validity().until,
+            pem: written(&[root.der()]),
+        })
+    }
+
+    /// The issuer, to check what it has issued.
+    pub(super) fn issuer(&self) -> Issuer<'_> {
+        Issuer {
+            name: &self.name,
+            key_identifier: &self.key_identifier,
+            key: self.key.clone(),
+        }
+    }
+}
+
+/// A certificate that is used outside its window vouches for nothing.
+pub(super) fn check_time(
+    certificate: &Certificate<'_>,
+    name: &'static str,
+    at: Timestamp,
+    findings: &mut Findings,
+) {
+    let window = certificate.validity();
+    if at > window.until {
+        let message = format!("The certificate ended on {}; it is {at}.", window.until);
+        findings.fail(Code::ChainExpired, name, message);
+    }
+    if at.saturating_add(CLOCK_SKEW) < window.from {
+        let message = format!("The certificate begins on {}; it is {at}.", window.from);
+        findings.fail(Code::DocumentNotYetValid, name, message);
+    }
+}
+
+/// PEM in lines of 64 characters (RFC 7468).
+fn written(certificates: &[&[u8]]) -> Vec<u8> {
+    let mut text = String::new();
+    for der in certificates {
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        let encoded = BASE64_STANDARD.encode(der);
+        for line in encoded.as_bytes().chunks(64) {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{}", String::from_utf8_lossy(line));
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    text.into_bytes()
+}

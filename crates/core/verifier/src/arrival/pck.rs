@@ -1,0 +1,162 @@
+//! PCK certificates of one platform, as they arrive together.
+
+use bulla_collateral::PckCa;
+use bulla_pki::certificate::Certificate;
+use bulla_pki::{Timestamp, TrustAnchor, TrustAnchors, pem};
+
+use super::chain::{IssuerChain, check_time};
+use super::{Refusal, RevocationList, refusal};
+use crate::chain::Role;
+use crate::finding::{Code, Findings, Stage};
+use crate::issuance;
+use crate::pck::read_platform;
+use crate::verdict::PlatformFacts;
+
+const LEAF: &str = "pck_certificate";
+
+/// Of which platform certificates must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "what a caller can know")]
+pub struct PckExpectation {
+    /// Identity of its provisioning certification enclave.
+    pub pce_id: [u8; 2],
+    /// Its family; absent where nobody said.
+    pub fmspc: Option<[u8; 6]>,
+}
+
+/// PCK certificates that hold, all of one platform.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PckArrival {
+    /// What each certificate says of its TCB, in the order given.
+    pub certificates: Vec<PckLeaf>,
+    /// Platform provisioning id, 16 bytes. Personal to a machine.
+    pub ppid: [u8; 16],
+    /// The family, 6 bytes.
+    pub fmspc: [u8; 6],
+    /// Which CA issued them.
+    pub ca: PckCa,
+    /// The trust anchor that their chain ends in.
+    pub anchor: TrustAnchor,
+    /// The earliest end of a certificate or of its chain.
+    pub until: Timestamp,
+    /// PEM: the PCK CA first, the root last.
+    pub issuer_chain: Vec<u8>,
+}
+
+/// The TCB that a PCK certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PckLeaf {
+    /// CPUSVN, 16 bytes, which are the SVNs of the 16 components.
+    pub cpusvn: [u8; 16],
+    /// SVN of the provisioning certification enclave.
+    pub pcesvn: u16,
+}
+
+/// Checks certificates that arrive as those of one platform.
+///
+/// `leaves` are in PEM, each alone; at least one. `root_ca_crl` is as for
+/// [`receive`](super::receive). Whether the CA has revoked one of them is not asked: whoever
+/// verifies a quote must learn it from the certificate.
+pub fn receive_pck_certificates(
+    leaves: &[&[u8]],
+    issuer_chain: &[u8],
+    anchors: &TrustAnchors,
+    root_ca_crl: Option<&RevocationList>,
+    expectation: &PckExpectation,
+    at: Timestamp,
+) -> Result<PckArrival, Refusal> {
+    let mut findings = Findings::new(Stage::PckChain);
+    let chain = IssuerChain::of_pck_ca(issuer_chain, anchors, root_ca_crl, at, &mut findings);
+    let Some(chain) = chain else {
+        return Err(refusal(findings));
+    };
+    let mut read: Vec<PlatformFacts> = Vec::with_capacity(leaves.len());
+    let mut until = chain.until;
+    for text in leaves {
+        let blocks = pem::decode(text, "CERTIFICATE", 1);
+        let der = blocks.ok().and_then(|blocks| blocks.into_iter().next());
+        let Some(der) = der else {
+            let message = "A certificate is not one block of PEM.";
+            findings.fail(Code::ChainMalformed, LEAF, message);
+            continue;
+        };
+        let certificate = match Certificate::parse(&der) {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                let message = format!("A certificate cannot be read: {error}.");
+                findings.fail(Code::CertificateMalformed, LEAF, message);
+                continue;
+            }
+        };
+        let anchor = Some(&chain.anchor);
+        issuance::check_profile(&certificate, Role::PckLeaf, anchor, LEAF, &mut findings);
+        issuance::check_issued(&certificate, &chain.issuer(), LEAF, &mut findings);
+        check_time(&certificate, LEAF, at, &mut findings);
+        until = until.min(certificate.validity().until);
+        read.extend(read_platform(&certificate, chain.pck_ca, &mut findings));
+    }
+    let Some(first) = read.first() else {
+        let message = "There is no certificate at all.";
+        findings.fail(Code::CertificateMissing, LEAF, message);
+        return Err(refusal(findings));
+    };
+    for facts in &read {
+        check_platform(first, facts, expectation, &mut findings);
+    }
+    if findings.failed() {
+        return Err(refusal(findings));
+    }
+    Ok(PckArrival {
+        ppid: first.ppid,
+        fmspc: first.fmspc,
+        ca: first.ca,
+        certificates: read
+            .iter()
+            .map(|facts| PckLeaf {
+                cpusvn: facts.components,
+                pcesvn: facts.pcesvn,
+            })
+            .collect(),
+        anchor: chain.anchor,
+        until,
+        issuer_chain: chain.pem,
+    })
+}
+
+/// Whether a certificate is of the expected platform, and of the same one as the first. PPIDs are
+/// personal to a machine, so a finding does not tell them.
+fn check_platform(
+    first: &PlatformFacts,
+    facts: &PlatformFacts,
+    expectation: &PckExpectation,
+    findings: &mut Findings,
+) {
+    if facts.pce_id != expectation.pce_id {
+        findings.differ(
+            Code::PceIdMismatch,
+            LEAF,
+            "A certificate is for another provisioning certification enclave.",
+            hex::encode_upper(expectation.pce_id),
+            hex::encode_upper(facts.pce_id),
+        );
+    }
+    let fmspc = expectation.fmspc.unwrap_or(first.fmspc);
+    if facts.fmspc != fmspc {
+        findings.differ(
+            Code::FmspcMismatch,
+            LEAF,
+            "A certificate is for a platform of another family.",
+            hex::encode_upper(fmspc),
+            hex::encode_upper(facts.fmspc),
+        );
+    }
+    if facts.ppid != first.ppid || facts.platform_instance_id != first.platform_instance_id {
+        findings.fail(
+            Code::PlatformsMixed,
+            LEAF,
+            "The certificates are of several platforms.",
+        );
+    }
+}
