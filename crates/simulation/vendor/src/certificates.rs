@@ -1,5 +1,6 @@
 //! PCK certificates: one for each level of security that a platform can have.
 
+use bulla_collateral::pck_selection;
 use bulla_issuer::{PckCa, PlatformSpec, SgxExtensionSpec, SgxType, Vendor as Hierarchy, pem};
 use bulla_pki::Timestamp;
 use bulla_processor::PckTcb;
@@ -7,7 +8,6 @@ use bulla_processor::PckTcb;
 use crate::cadence;
 use crate::levels::{Level, levels};
 use crate::platform::{Platform, Registration};
-use crate::selection;
 use crate::tcb::{Part, Svns};
 use crate::vendor::Vendor;
 
@@ -74,8 +74,12 @@ impl Vendor {
         let hierarchy = self.hierarchy(at);
         let levels = self.pck_levels(at);
         // A certificate is issued for each level, so the two lists are one.
-        let tcbs: Vec<PckTcb> = levels.iter().map(|level| level.svns.pck()).collect();
-        let level = levels.get(selection::select(&tcbs, &tcbs, raw)?)?;
+        let tcbs: Vec<_> = levels
+            .iter()
+            .map(|level| comparable(level.svns.pck()))
+            .collect();
+        let selected = pck_selection::select(&tcbs, &tcbs, &comparable(raw))?;
+        let level = levels.get(selected)?;
         Some(self.pck_certificate(&hierarchy, platform, level, at))
     }
 
@@ -143,6 +147,13 @@ impl Vendor {
         let mut serial: [u8; 20] = self.seed.bytes(&label);
         serial[0] = serial[0] & 0x7f | 0x40;
         serial.to_vec()
+    }
+}
+
+fn comparable(tcb: PckTcb) -> pck_selection::PckTcb {
+    pck_selection::PckTcb {
+        components: tcb.cpusvn,
+        pcesvn: tcb.pcesvn,
     }
 }
 

@@ -19,7 +19,6 @@ mod platform;
 mod quote;
 mod revocation;
 mod sealing;
-mod selection;
 pub mod state;
 mod tcb;
 mod text;
