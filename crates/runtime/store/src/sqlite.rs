@@ -36,6 +36,8 @@ mod migrations;
 mod readers;
 mod retention;
 mod set_aside;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};

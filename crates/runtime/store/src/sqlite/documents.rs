@@ -108,7 +108,12 @@ impl Documents for Store {
     }
 }
 
-fn add(connection: &Connection, anchor: AnchorId, document: &NewDocument) -> Outcome<i64> {
+/// Keeps a document, or finds the one that is there already; gives its number.
+pub(super) fn add(
+    connection: &Connection,
+    anchor: AnchorId,
+    document: &NewDocument,
+) -> Outcome<i64> {
     let slot = document.slot.to_string();
     let known = connection
         .prepare_cached("SELECT id FROM documents WHERE anchor = ?1 AND slot = ?2 AND sha256 = ?3")?

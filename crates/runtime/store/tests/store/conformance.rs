@@ -53,6 +53,7 @@ macro_rules! conformance {
                 the_chain_holds
                 the_digests_are_as_described
                 equal_events_have_different_digests
+                many_may_record_at_once
             );
         }
     };

@@ -83,3 +83,12 @@ pub(crate) fn equal_events_have_different_digests(store: &impl Audit) {
     };
     assert_ne!(store.record(&later).unwrap().sha256, second.sha256);
 }
+
+pub(crate) fn many_may_record_at_once(store: &(impl Audit + Sync)) {
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            scope.spawn(move || record(store, &[&thread.to_string()[..]; 10]));
+        }
+    });
+    assert_eq!(store.verify_chain().unwrap(), Ok(40));
+}
