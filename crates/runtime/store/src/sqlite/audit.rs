@@ -13,6 +13,14 @@ impl Audit for Store {
     fn record(&self, event: &Event) -> Result<Entry> {
         self.write(|transaction| {
             let (before, previous) = head(transaction)?.unwrap_or_default();
+            let last: Option<u64> = transaction
+                .prepare_cached("SELECT max(sequence) AS last FROM audit")?
+                .query_row([], |row| row.get("last"))?;
+            if last.unwrap_or(0) > before {
+                return Err(Fault::Damaged(format!(
+                    "the audit chain goes on behind entry {before}, which was noted as the last"
+                )));
+            }
             let sequence = before + 1;
             let entry = Entry {
                 sequence,

@@ -1,9 +1,14 @@
 //! The store through its public interface.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod backups;
 mod conformance;
 mod folder;
+mod model;
+mod opening;
+mod retention;
 mod samples;
+mod tampering;
 
 use std::ops::Deref;
 
