@@ -104,6 +104,8 @@ impl Status {
     pub const NOT_FOUND: Self = Self(404);
     /// 405 Method Not Allowed.
     pub const METHOD_NOT_ALLOWED: Self = Self(405);
+    /// 409 Conflict: not in this state.
+    pub const CONFLICT: Self = Self(409);
     /// 410 Gone: an evaluation number that is no longer signed.
     pub const GONE: Self = Self(410);
     /// 413 Content Too Large.
@@ -112,6 +114,8 @@ impl Status {
     pub const URI_TOO_LONG: Self = Self(414);
     /// 415 Unsupported Media Type.
     pub const UNSUPPORTED_MEDIA_TYPE: Self = Self(415);
+    /// 422 Unprocessable Content: well formed, and still wrong.
+    pub const UNPROCESSABLE_CONTENT: Self = Self(422);
     /// 429 Too Many Requests.
     pub const TOO_MANY_REQUESTS: Self = Self(429);
     /// 460 of Intel's cache: what was put is not genuine.

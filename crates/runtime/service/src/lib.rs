@@ -1,4 +1,20 @@
 //! The collateral service: what it knows, keeps current and answers.
 #![forbid(unsafe_code)]
 
+pub mod administration;
+mod app;
+pub mod clock;
+pub mod collection;
+pub mod daemon;
+pub mod dialects;
+pub mod fleet;
+pub mod freshness;
+pub mod held;
 pub mod http;
+pub mod judging;
+pub mod keeper;
+pub mod realm;
+pub mod refresh;
+pub mod want;
+
+pub use app::{PCS_BASE, Service};

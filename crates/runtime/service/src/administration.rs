@@ -1,0 +1,131 @@
+//! bulla's own routes: what is kept and how fresh it is, what was refused, the fleet, the
+//! upstreams, the audit. In JSON; errors are problems (RFC 9457) with a stable code.
+
+mod collateral;
+mod fleet;
+mod problem;
+mod query;
+mod route;
+
+use std::sync::Arc;
+
+use bulla_protocol::wire::Status;
+use serde::Serialize;
+
+use crate::fleet::Fleet;
+use crate::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use crate::http::{Asked, Denied, HeaderValue, Metrics, Reply, StatusCode, health};
+use crate::keeper::Keeper;
+use crate::refresh::Refresh;
+
+use problem::Problem;
+use query::Query;
+
+pub use route::{Access, Action, ROUTES, Route};
+pub(crate) use route::{Found, find};
+
+/// Answers on bulla's own routes.
+pub struct Administration {
+    keeper: Arc<Keeper>,
+    fleet: Arc<Fleet>,
+    refresh: Arc<Refresh>,
+    metrics: Arc<Metrics>,
+}
+
+type Outcome = Result<Reply, Problem>;
+
+impl Administration {
+    /// Answers from what `fleet` and the documents that `refresh` keeps current have.
+    pub fn new(fleet: Arc<Fleet>, refresh: Arc<Refresh>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            keeper: Arc::clone(refresh.keeper()),
+            fleet,
+            refresh,
+            metrics,
+        }
+    }
+
+    /// Answers one request of somebody who may make it; `actor` is the name of the token.
+    pub async fn respond(&self, route: &Route, asked: Asked, actor: &str) -> Reply {
+        let name = route.name;
+        let outcome = self.act(route.action, asked, actor).await;
+        let mut reply = outcome.unwrap_or_else(Problem::reply);
+        reply.route = name;
+        reply
+    }
+
+    async fn act(&self, action: Action, asked: Asked, actor: &str) -> Outcome {
+        let text = asked.query().to_owned();
+        let query = Query::read(&text)?;
+        match action {
+            Action::Health => Ok(health::alive()),
+            Action::Readiness => Ok(health::ready(&self.conditions())),
+            Action::Metrics => Ok(health::metrics(&self.metrics)),
+            Action::Collateral => query.only(&[]).and(self.collateral()),
+            Action::History => self.history(&query),
+            Action::Document => self.document(&query),
+            Action::Refused => self.refused(&query),
+            Action::RefreshCollateral => self.renew(&query, actor).await,
+            Action::Platforms => self.platforms(&query),
+            Action::RemovePlatform => self.remove_platform(&query, actor),
+            Action::Evidence => self.evidence(&query),
+            Action::Observe => self.observe(&query, asked).await,
+            Action::Upstreams => query.only(&[]).and(self.upstreams()),
+            Action::Audit => self.audit(&query),
+        }
+    }
+}
+
+/// The answer to a method that a path does not know.
+pub(crate) fn method_not_allowed(methods: &[&str]) -> Reply {
+    let title = "This path does not know the method.";
+    let problem = Problem::new(Status::METHOD_NOT_ALLOWED, "method-not-allowed", title);
+    let allowed = methods.join(", ");
+    let mut reply = problem.because(&format!("it knows {allowed}")).reply();
+    if let Ok(value) = HeaderValue::try_from(allowed) {
+        reply.headers.insert(ALLOW, value);
+    }
+    reply.route = "administration.method";
+    reply
+}
+
+/// The answer to somebody who may not use a route.
+pub(crate) fn unauthorised(route: &Route, denied: Denied) -> Reply {
+    let header = match route.access {
+        Access::User => "user-token or admin-token",
+        _ => "admin-token",
+    };
+    let mut reply = match denied {
+        Denied::Missing | Denied::Wrong => {
+            let title = "A token is needed here.";
+            let code = match denied {
+                Denied::Missing => "token-missing",
+                _ => "token-wrong",
+            };
+            Problem::new(Status::UNAUTHORIZED, code, title)
+                .because(&format!("send it in the header {header}"))
+                .reply()
+        }
+        Denied::TooMany { wait } => {
+            let title = "There were too many wrong tokens from there.";
+            let seconds = u32::try_from(wait.as_secs().saturating_add(1)).unwrap_or(u32::MAX);
+            Problem::new(Status::TOO_MANY_REQUESTS, "too-many-attempts", title)
+                .retry_after(seconds)
+                .reply()
+        }
+    };
+    reply.route = route.name;
+    reply
+}
+
+/// A value as JSON. Nothing may keep it: it is of the moment.
+fn json(value: &impl Serialize) -> Outcome {
+    let body = serde_json::to_vec(value).map_err(|error| {
+        let title = "The answer cannot be written.";
+        Problem::new(Status::INTERNAL_SERVER_ERROR, "internal", title).because(&error.to_string())
+    })?;
+    Ok(Reply::new("", StatusCode::OK)
+        .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .with_body(body))
+}

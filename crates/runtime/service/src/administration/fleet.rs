@@ -1,0 +1,156 @@
+//! The fleet. Names of platforms and PPIDs are personal to machines: an administrator sees the
+//! names, nobody is shown a PPID; evidence tells it as a digest.
+
+use bulla_evidence::input::decode_text_or_raw;
+use bulla_protocol::value::{Fmspc, PceId};
+use bulla_protocol::wire::Status;
+use bulla_store::Fleet as _;
+use bulla_store::fleet::PlatformId;
+use bulla_verifier::Verdict;
+use serde::Serialize;
+
+use super::{Administration, Outcome, Problem, Query, json};
+use crate::fleet::NotObserved;
+use crate::http::Asked;
+use crate::judging::NoVerdict;
+
+/// Most platforms in one answer.
+const MOST: usize = 1_000;
+
+/// Longest quote that is taken, in bytes, in any encoding: the longest have 12 KB with the
+/// certificate chain, in hexadecimal digits twice that.
+const LONGEST_QUOTE: usize = 64 * 1024;
+
+#[derive(Serialize)]
+struct Platform {
+    qe_id: String,
+    pce_id: String,
+    fmspc: Option<String>,
+    ca: Option<&'static str>,
+    registered: String,
+    has_manifest: bool,
+}
+
+#[derive(Serialize)]
+struct Evidence {
+    /// SHA-256 of the PPID: tells platforms apart without naming them.
+    ppid_sha256: String,
+    qe_id: String,
+    pce_id: String,
+    fmspc: String,
+    tee: String,
+    tcb_status: String,
+    arrived: String,
+}
+
+#[derive(Serialize)]
+struct Observed {
+    fmspc: String,
+    tcb_status: Option<&'static str>,
+    advisory_ids: Vec<String>,
+    genuine: bool,
+}
+
+impl Administration {
+    pub(super) fn platforms(&self, query: &Query) -> Outcome {
+        query.only(&["fmspc", "after_qe_id", "after_pce_id", "limit"])?;
+        let fmspc: Option<Fmspc> = query.typed("fmspc")?;
+        let after = match query.find("after_qe_id") {
+            None => None,
+            Some(qe_id) => Some(PlatformId {
+                qe_id: qe_id.to_owned(),
+                pce_id: query.required("after_pce_id")?,
+            }),
+        };
+        let collection = self.keeper.collection();
+        let platforms = collection.store().platforms(
+            collection.realm().id(),
+            fmspc,
+            after.as_ref(),
+            query.limit(MOST)?,
+        )?;
+        let rows: Vec<Platform> = platforms
+            .into_iter()
+            .map(|platform| Platform {
+                qe_id: platform.id.qe_id,
+                pce_id: platform.id.pce_id.to_string(),
+                fmspc: platform.fmspc.map(|fmspc| fmspc.to_string()),
+                ca: platform.ca.map(|ca| ca.as_str()),
+                registered: platform.registered.to_string(),
+                has_manifest: platform.manifest.is_some(),
+            })
+            .collect();
+        json(&rows)
+    }
+
+    pub(super) fn remove_platform(&self, query: &Query, actor: &str) -> Outcome {
+        query.only(&["qe_id", "pce_id"])?;
+        let id = PlatformId {
+            qe_id: query.required::<String>("qe_id")?.to_uppercase(),
+            pce_id: query.required::<PceId>("pce_id")?,
+        };
+        if !self.fleet.remove(&id)? {
+            return Err(Problem::not_found("no platform of this name is registered"));
+        }
+        let subject = format!("{}/{}", id.qe_id, id.pce_id);
+        self.note(actor, "platform.remove", subject, &serde_json::json!({}))?;
+        json(&serde_json::json!({ "removed": id.qe_id }))
+    }
+
+    pub(super) fn evidence(&self, query: &Query) -> Outcome {
+        query.only(&["limit"])?;
+        let collection = self.keeper.collection();
+        let all = collection
+            .store()
+            .evidence(collection.realm().id(), None, query.limit(MOST)?)?;
+        let rows: Vec<Evidence> = all
+            .into_iter()
+            .map(|evidence| Evidence {
+                ppid_sha256: hex::encode(bulla_pki::digest::sha256(&evidence.ppid)),
+                qe_id: hex::encode_upper(evidence.qe_id),
+                pce_id: evidence.pce_id.to_string(),
+                fmspc: evidence.fmspc.to_string(),
+                tee: evidence.tee,
+                tcb_status: evidence.tcb_status,
+                arrived: evidence.arrived.to_string(),
+            })
+            .collect();
+        json(&rows)
+    }
+
+    pub(super) async fn observe(&self, query: &Query, asked: Asked) -> Outcome {
+        query.only(&[])?;
+        let body = asked.body.read(LONGEST_QUOTE).await.map_err(|error| {
+            let title = "The body cannot be read.";
+            let status = Status::new(error.status().as_u16()).unwrap_or(Status::BAD_REQUEST);
+            Problem::new(status, "invalid-body", title).because(&error.to_string())
+        })?;
+        let quote = decode_text_or_raw(&body)
+            .map_err(|error| Problem::bad_request(&format!("the quote: {error}")))?;
+        match self.fleet.observe(&quote).await {
+            Ok(observation) => json(&Observed {
+                fmspc: observation.fmspc.to_string(),
+                tcb_status: status(&observation.verdict),
+                advisory_ids: advisories(&observation.verdict),
+                genuine: self.keeper.collection().realm().anchor().is_genuine(),
+            }),
+            Err(NotObserved::Store(error)) => Err(error.into()),
+            Err(NotObserved::NoVerdict(NoVerdict::Absent(absent))) => Err(Problem::from(&absent)),
+            Err(error @ NotObserved::Failed(_)) => {
+                let title = "The quote failed verification.";
+                let status = Status::UNPROCESSABLE_CONTENT;
+                Err(Problem::new(status, "verification-failed", title).because(&error.to_string()))
+            }
+            Err(error) => Err(Problem::bad_request(&error.to_string())),
+        }
+    }
+}
+
+fn status(verdict: &Verdict) -> Option<&'static str> {
+    verdict.tcb.as_ref().map(|tcb| tcb.status.as_str())
+}
+
+fn advisories(verdict: &Verdict) -> Vec<String> {
+    let listed = verdict.tcb.iter().flat_map(|tcb| &tcb.advisory_ids);
+    listed.map(|id| id.to_string()).collect()
+}

@@ -1,0 +1,245 @@
+//! The table of routes.
+
+use crate::http::Method;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "every check knows all of them")]
+pub enum Access {
+    /// Whoever reaches the service.
+    Anybody,
+    /// Whoever sends a user's or an administrator's token.
+    User,
+    /// Whoever sends an administrator's token.
+    Administrator,
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Says that the process is alive.
+    Health,
+    /// Says whether the service is of use.
+    Readiness,
+    /// Gives all counts.
+    Metrics,
+    /// Lists the documents that are kept.
+    Collateral,
+    /// Lists every issue of a document.
+    History,
+    /// Gives a document, of now or of a past instant.
+    Document,
+    /// Lists what was refused on arrival.
+    Refused,
+    /// Asks the upstreams anew.
+    RefreshCollateral,
+    /// Lists platforms.
+    Platforms,
+    /// Removes a platform.
+    RemovePlatform,
+    /// Lists the last evidence of platforms.
+    Evidence,
+    /// Takes a quote as evidence of its platform's state.
+    Observe,
+    /// Says how the upstreams are.
+    Upstreams,
+    /// Lists what was done by whom.
+    Audit,
+}
+
+/// One of the routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a row of the table")]
+pub struct Route {
+    /// The method; `HEAD` goes with `GET`.
+    pub method: &'static str,
+    /// The path, which has this one spelling.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// What it does.
+    pub action: Action,
+    /// Its name in log and metrics.
+    pub name: &'static str,
+}
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    action: Action,
+    name: &'static str,
+) -> Route {
+    Route {
+        method,
+        path,
+        access,
+        action,
+        name,
+    }
+}
+
+/// All of them.
+pub const ROUTES: &[Route] = &[
+    route(
+        "GET",
+        "/healthz",
+        Access::Anybody,
+        Action::Health,
+        "healthz",
+    ),
+    route(
+        "GET",
+        "/readyz",
+        Access::Anybody,
+        Action::Readiness,
+        "readyz",
+    ),
+    route(
+        "GET",
+        "/metrics",
+        Access::Anybody,
+        Action::Metrics,
+        "metrics",
+    ),
+    route(
+        "GET",
+        "/collateral",
+        Access::Anybody,
+        Action::Collateral,
+        "collateral.list",
+    ),
+    route(
+        "GET",
+        "/collateral/history",
+        Access::Anybody,
+        Action::History,
+        "collateral.history",
+    ),
+    route(
+        "GET",
+        "/collateral/document",
+        Access::Anybody,
+        Action::Document,
+        "collateral.document",
+    ),
+    route(
+        "GET",
+        "/collateral/refused",
+        Access::Administrator,
+        Action::Refused,
+        "collateral.refused",
+    ),
+    route(
+        "POST",
+        "/collateral/refresh",
+        Access::Administrator,
+        Action::RefreshCollateral,
+        "collateral.refresh",
+    ),
+    route(
+        "GET",
+        "/platforms",
+        Access::Administrator,
+        Action::Platforms,
+        "platforms.list",
+    ),
+    route(
+        "DELETE",
+        "/platforms",
+        Access::Administrator,
+        Action::RemovePlatform,
+        "platforms.remove",
+    ),
+    route(
+        "GET",
+        "/platforms/evidence",
+        Access::Administrator,
+        Action::Evidence,
+        "platforms.evidence",
+    ),
+    route(
+        "POST",
+        "/platforms/evidence",
+        Access::User,
+        Action::Observe,
+        "platforms.observe",
+    ),
+    route(
+        "GET",
+        "/upstreams",
+        Access::Administrator,
+        Action::Upstreams,
+        "upstreams",
+    ),
+    route(
+        "GET",
+        "/audit",
+        Access::Administrator,
+        Action::Audit,
+        "audit",
+    ),
+];
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// This route.
+    Route(&'static Route),
+    /// Others than for this method: these are there.
+    OtherMethods(Vec<&'static str>),
+    /// Nothing of ours.
+    Nothing,
+}
+
+/// The route of a method and a path, the latter as received.
+pub(crate) fn find(method: &Method, path: &str) -> Found {
+    let wanted = match *method {
+        Method::HEAD => "GET",
+        _ => method.as_str(),
+    };
+    let here = || ROUTES.iter().filter(|route| route.path == path);
+    match here().find(|route| route.method == wanted) {
+        Some(route) => Found::Route(route),
+        None => {
+            let methods: Vec<_> = here().map(|route| route.method).collect();
+            match methods.is_empty() {
+                true => Found::Nothing,
+                false => Found::OtherMethods(methods),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        let Found::Route(route) = find(&Method::HEAD, "/platforms") else {
+            panic!("it is there");
+        };
+        assert_eq!(route.action, Action::Platforms);
+        let methods = Found::OtherMethods(vec!["GET", "DELETE"]);
+        assert_eq!(find(&Method::PUT, "/platforms"), methods);
+        for path in [
+            "/Platforms",
+            "/platforms/",
+            "//platforms",
+            "/platform%73",
+            "/",
+        ] {
+            assert_eq!(find(&Method::GET, path), Found::Nothing, "{path}");
+        }
+    }
+
+    #[test]
+    fn whatever_changes_something_or_names_a_platform_needs_a_token() {
+        for route in ROUTES {
+            let is_private = route.method != "GET" || route.path.starts_with("/platforms");
+            assert!(!is_private || route.access != Access::Anybody, "{route:?}");
+        }
+    }
+}

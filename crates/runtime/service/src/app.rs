@@ -1,0 +1,203 @@
+//! The service as the front sees it: which dialect a request is in, and who may make it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bulla_protocol::pccs::{self, Access, Reason, Refusal, Route, RouteRules};
+use bulla_protocol::pcs::MAX_REQUEST_BODY_SIZE;
+use bulla_protocol::wire::{Headers, RequestParts};
+use bytes::Bytes;
+
+use crate::administration::{self, Administration, Found};
+use crate::dialects::pccs::Pccs;
+use crate::dialects::pcs::Pcs;
+use crate::dialects::written;
+use crate::fleet::Fleet;
+use crate::http::header::CONTENT_TYPE;
+use crate::http::{
+    Application, Asked, BodyError, Denied, HeaderMap, HeaderName, HeaderValue, Metrics, Reply,
+    Role, Tokens,
+};
+use crate::refresh::Refresh;
+
+/// Where the vendor's dialect stands on a listener that has all of them.
+pub const PCS_BASE: &str = "/pcs";
+
+/// With this every answer of a simulated anchor says so.
+const SIMULATED: HeaderName = HeaderName::from_static("bulla-simulated");
+
+/// The service.
+pub struct Service {
+    pccs: Pccs,
+    pcs: Pcs,
+    administration: Administration,
+    tokens: Tokens,
+    rules: RouteRules,
+    is_simulated: bool,
+}
+
+impl Service {
+    /// The service over a fleet and the documents that `refresh` keeps current.
+    pub fn new(
+        fleet: Arc<Fleet>,
+        refresh: Arc<Refresh>,
+        tokens: Tokens,
+        metrics: Arc<Metrics>,
+        rules: RouteRules,
+    ) -> Self {
+        let keeper = Arc::clone(refresh.keeper());
+        Self {
+            is_simulated: keeper.collection().realm().is_simulated(),
+            pccs: Pccs::new(Arc::clone(&fleet), Arc::clone(&refresh)),
+            pcs: Pcs::new(keeper, Arc::clone(&fleet)),
+            administration: Administration::new(fleet, refresh, metrics),
+            tokens,
+            rules,
+        }
+    }
+
+    async fn answer(&self, asked: Asked) -> Reply {
+        let path = asked.path();
+        if let Some(place) = below(path, PCS_BASE) {
+            let place = place.to_owned();
+            return self.vendor(asked, place).await;
+        }
+        match administration::find(&asked.method, path) {
+            Found::Route(route) => self.administrate(route, asked).await,
+            Found::OtherMethods(methods) => administration::method_not_allowed(&methods),
+            Found::Nothing => self.cache(asked).await,
+        }
+    }
+
+    /// bulla's own routes.
+    async fn administrate(&self, route: &administration::Route, asked: Asked) -> Reply {
+        match self.actor(route.access, &asked) {
+            Ok(actor) => self.administration.respond(route, asked, &actor).await,
+            Err(denied) => administration::unauthorised(route, denied),
+        }
+    }
+
+    /// The name of the token that lets somebody in. An administrator may do what a user may.
+    fn actor(&self, access: administration::Access, asked: &Asked) -> Result<String, Denied> {
+        let check = |role, header| {
+            let token = asked.headers.get(header).map(HeaderValue::as_bytes);
+            let peer = asked.connection.peer();
+            let token = self.tokens.check(role, token, peer, Instant::now())?;
+            Ok(token.name.clone())
+        };
+        let administrator = || check(Role::Administrator, pccs::ADMIN_TOKEN);
+        match access {
+            administration::Access::Anybody => Ok(String::new()),
+            administration::Access::Administrator => administrator(),
+            administration::Access::User if asked.headers.contains_key(pccs::ADMIN_TOKEN) => {
+                administrator()
+            }
+            administration::Access::User => check(Role::User, pccs::USER_TOKEN),
+        }
+    }
+
+    /// The dialect of Intel's cache: who asks is known before the body is read.
+    async fn cache(&self, asked: Asked) -> Reply {
+        let refused = |refusal: Refusal| written("pccs.refused", refusal.write());
+        let route = match Route::read(asked.method.as_str(), asked.path(), self.rules) {
+            Ok(route) => route,
+            Err(refusal) => return refused(refusal),
+        };
+        let role = match route.access() {
+            Access::Anybody => None,
+            Access::User => Some((Role::User, pccs::USER_TOKEN)),
+            Access::Administrator => Some((Role::Administrator, pccs::ADMIN_TOKEN)),
+        };
+        if let Some((role, name)) = role {
+            let token = asked.headers.get(name).map(HeaderValue::as_bytes);
+            let peer = asked.connection.peer();
+            if let Err(denied) = self.tokens.check(role, token, peer, Instant::now()) {
+                return refused(unauthorised(denied).version(route.version));
+            }
+        }
+        let mut body = Bytes::new();
+        if route.operation.has_body() {
+            match asked.body.read(route.max_body_size()).await {
+                Ok(read) => body = read,
+                Err(error) => return refused(unread(error).version(route.version)),
+            }
+        }
+        let media_type = asked.headers.get(CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok());
+        let query = asked.target.query().unwrap_or_default();
+        match route.request(query, media_type, &body) {
+            Ok(request) => {
+                let headers = &asked.headers;
+                self.pccs.respond(route.version, request, headers).await
+            }
+            Err(refusal) => refused(refusal),
+        }
+    }
+
+    /// The vendor's dialect.
+    async fn vendor(&self, asked: Asked, path: String) -> Reply {
+        let mut parts = RequestParts {
+            method: asked.method.as_str().to_owned(),
+            path,
+            query: asked.query().to_owned(),
+            headers: plain(&asked.headers),
+            body: Vec::new(),
+        };
+        // The vendor's interface has no HEAD; as everywhere it is GET without the body.
+        if parts.method == "HEAD" {
+            parts.method = "GET".to_owned();
+        }
+        match asked.body.read(MAX_REQUEST_BODY_SIZE).await {
+            Ok(body) => parts.body = body.to_vec(),
+            Err(error) => return Reply::new("pcs.unreadable", error.status()),
+        }
+        self.pcs.respond(parts, &asked.headers).await
+    }
+}
+
+impl Application for Service {
+    async fn respond(&self, asked: Asked) -> Reply {
+        let mut reply = self.answer(asked).await;
+        if self.is_simulated {
+            let value = HeaderValue::from_static("true");
+            reply.headers.insert(SIMULATED, value);
+        }
+        reply
+    }
+}
+
+/// What follows a base path; absent for paths that are not below it.
+fn below<'a>(path: &'a str, base: &str) -> Option<&'a str> {
+    path.strip_prefix(base).filter(|rest| rest.starts_with('/'))
+}
+
+fn unauthorised(denied: Denied) -> Refusal {
+    match denied {
+        Denied::Missing => {
+            Refusal::new(Reason::AuthenticationFailed).coded(pccs::cause::TOKEN_MISSING)
+        }
+        Denied::Wrong => Refusal::new(Reason::AuthenticationFailed),
+        Denied::TooMany { wait } => {
+            let seconds = u32::try_from(wait.as_secs().saturating_add(1)).unwrap_or(u32::MAX);
+            Refusal::new(Reason::TooManyAttempts).retry_after(seconds)
+        }
+    }
+}
+
+fn unread(error: BodyError) -> Refusal {
+    let reason = match error {
+        BodyError::TooLong { .. } => Reason::ContentTooLarge,
+        _ => Reason::InvalidRequest,
+    };
+    Refusal::new(reason).because(&error.to_string())
+}
+
+/// Headers as the grammar has them; what is not ASCII is nothing that it knows.
+fn plain(headers: &HeaderMap) -> Headers {
+    headers
+        .iter()
+        .fold(Headers::new(), |all, (name, value)| match value.to_str() {
+            Ok(value) => all.with(name.as_str(), value),
+            Err(_) => all,
+        })
+}

@@ -1,0 +1,438 @@
+//! The collection of the vendor's documents: what is known, and how something new enters.
+//!
+//! There is one way in, [`Collection::admit`], for whatever comes from an upstream, an import or a
+//! client, and the same checks run over what the store gives back at start. What fails is kept
+//! aside and never served; what is good stays.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bulla_collateral::{Series, Slot};
+use bulla_pki::certificate::Certificate;
+use bulla_pki::{Timestamp, pem};
+use bulla_store::audit::Event;
+use bulla_store::documents::{NewDocument, Selection, SetAside};
+use bulla_store::{Audit, Documents, Store, StoreError};
+use bulla_verifier::arrival::{self, Arrival, Received, RevocationList};
+
+use crate::clock::{self, Clock, Instant};
+use crate::held::{Held, Parts, Selected, Snapshot};
+use crate::realm::Realm;
+use crate::want::Want;
+
+/// The collection under one trust anchor.
+pub struct Collection {
+    realm: Realm,
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held while something enters: what is decided rests on what is there.
+    entering: Mutex<()>,
+    /// The root's CRL that is in force; absent until one has arrived.
+    revocations: ArcSwapOption<RevocationList>,
+}
+
+/// Something that entered.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// What is served in its place from now on.
+    pub held: Arc<Held>,
+    /// What it changed.
+    pub change: Change,
+}
+
+/// What an admission changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "callers count each of them")]
+pub enum Change {
+    /// The first issue in its slot.
+    First,
+    /// A later issue than the one before.
+    Newer,
+    /// The very same document.
+    Same,
+    /// A genuine copy, older than what is there: it changes nothing.
+    Older,
+}
+
+impl Change {
+    /// `first`, `newer`, `same` or `older`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Newer => "newer",
+            Self::Same => "same",
+            Self::Older => "older",
+        }
+    }
+}
+
+/// Why something did not enter.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// It is not what it should be; it was kept aside.
+    #[error("{reason}")]
+    Refused {
+        /// Stable name of the reason.
+        code: &'static str,
+        /// The reason in words.
+        reason: String,
+    },
+    /// It is good, and could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Collection {
+    /// Takes up what the store has, after checking it as if it had arrived now; what fails is
+    /// left in the store and not served. Blocks.
+    pub fn open(
+        realm: Realm,
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let collection = Self {
+            realm,
+            store,
+            clock,
+            snapshot: ArcSwap::default(),
+            entering: Mutex::default(),
+            revocations: ArcSwapOption::empty(),
+        };
+        collection.take_up()?;
+        Ok(collection)
+    }
+
+    /// What is served at present.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Calls `look` with what is served at present, without a reference count.
+    pub fn look<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
+        look(&self.snapshot.load())
+    }
+
+    /// The anchor and what follows from it.
+    pub fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
+    /// The root's CRL that is in force; absent until one has arrived.
+    pub fn revocations(&self) -> Option<Arc<RevocationList>> {
+        self.revocations.load_full()
+    }
+
+    /// Where the root in force says that its CRL is published; absent where it does not say, or no
+    /// document has brought the root yet.
+    pub fn root_crl_uri(&self) -> Option<String> {
+        self.look(|snapshot| {
+            let chain = &snapshot.documents().next()?.issuer_chain;
+            let blocks = pem::decode(chain, "CERTIFICATE", 3).ok()?;
+            let root = Certificate::parse(blocks.last()?).ok()?;
+            root.extensions().crl_distribution_point?.map(str::to_owned)
+        })
+    }
+
+    /// Where everything is kept.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The time to judge by.
+    pub fn now(&self) -> Instant {
+        self.look(|snapshot| clock::judge(self.clock.now(), snapshot.latest_issue()))
+    }
+
+    /// Checks what arrived and, if it is good, keeps and serves it. Blocks.
+    ///
+    /// `wanted` is what was asked for; absent for what comes unasked, as in an import. `source`
+    /// is for people.
+    pub fn admit(
+        &self,
+        received: Received<'_>,
+        wanted: Option<Want>,
+        source: &str,
+    ) -> Result<Admission, Rejection> {
+        let _alone = self.entering.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now().at;
+        let arrival = self
+            .check(received, wanted, now)
+            .map_err(|refusal| self.set_aside(refusal, received, wanted, source, now))?;
+        let slot = arrival.slot;
+        let snapshot = self.snapshot();
+        let change = match snapshot.get(slot) {
+            None => Change::First,
+            Some(held) if held.sha256 == arrival.sha256 => Change::Same,
+            Some(held) if held.window.from > arrival.window.from => Change::Older,
+            Some(_) => Change::Newer,
+        };
+        let selected = selected_by(wanted, &arrival, &snapshot, now);
+        if let Some((_, row)) = &selected {
+            self.report_step_back(row, &snapshot, source)?;
+        }
+        let rows: Vec<Selection> = selected.iter().map(|(_, row)| *row).collect();
+        let list = arrival.revocations.clone();
+        let held = match snapshot.get(slot) {
+            Some(held) if matches!(change, Change::Same | Change::Older) => {
+                if !rows.is_empty() {
+                    let document = stored(&arrival, now, source);
+                    self.store.add_document(self.realm.id(), &document, &rows)?;
+                }
+                Arc::new(held.confirmed(now))
+            }
+            _ => {
+                let document = stored(&arrival, now, source);
+                let id = self.store.add_document(self.realm.id(), &document, &rows)?;
+                Arc::new(hold(id, arrival, now, source)?)
+            }
+        };
+        let mut next = Snapshot::clone(&snapshot).with(Arc::clone(&held));
+        if let Some((number, row)) = selected {
+            next = next.with_selected(row.series, row.selector, number);
+        }
+        self.snapshot.store(Arc::new(next));
+        if slot == Slot::RootCaCrl && matches!(change, Change::First | Change::Newer) {
+            self.revocations.store(list.map(Arc::new));
+            self.drop_revoked(now)?;
+        }
+        Ok(Admission { held, change })
+    }
+
+    /// Everything that must hold before a document is kept.
+    fn check(
+        &self,
+        received: Received<'_>,
+        wanted: Option<Want>,
+        now: Timestamp,
+    ) -> Result<Arrival, (&'static str, String)> {
+        let list = self.revocations.load();
+        let arrival = arrival::receive(received, self.realm.anchors(), list.as_deref(), now)
+            .map_err(|refusal| (refusal.code().as_str(), refusal.to_string()))?;
+        if arrival.anchor.public_key_sha256() != &self.realm.id().0 {
+            let reason = format!(
+                "The document is signed under {}; this service works under {}.",
+                arrival.anchor.name(),
+                self.realm.anchor().name()
+            );
+            return Err(("AnchorsDiffer", reason));
+        }
+        match wanted {
+            Some(wanted) if !wanted.is_met_by(arrival.slot) => Err((
+                "DocumentNotAsked",
+                format!("{wanted} was asked for, {} was given.", arrival.slot),
+            )),
+            _ => Ok(arrival),
+        }
+    }
+
+    /// Keeps aside what failed. That it could not be kept changes nothing about the refusal.
+    fn set_aside(
+        &self,
+        (code, reason): (&'static str, String),
+        received: Received<'_>,
+        wanted: Option<Want>,
+        source: &str,
+        now: Timestamp,
+    ) -> Rejection {
+        let body = match received {
+            Received::Signed { document, .. } => document,
+            Received::PckCrl { crl, .. } | Received::RootCaCrl { crl, .. } => crl,
+        };
+        let what = wanted.map_or_else(|| "unasked".to_owned(), |wanted| wanted.to_string());
+        let refused = SetAside {
+            arrived: now,
+            source: source.to_owned(),
+            what,
+            code: code.to_owned(),
+            reason: reason.clone(),
+            body: body.to_vec(),
+        };
+        match self.store.set_aside(self.realm.id(), &refused) {
+            Ok(()) => Rejection::Refused { code, reason },
+            Err(error) => Rejection::Refused {
+                code,
+                reason: format!("{reason} It could not be kept for inspection: {error}."),
+            },
+        }
+    }
+
+    /// A selector that goes back to a smaller number is genuine and still worth a look: the
+    /// vendor does not do that.
+    fn report_step_back(
+        &self,
+        row: &Selection,
+        snapshot: &Snapshot,
+        source: &str,
+    ) -> Result<(), StoreError> {
+        let before = snapshot.selected(row.series, row.selector);
+        let Some(before) = before.filter(|before| before.number > row.number) else {
+            return Ok(());
+        };
+        let details = serde_json::json!({
+            "from": before.number,
+            "to": row.number,
+            "source": source,
+        });
+        self.store.record(&Event {
+            at: row.seen,
+            actor: "service".to_owned(),
+            action: "selection.back".to_owned(),
+            subject: format!("{}/{}", row.series, row.selector.as_str()),
+            details: details.to_string(),
+        })?;
+        Ok(())
+    }
+
+    /// Stops serving what was signed by somebody whom the root has revoked.
+    fn drop_revoked(&self, now: Timestamp) -> Result<(), StoreError> {
+        let snapshot = self.snapshot();
+        let mut next = Snapshot::clone(&snapshot);
+        for held in snapshot.documents() {
+            let at = now.min(held.until());
+            let Err((code, reason)) = self.check(received(held), None, at) else {
+                continue;
+            };
+            next = next.without(held.slot);
+            self.store.record(&Event {
+                at: now,
+                actor: "service".to_owned(),
+                action: "document.withdrawn".to_owned(),
+                subject: held.slot.to_string(),
+                details: serde_json::json!({ "code": code, "reason": reason }).to_string(),
+            })?;
+        }
+        self.snapshot.store(Arc::new(next));
+        Ok(())
+    }
+
+    fn take_up(&self) -> Result<(), StoreError> {
+        let _alone = self.entering.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut documents = self.store.latest_documents(self.realm.id())?;
+        let now = clock::judge(
+            self.clock.now(),
+            documents
+                .iter()
+                .map(|stored| stored.document.window.from)
+                .max(),
+        );
+        // The root's CRL first: the others are looked up in it.
+        documents.sort_by_key(|stored| stored.document.slot != Slot::RootCaCrl);
+        let mut snapshot = Snapshot::default();
+        for stored in documents {
+            let document = stored.document;
+            let at = now.at.min(document.window.until);
+            let received = received_parts(document.slot, &document.body, &document.issuer_chain);
+            let Ok(arrival) = self.check(received, None, at) else {
+                continue;
+            };
+            if document.slot == Slot::RootCaCrl {
+                let list = arrival.revocations.clone();
+                self.revocations.store(list.map(Arc::new));
+            }
+            if let Ok(held) = hold(stored.id, arrival, document.arrived, &document.source) {
+                snapshot = snapshot.with(Arc::new(held));
+            }
+        }
+        for row in self.store.selections(self.realm.id())? {
+            let selected = Selected {
+                number: row.number,
+                since: row.since,
+                asked: row.seen,
+            };
+            snapshot = snapshot.with_selected(row.series, row.selector, selected);
+        }
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+}
+
+/// What the vendor gives out under the selector that was asked for; absent where none was, and for
+/// a late copy: one that was issued before the document that is selected now.
+fn selected_by(
+    wanted: Option<Want>,
+    arrival: &Arrival,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Option<(Selected, Selection)> {
+    let selector = wanted?.selector()?;
+    let series: Series = arrival.slot.series()?;
+    let number = arrival.slot.number()?;
+    let before = snapshot.selected(series, selector);
+    let since = match before {
+        Some(before) if before.number == number => before.since,
+        Some(before) => {
+            let present = snapshot.get(Slot::Numbered(series, before.number));
+            if present.is_some_and(|held| held.window.from > arrival.window.from) {
+                return None;
+            }
+            now
+        }
+        None => now,
+    };
+    let selected = Selected {
+        number,
+        since,
+        asked: now,
+    };
+    let row = Selection {
+        series,
+        selector,
+        number,
+        since,
+        seen: now,
+    };
+    Some((selected, row))
+}
+
+fn stored(arrival: &Arrival, arrived: Timestamp, source: &str) -> NewDocument {
+    NewDocument {
+        slot: arrival.slot,
+        body: arrival.body.clone(),
+        sha256: arrival.sha256,
+        issuer_chain: arrival.issuer_chain.clone(),
+        window: arrival.window,
+        arrived,
+        source: source.to_owned(),
+    }
+}
+
+fn hold(id: i64, arrival: Arrival, arrived: Timestamp, source: &str) -> Result<Held, Rejection> {
+    let parts = Parts {
+        slot: arrival.slot,
+        id,
+        body: arrival.body,
+        sha256: arrival.sha256,
+        issuer_chain: arrival.issuer_chain,
+        window: arrival.window,
+        chain_until: arrival.chain_until,
+        arrived,
+        source: source.to_owned(),
+    };
+    Held::new(parts).ok_or(Rejection::Refused {
+        code: "ChainMalformed",
+        reason: "The chain cannot stand in a header.".to_owned(),
+    })
+}
+
+fn received(held: &Held) -> Received<'_> {
+    received_parts(held.slot, &held.body, &held.issuer_chain)
+}
+
+fn received_parts<'a>(slot: Slot, body: &'a [u8], issuer_chain: &'a [u8]) -> Received<'a> {
+    match slot {
+        Slot::PckCrl(_) => Received::PckCrl {
+            crl: body,
+            issuer_chain,
+        },
+        Slot::RootCaCrl => Received::RootCaCrl {
+            crl: body,
+            root: issuer_chain,
+        },
+        _ => Received::Signed {
+            document: body,
+            issuer_chain,
+        },
+    }
+}

@@ -1,0 +1,27 @@
+//! What clients ask, in their words, and what they are answered.
+
+mod document;
+pub mod pccs;
+pub mod pcs;
+
+use bulla_protocol::wire::ResponseParts;
+
+use crate::http::{HeaderMap, HeaderName, HeaderValue, Reply, StatusCode};
+
+/// An answer that was written by the grammar of a dialect. A header that HTTP cannot carry, which
+/// the grammar never writes, is left out.
+pub(crate) fn written(route: &'static str, parts: ResponseParts) -> Reply {
+    let mut headers = HeaderMap::with_capacity(8);
+    for (name, value) in parts.headers.iter() {
+        let header = (HeaderName::try_from(name), HeaderValue::from_str(value));
+        if let (Ok(name), Ok(value)) = header {
+            headers.append(name, value);
+        }
+    }
+    let status = StatusCode::from_u16(parts.status.number());
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Reply {
+        headers,
+        ..Reply::new(route, status).with_body(parts.body)
+    }
+}

@@ -1,0 +1,281 @@
+//! The dialect of Intel's cache (PCCS v3 and v4).
+
+mod collateral;
+mod refusal;
+mod upkeep;
+
+use std::sync::Arc;
+
+use crate::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
+use crate::http::{HeaderMap, Reply, StatusCode};
+use bulla_collateral::{PckCa, Series};
+use bulla_protocol::pccs::{Answer, CrlForm, CrlTarget, CrlUri, Reason, Refusal, Request, Version};
+use bulla_protocol::pcs::{self, Selection, Tee};
+use bulla_protocol::value::Fmspc;
+use bulla_store::fleet::{PckAnswer, PlatformId};
+
+use super::document::{self, Form};
+use super::written;
+use crate::fleet::{Fleet, Wanted};
+use crate::held::Body;
+use crate::keeper::Keeper;
+use crate::refresh::Refresh;
+use crate::want::{self, Choice, Want};
+
+static TCB_INFO: [HeaderName; 2] = [
+    HeaderName::from_static("tcb-info-issuer-chain"),
+    HeaderName::from_static("sgx-tcb-info-issuer-chain"),
+];
+static TCB_INFO_V3: [HeaderName; 1] = [HeaderName::from_static("sgx-tcb-info-issuer-chain")];
+static IDENTITY: [HeaderName; 1] = [HeaderName::from_static("sgx-enclave-identity-issuer-chain")];
+static PCK_CRL: [HeaderName; 1] = [HeaderName::from_static("sgx-pck-crl-issuer-chain")];
+const PCK_CHAIN: HeaderName = HeaderName::from_static("sgx-pck-certificate-issuer-chain");
+const TCBM: HeaderName = HeaderName::from_static("sgx-tcbm");
+const FMSPC: HeaderName = HeaderName::from_static("sgx-fmspc");
+const CA_TYPE: HeaderName = HeaderName::from_static("sgx-pck-certificate-ca-type");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const PEM: HeaderValue = HeaderValue::from_static("application/x-pem-file");
+const PEM_UTF8: HeaderValue = HeaderValue::from_static("application/x-pem-file; charset=utf-8");
+const CRL: HeaderValue = HeaderValue::from_static("application/pkix-crl");
+const CRL_UTF8: HeaderValue = HeaderValue::from_static("application/pkix-crl; charset=utf-8");
+
+/// What answers of version 3 warn of.
+const VERSION_3: HeaderValue = HeaderValue::from_static(
+    "299 - \"PCS API version 3 is no longer available. Cached collateral downloaded from API \
+     version 3 is deprecated, will not be refreshed, and may expire. Please migrate to API \
+     version 4.\"",
+);
+
+/// Answers in the dialect of Intel's cache.
+pub struct Pccs {
+    keeper: Arc<Keeper>,
+    fleet: Arc<Fleet>,
+    refresh: Arc<Refresh>,
+}
+
+/// What is answered to one request.
+type Outcome = Result<Reply, Refusal>;
+
+impl Pccs {
+    /// Answers from what `fleet` and the documents that `refresh` keeps current have.
+    pub fn new(fleet: Arc<Fleet>, refresh: Arc<Refresh>) -> Self {
+        Self {
+            keeper: Arc::clone(refresh.keeper()),
+            fleet,
+            refresh,
+        }
+    }
+
+    /// Answers one request, of somebody who may make it.
+    pub async fn respond(
+        &self,
+        version: Version,
+        request: Request<'_>,
+        headers: &HeaderMap,
+    ) -> Reply {
+        let route = route(&request);
+        let outcome = match request {
+            Request::TcbInfo {
+                tee,
+                fmspc,
+                selection,
+            } => self.tcb_info(version, tee, fmspc, selection, headers).await,
+            Request::EnclaveIdentity { enclave, selection } => {
+                let series = Series::EnclaveIdentity(want::enclave_id(enclave));
+                let want = Want::Series(series, Choice::from(selection));
+                let form = form(JSON, Body::AsReceived, &IDENTITY);
+                self.document(version, want, &form, headers).await
+            }
+            Request::PckCrl { ca, form: encoding } => {
+                let form = match encoding {
+                    CrlForm::Hex => form(PEM_UTF8, Body::Hex, &PCK_CRL),
+                    CrlForm::Der => form(CRL, Body::AsReceived, &PCK_CRL),
+                };
+                let want = Want::PckCrl(pck_ca(ca));
+                self.document(version, want, &form, headers).await
+            }
+            Request::RootCaCrl => {
+                let form = form(CRL_UTF8, Body::Hex, &[]);
+                self.document(version, Want::RootCaCrl, &form, headers)
+                    .await
+            }
+            Request::Crl(uri) => self.crl(version, &uri, headers).await,
+            Request::PckCertificate {
+                qeid,
+                cpusvn,
+                pcesvn,
+                pceid,
+                encrypted_ppid,
+            } => {
+                let wanted = Wanted {
+                    id: PlatformId {
+                        qe_id: qeid.as_str().to_owned(),
+                        pce_id: pceid,
+                    },
+                    cpu_svn: cpusvn,
+                    pce_svn: pcesvn,
+                    encrypted_ppid,
+                };
+                self.pck_certificate(&wanted).await
+            }
+            other => {
+                let answer = self.upkeep(version, other).await;
+                answer.map(|answer| written(route, answer.write(version)))
+            }
+        };
+        let mut response = match outcome {
+            Ok(response) => response,
+            Err(refusal) => written(route, refusal.version(version).write()),
+        };
+        if version == Version::V3 {
+            response.headers.insert(WARNING, VERSION_3);
+        }
+        response.route = route;
+        response
+    }
+
+    /// What is not asked by every client, and written by the grammar.
+    async fn upkeep(&self, version: Version, request: Request<'_>) -> Result<Answer, Refusal> {
+        match request {
+            Request::AddPlatform { platform, update } => self.add_platform(&platform, update).await,
+            Request::Platforms(source) => self.platforms(&source),
+            Request::PutCollateral(collateral) => self.put(version, *collateral).await,
+            Request::Refresh(refresh) => self.renew(&refresh).await,
+            Request::PutAppraisalPolicy(policy) => self.put_policy(&policy),
+            Request::AppraisalPolicy(fmspc) => self.policy(fmspc),
+            _ => Err(Refusal::new(Reason::Internal)),
+        }
+    }
+
+    /// TCB info. Version 3 has a form of its own, which the vendor no longer issues: what was
+    /// brought is served while it lasts.
+    async fn tcb_info(
+        &self,
+        version: Version,
+        tee: Tee,
+        fmspc: Fmspc,
+        selection: Selection,
+        headers: &HeaderMap,
+    ) -> Outcome {
+        let (number, chain) = match version {
+            Version::V3 => (2, TCB_INFO_V3.as_slice()),
+            Version::V4 => (3, TCB_INFO.as_slice()),
+        };
+        let series = Series::TcbInfo {
+            id: want::tcb_info_id(tee),
+            fmspc: fmspc.0,
+            version: number,
+        };
+        let want = Want::Series(series, Choice::from(selection));
+        let form = form(JSON, Body::AsReceived, chain);
+        self.document(version, want, &form, headers).await
+    }
+
+    async fn document(
+        &self,
+        version: Version,
+        want: Want,
+        form: &Form,
+        headers: &HeaderMap,
+    ) -> Outcome {
+        let held = match self.keeper.at_hand(want) {
+            Some(held) => held,
+            None => self
+                .keeper
+                .get(want, false)
+                .await
+                .map_err(|absent| refusal::absent(version, &absent))?,
+        };
+        let now = self.keeper.collection().now().at;
+        let (status, headers, body) = document::answer(&held, form, headers, now);
+        Ok(Reply {
+            status,
+            headers,
+            body,
+            route: "",
+            outcome: "",
+        })
+    }
+
+    /// A CRL by the place where its issuer says that it is published: one of the vendor's, or the
+    /// one that the root in force names.
+    async fn crl(&self, version: Version, uri: &CrlUri<'_>, headers: &HeaderMap) -> Outcome {
+        let want = match uri.of_vendor() {
+            Some(CrlTarget::RootCa) => Want::RootCaCrl,
+            Some(CrlTarget::Pck(ca)) => Want::PckCrl(pck_ca(ca)),
+            None if self.keeper.collection().root_crl_uri().as_deref() == Some(uri.as_str()) => {
+                Want::RootCaCrl
+            }
+            None => {
+                return Err(Refusal::new(Reason::InvalidRequest)
+                    .because("uri is not a distribution point of the vendor"));
+            }
+        };
+        let form = form(CRL, Body::AsReceived, &[]);
+        self.document(version, want, &form, headers).await
+    }
+
+    async fn pck_certificate(&self, wanted: &Wanted) -> Outcome {
+        let answer = self.fleet.certificate(wanted).await;
+        let answer = answer.map_err(|error| refusal::no_certificate(&error))?;
+        certificate(answer).ok_or_else(|| {
+            Refusal::new(Reason::Internal).because("the certificate cannot stand in an answer")
+        })
+    }
+}
+
+/// A PCK certificate as an answer.
+fn certificate(answer: PckAnswer) -> Option<Reply> {
+    let chain = str::from_utf8(&answer.issuer_chain).ok()?;
+    let chain = bulla_protocol::percent::encode(chain);
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(CONTENT_TYPE, PEM);
+    headers.insert(TCBM, HeaderValue::try_from(answer.tcbm.to_string()).ok()?);
+    headers.insert(FMSPC, HeaderValue::try_from(answer.fmspc.to_string()).ok()?);
+    let ca = match answer.ca {
+        PckCa::Processor => "PROCESSOR",
+        PckCa::Platform => "PLATFORM",
+    };
+    headers.insert(CA_TYPE, HeaderValue::from_static(ca));
+    headers.insert(PCK_CHAIN, HeaderValue::try_from(chain).ok()?);
+    Some(Reply {
+        status: StatusCode::OK,
+        headers,
+        body: answer.certificate.into(),
+        route: "",
+        outcome: "",
+    })
+}
+
+fn form(media_type: HeaderValue, body: Body, chain: &'static [HeaderName]) -> Form {
+    Form {
+        media_type,
+        body,
+        chain,
+    }
+}
+
+fn pck_ca(ca: pcs::PckCa) -> PckCa {
+    match ca {
+        pcs::PckCa::Processor => PckCa::Processor,
+        pcs::PckCa::Platform => PckCa::Platform,
+    }
+}
+
+fn route(request: &Request<'_>) -> &'static str {
+    match request {
+        Request::PckCertificate { .. } => "pccs.pckcert",
+        Request::PckCrl { .. } => "pccs.pckcrl",
+        Request::TcbInfo { .. } => "pccs.tcb",
+        Request::EnclaveIdentity { .. } => "pccs.identity",
+        Request::RootCaCrl => "pccs.rootcacrl",
+        Request::Crl(_) => "pccs.crl",
+        Request::AddPlatform { .. } => "pccs.platforms_add",
+        Request::Platforms(_) => "pccs.platforms_list",
+        Request::PutCollateral(_) => "pccs.platformcollateral",
+        Request::Refresh(_) => "pccs.refresh",
+        Request::PutAppraisalPolicy(_) => "pccs.appraisalpolicy_put",
+        Request::AppraisalPolicy(_) => "pccs.appraisalpolicy",
+    }
+}

@@ -1,0 +1,69 @@
+//! Why nothing is answered, in the words of the dialect.
+
+use bulla_protocol::pccs::{Reason, Refusal, Version, cause};
+
+use crate::fleet::NoCertificate;
+use crate::keeper::Absent;
+
+/// A document is not there.
+pub(super) fn absent(version: Version, absent: &Absent) -> Refusal {
+    let refusal = match absent {
+        Absent::Missing(_) => Refusal::new(Reason::NoCacheData),
+        Absent::Gone(_) => Refusal::new(match version {
+            Version::V3 => Reason::Version3Ended,
+            Version::V4 => Reason::NumberGone,
+        }),
+        Absent::Expired { retry_after, .. } => Refusal::new(Reason::Unavailable)
+            .coded(cause::EXPIRED)
+            .retry_after(*retry_after),
+        Absent::Unavailable { retry_after, .. } => {
+            Refusal::new(Reason::Unavailable).retry_after(*retry_after)
+        }
+    };
+    refusal.because(&absent.to_string())
+}
+
+/// A certificate is not there.
+pub(super) fn no_certificate(error: &NoCertificate) -> Refusal {
+    let refusal = match error {
+        NoCertificate::PlatformUnknown => Refusal::new(Reason::PlatformUnknown),
+        NoCertificate::NotStored => Refusal::new(Reason::NoCacheData),
+        NoCertificate::PpidMissing => {
+            Refusal::new(Reason::InvalidRequest).coded(cause::PLATFORM_KEY_MISSING)
+        }
+        NoCertificate::PpidEmpty => {
+            Refusal::new(Reason::NoCacheData).coded(cause::PLATFORM_KEY_MISSING)
+        }
+        NoCertificate::TcbTooLow => Refusal::new(Reason::NoCacheData).coded(cause::TCB_TOO_LOW),
+        NoCertificate::Selection(_) => {
+            Refusal::new(Reason::NoCacheData).coded(cause::CERTIFICATES_CONTRADICT)
+        }
+        NoCertificate::Refused { .. } => Refusal::new(Reason::IntegrityFailed),
+        NoCertificate::Absent(why) => return absent(Version::V4, why),
+        NoCertificate::Store(_) => Refusal::new(Reason::Internal),
+    };
+    match error {
+        // What the disk says is for the operator, who has it in the log.
+        NoCertificate::Store(_) => refusal,
+        _ => refusal.because(&error.to_string()),
+    }
+}
+
+/// A platform could not be registered. Here whoever asks has a token, and can be told that it was
+/// the vendor who gave no answer.
+pub(super) fn not_registered(error: &NoCertificate) -> Refusal {
+    match error {
+        NoCertificate::Absent(Absent::Missing(_)) => Refusal::new(Reason::NoCacheData)
+            .coded(cause::UPSTREAM_HAS_NONE)
+            .because(&error.to_string()),
+        NoCertificate::Absent(Absent::Unavailable { retry_after, .. }) => {
+            Refusal::new(Reason::UpstreamFailed)
+                .retry_after(*retry_after)
+                .because(&error.to_string())
+        }
+        NoCertificate::Refused { .. } => Refusal::new(Reason::UpstreamFailed)
+            .coded(cause::UPSTREAM_INVALID)
+            .because(&error.to_string()),
+        _ => no_certificate(error),
+    }
+}

@@ -1,0 +1,150 @@
+//! The fleet: platforms, their PCK certificates, and who waits for some.
+
+mod certificates;
+mod error;
+mod evidence;
+mod registration;
+
+use std::sync::Arc;
+
+use bulla_protocol::value::{CpuSvn, EncryptedPpid, PceSvn};
+use bulla_store::fleet::{PckAnswer, Platform, PlatformId, RawTcb};
+use bulla_store::{Fleet as _, Store};
+use bulla_upstream::SingleFlight;
+
+use crate::judging::Judge;
+use crate::keeper::{Keeper, Mode};
+use crate::refresh::Refresh;
+
+pub use certificates::Brought;
+pub use error::NoCertificate;
+pub use evidence::{NotObserved, Observation};
+pub use registration::Queued;
+
+/// How long whoever takes registrations from the queue has to bring certificates, in seconds,
+/// before they are handed out again: the way across an air gap takes days.
+pub const LEASE: u64 = 7 * 24 * 3_600;
+
+/// What is known of platforms, and what is done for them.
+pub struct Fleet {
+    keeper: Arc<Keeper>,
+    refresh: Arc<Refresh>,
+    judge: Judge,
+    flights: SingleFlight<PlatformId, Result<(), NoCertificate>>,
+}
+
+/// Which certificate is asked for.
+#[derive(Clone)]
+pub struct Wanted {
+    /// The platform.
+    pub id: PlatformId,
+    /// CPUSVN as the processor reports it.
+    pub cpu_svn: CpuSvn,
+    /// SVN of the provisioning certification enclave.
+    pub pce_svn: PceSvn,
+    /// What the vendor knows the platform by; absent where the client sent none.
+    pub encrypted_ppid: Option<Box<EncryptedPpid>>,
+}
+
+impl Fleet {
+    /// The fleet whose documents `refresh` keeps current.
+    pub fn new(refresh: Arc<Refresh>) -> Self {
+        let keeper = Arc::clone(refresh.keeper());
+        Self {
+            judge: Judge::new(Arc::clone(&keeper)),
+            keeper,
+            refresh,
+            flights: SingleFlight::default(),
+        }
+    }
+
+    /// Has the TCB info of every platform's family kept current. Blocks.
+    pub fn keep_families(&self) -> Result<(), bulla_store::StoreError> {
+        for fmspc in self.store().families(self.anchor())? {
+            self.refresh.keep_family(fmspc.0);
+        }
+        Ok(())
+    }
+
+    /// The certificate for a platform that reports a TCB.
+    ///
+    /// One that was selected before is answered from the store. A TCB that is new is selected for
+    /// among the certificates at hand. A platform that is new is asked for upstream, where the mode
+    /// and its PPID allow it.
+    pub async fn certificate(&self, wanted: &Wanted) -> Result<PckAnswer, NoCertificate> {
+        if let Some(answer) = self.selected(wanted)? {
+            return Ok(answer);
+        }
+        let platform = self.store().platform(self.anchor(), &wanted.id)?;
+        let has_certificates = match &platform {
+            Some(platform) => self
+                .store()
+                .pck_certificates(self.anchor(), &platform.id)?
+                .is_some(),
+            None => false,
+        };
+        if !has_certificates {
+            self.fetch_for(wanted, platform).await?;
+        }
+        let raw = RawTcb {
+            cpu_svn: wanted.cpu_svn,
+            pce_svn: wanted.pce_svn,
+            selected: None,
+        };
+        self.select(&wanted.id, &[raw]).await?;
+        self.selected(wanted)?.ok_or(NoCertificate::TcbTooLow)
+    }
+
+    /// Removes a platform and all that is known of it; `false` where there is none. Blocks.
+    pub fn remove(&self, id: &PlatformId) -> Result<bool, bulla_store::StoreError> {
+        self.store().remove_platform(self.anchor(), id)
+    }
+
+    fn selected(&self, wanted: &Wanted) -> Result<Option<PckAnswer>, NoCertificate> {
+        let answer =
+            self.store()
+                .pck_answer(self.anchor(), &wanted.id, wanted.cpu_svn, wanted.pce_svn)?;
+        Ok(answer)
+    }
+
+    async fn fetch_for(
+        &self,
+        wanted: &Wanted,
+        platform: Option<Platform>,
+    ) -> Result<(), NoCertificate> {
+        if self.keeper.mode() != Mode::Lazy {
+            return Err(match platform {
+                Some(_) => NoCertificate::NotStored,
+                None => NoCertificate::PlatformUnknown,
+            });
+        }
+        let known = platform.and_then(|platform| {
+            let has_key = platform.manifest.is_some() || platform.encrypted_ppid.is_some();
+            has_key.then_some(platform)
+        });
+        let platform = match (known, &wanted.encrypted_ppid) {
+            (Some(platform), _) => platform,
+            (None, None) => return Err(NoCertificate::PpidMissing),
+            (None, Some(ppid)) if ppid.0.iter().all(|byte| *byte == 0) => {
+                return Err(NoCertificate::PpidEmpty);
+            }
+            (None, Some(ppid)) => Platform {
+                id: wanted.id.clone(),
+                encrypted_ppid: Some(ppid.clone()),
+                manifest: None,
+                fmspc: None,
+                ca: None,
+                registered: self.keeper.collection().now().at,
+            },
+        };
+        self.fetch(platform).await
+    }
+
+    fn store(&self) -> &Arc<Store> {
+        self.keeper.collection().store()
+    }
+
+    fn anchor(&self) -> bulla_store::AnchorId {
+        self.keeper.collection().realm().id()
+    }
+}

@@ -1,0 +1,362 @@
+//! PCK certificates: fetched or brought, verified, kept, selected from.
+
+use bulla_collateral::pck_selection::{PckTcb, select_certificate};
+use bulla_collateral::{Selector, Series, SignedText, TcbInfo, TcbInfoId};
+use bulla_pki::certificate::Certificate;
+use bulla_pki::{SgxExtension, pem};
+use bulla_protocol::pcs::{Answer, PckCertificateEntry, PlatformKey, Request};
+use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn, Tcbm};
+use bulla_store::Fleet as _;
+use bulla_store::fleet::{PckCertificates, Platform, PlatformId, RawTcb};
+use bulla_upstream::{Failure, Supplied};
+use bulla_verifier::arrival::{self, PckExpectation};
+
+use super::{Fleet, NoCertificate};
+use crate::keeper::{Absent, COME_AGAIN};
+use crate::want::{Choice, Want};
+
+/// How many platforms are read from the store at a time.
+const PAGE: usize = 1_000;
+
+/// A platform's certificates, as an upstream, an import or an administrator brings them.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// One entry for each TCB.
+    pub entries: Vec<PckCertificateEntry>,
+    /// PEM: the PCK CA and the root.
+    pub issuer_chain: Vec<u8>,
+    /// The family that whoever brings them names; checked against the certificates.
+    pub fmspc: Option<Fmspc>,
+    /// Where they come from, for people.
+    pub source: String,
+}
+
+impl Fleet {
+    /// Asks the upstreams for a platform's certificates and keeps both. Equal questions at one
+    /// time are one.
+    pub(super) async fn fetch(&self, platform: Platform) -> Result<(), NoCertificate> {
+        let id = platform.id.clone();
+        self.flights.run(id, || self.fetch_alone(platform)).await
+    }
+
+    async fn fetch_alone(&self, platform: Platform) -> Result<(), NoCertificate> {
+        let key = match (&platform.manifest, &platform.encrypted_ppid) {
+            (Some(manifest), _) => PlatformKey::Manifest(manifest.clone()),
+            (None, Some(ppid)) => PlatformKey::EncryptedPpid(ppid.clone()),
+            (None, None) => return Err(NoCertificate::PpidMissing),
+        };
+        let request = Request::PckCertificates {
+            platform: key,
+            pceid: platform.id.pce_id,
+        };
+        let brought = self
+            .keeper
+            .upstreams()
+            .ask(&request, |supplied| self.take(&platform.id, supplied))
+            .await
+            .map_err(absent)?;
+        self.keep(platform, brought).await
+    }
+
+    /// What an upstream gave, if it is genuine.
+    fn take(&self, id: &PlatformId, supplied: Supplied) -> Result<PckCertificates, String> {
+        let Answer::PckCertificates {
+            certificates,
+            fmspc,
+            issuer_chain,
+            ..
+        } = supplied.answer
+        else {
+            return Err("the answer is not what was asked for".to_owned());
+        };
+        let brought = Brought {
+            entries: certificates,
+            issuer_chain: issuer_chain.as_str().as_bytes().to_vec(),
+            fmspc: Some(fmspc),
+            source: supplied.upstream.to_string(),
+        };
+        self.check(id, brought).map_err(|error| error.to_string())
+    }
+
+    /// Asks anew for the certificates of all platforms of these families, or of all where none is
+    /// given; what failed, in words.
+    pub async fn renew_certificates(
+        &self,
+        families: &[Fmspc],
+    ) -> Result<Vec<String>, bulla_store::StoreError> {
+        let mut failures = Vec::new();
+        let mut after: Option<PlatformId> = None;
+        loop {
+            let page = self
+                .store()
+                .platforms(self.anchor(), None, after.as_ref(), PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(failures);
+            };
+            after = Some(last.id.clone());
+            for platform in page {
+                let is_chosen = families.is_empty()
+                    || platform
+                        .fmspc
+                        .is_some_and(|fmspc| families.contains(&fmspc));
+                let has_key = platform.manifest.is_some() || platform.encrypted_ppid.is_some();
+                if !is_chosen || !has_key {
+                    continue;
+                }
+                let name = platform.id.qe_id.clone();
+                if let Err(error) = self.fetch(platform).await {
+                    failures.push(format!("platform {name}: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Takes certificates that somebody brings for a platform, after the same checks.
+    pub async fn bring(&self, platform: Platform, brought: Brought) -> Result<(), NoCertificate> {
+        let checked = self.check(&platform.id, brought)?;
+        let id = platform.id.clone();
+        self.keep(platform, checked).await?;
+        self.store().acknowledge(self.anchor(), &id)?;
+        Ok(())
+    }
+
+    /// Checks certificates that an upstream gave for somebody else's platform, on their way.
+    pub(crate) fn check_answer(
+        &self,
+        request: &Request,
+        answer: &Answer,
+    ) -> Result<(), NoCertificate> {
+        let pce_id = match request {
+            Request::PckCertificate { pceid, .. }
+            | Request::PckCertificates { pceid, .. }
+            | Request::PckCertificatesConfig { pceid, .. } => *pceid,
+            _ => return Ok(()),
+        };
+        let (entries, fmspc, chain) = match answer {
+            Answer::PckCertificate {
+                certificate,
+                tcbm,
+                fmspc,
+                issuer_chain,
+                ..
+            } => {
+                let entry = PckCertificateEntry {
+                    components: tcbm.cpusvn.0,
+                    pcesvn: tcbm.pcesvn.0,
+                    tcbm: *tcbm,
+                    certificate: Some(certificate.clone()),
+                };
+                (vec![entry], *fmspc, issuer_chain)
+            }
+            Answer::PckCertificates {
+                certificates,
+                fmspc,
+                issuer_chain,
+                ..
+            } => (certificates.clone(), *fmspc, issuer_chain),
+            _ => return Ok(()),
+        };
+        let id = PlatformId {
+            qe_id: String::new(),
+            pce_id,
+        };
+        let brought = Brought {
+            entries,
+            issuer_chain: chain.as_str().as_bytes().to_vec(),
+            fmspc: Some(fmspc),
+            source: String::new(),
+        };
+        self.check(&id, brought).map(drop)
+    }
+
+    fn check(&self, id: &PlatformId, brought: Brought) -> Result<PckCertificates, NoCertificate> {
+        let collection = self.keeper.collection();
+        let now = collection.now().at;
+        let leaves: Vec<(Tcbm, &[u8])> = brought
+            .entries
+            .iter()
+            .filter_map(|entry| {
+                let certificate = entry.certificate.as_ref()?;
+                Some((entry.tcbm, certificate.as_str().as_bytes()))
+            })
+            .collect();
+        let texts: Vec<&[u8]> = leaves.iter().map(|(_, text)| *text).collect();
+        let expectation = PckExpectation {
+            pce_id: id.pce_id.0,
+            fmspc: brought.fmspc.map(|fmspc| fmspc.0),
+        };
+        let revocations = collection.revocations();
+        let arrival = arrival::receive_pck_certificates(
+            &texts,
+            &brought.issuer_chain,
+            collection.realm().anchors(),
+            revocations.as_deref(),
+            &expectation,
+            now,
+        )
+        .map_err(|refusal| NoCertificate::Refused {
+            code: refusal.code().as_str(),
+            reason: refusal.to_string(),
+        })?;
+        if arrival.anchor.public_key_sha256() != &collection.realm().id().0 {
+            return Err(NoCertificate::Refused {
+                code: "AnchorsDiffer",
+                reason: format!("The certificates end in {}.", arrival.anchor.name()),
+            });
+        }
+        let certified = arrival.certificates.iter().map(|leaf| Tcbm {
+            cpusvn: CpuSvn(leaf.cpusvn),
+            pcesvn: PceSvn(leaf.pcesvn),
+        });
+        for ((stated, _), certified) in leaves.iter().zip(certified) {
+            if *stated != certified {
+                return Err(NoCertificate::Refused {
+                    code: "TcbMismatch",
+                    reason: format!(
+                        "A certificate for the TCB {certified} was given as that for {stated}."
+                    ),
+                });
+            }
+        }
+        Ok(PckCertificates {
+            certificates: leaves
+                .into_iter()
+                .map(|(tcbm, text)| (tcbm, text.to_vec()))
+                .collect(),
+            not_available: brought
+                .entries
+                .iter()
+                .filter(|entry| entry.certificate.is_none())
+                .map(|entry| entry.tcbm)
+                .collect(),
+            issuer_chain: arrival.issuer_chain,
+            fmspc: Fmspc(arrival.fmspc),
+            ca: arrival.ca,
+            arrived: now,
+            source: brought.source,
+        })
+    }
+
+    /// Keeps a platform with verified certificates, and selects anew for every TCB that it has
+    /// reported.
+    async fn keep(
+        &self,
+        platform: Platform,
+        certificates: PckCertificates,
+    ) -> Result<(), NoCertificate> {
+        self.refresh.keep_family(certificates.fmspc.0);
+        let reported = self.store().raw_tcbs(self.anchor(), &platform.id)?;
+        let selected = match reported.is_empty() {
+            true => Vec::new(),
+            false => {
+                let tcb_info = self.tcb_info(certificates.fmspc).await?;
+                select(&tcb_info, &certificates, &platform.id, &reported)?
+            }
+        };
+        let platform = Platform {
+            fmspc: Some(certificates.fmspc),
+            ca: Some(certificates.ca),
+            ..platform
+        };
+        let (store, anchor) = (self.store(), self.anchor());
+        store.put_platform(anchor, &platform)?;
+        store.put_pck_certificates(anchor, &platform.id, &certificates, &selected)?;
+        Ok(())
+    }
+
+    /// Selects for TCBs that a platform reports, and keeps what was selected; an error where none
+    /// is for some of them.
+    pub(super) async fn select(
+        &self,
+        id: &PlatformId,
+        reported: &[RawTcb],
+    ) -> Result<(), NoCertificate> {
+        let kept = self.store().pck_certificates(self.anchor(), id)?;
+        let Some(certificates) = kept else {
+            return Err(NoCertificate::NotStored);
+        };
+        let tcb_info = self.tcb_info(certificates.fmspc).await?;
+        for raw in select(&tcb_info, &certificates, id, reported)? {
+            if raw.selected.is_none() {
+                return Err(NoCertificate::TcbTooLow);
+            }
+            self.store().put_raw_tcb(self.anchor(), id, &raw)?;
+        }
+        Ok(())
+    }
+
+    /// The TCB info by which certificates are selected: that for SGX, also for TDX platforms; the
+    /// newest set where it is kept, else the one in force.
+    async fn tcb_info(&self, fmspc: Fmspc) -> Result<TcbInfo, NoCertificate> {
+        let series = Series::TcbInfo {
+            id: TcbInfoId::Sgx,
+            fmspc: fmspc.0,
+            version: 3,
+        };
+        let want = |selector| Want::Series(series, Choice::Selected(selector));
+        let held = match self.keeper.at_hand(want(Selector::Early)) {
+            Some(held) => held,
+            None => self.keeper.get(want(Selector::Standard), true).await?,
+        };
+        let unreadable = |error: bulla_collateral::DocumentError| {
+            NoCertificate::Selection(format!("{}: {error}", held.slot))
+        };
+        let (_, text) = SignedText::from_wrapped(&held.body).map_err(unreadable)?;
+        TcbInfo::parse(&text.body).map_err(unreadable)
+    }
+}
+
+/// The certificate for each TCB, by the rule of Intel's library.
+fn select(
+    tcb_info: &TcbInfo,
+    certificates: &PckCertificates,
+    id: &PlatformId,
+    reported: &[RawTcb],
+) -> Result<Vec<RawTcb>, NoCertificate> {
+    let mut candidates = Vec::with_capacity(certificates.certificates.len());
+    for (_, text) in &certificates.certificates {
+        candidates.push(candidate(text)?);
+    }
+    reported
+        .iter()
+        .map(|raw| {
+            let tcb = PckTcb {
+                components: raw.cpu_svn.0,
+                pcesvn: raw.pce_svn.0,
+            };
+            let selected = select_certificate(tcb_info, &candidates, id.pce_id.0, &tcb)
+                .map_err(|error| NoCertificate::Selection(error.to_string()))?;
+            let selected = selected
+                .and_then(|index| certificates.certificates.get(index))
+                .map(|(tcbm, _)| *tcbm);
+            Ok(RawTcb { selected, ..*raw })
+        })
+        .collect()
+}
+
+/// What selection needs of a certificate.
+fn candidate(text: &[u8]) -> Result<SgxExtension, NoCertificate> {
+    let unreadable = |error: &dyn std::fmt::Display| NoCertificate::Selection(error.to_string());
+    let blocks = pem::decode(text, "CERTIFICATE", 1).map_err(|error| unreadable(&error))?;
+    let der = blocks.first().ok_or_else(|| unreadable(&"it is empty"))?;
+    let certificate = Certificate::parse(der).map_err(|error| unreadable(&error))?;
+    let content = certificate.extensions().sgx;
+    let content = content.ok_or_else(|| unreadable(&"a certificate has no SGX extension"))?;
+    SgxExtension::parse(content).map_err(|error| unreadable(&error))
+}
+
+fn absent(failure: Failure) -> NoCertificate {
+    let reason = failure.to_string();
+    NoCertificate::Absent(match failure {
+        Failure::NotFound { .. } => Absent::Missing(reason),
+        Failure::Gone { .. } => Absent::Gone(reason),
+        Failure::Unavailable { retry_after, .. } => Absent::Unavailable {
+            reason,
+            retry_after: retry_after.unwrap_or(COME_AGAIN),
+        },
+        _ => Absent::Unavailable {
+            reason,
+            retry_after: COME_AGAIN,
+        },
+    })
+}

@@ -1,0 +1,292 @@
+//! What is served now, ready to be sent.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bulla_collateral::{Selector, Series, Slot};
+use bulla_pki::{Timestamp, Window};
+use bulla_protocol::caching::EntityTag;
+use bulla_protocol::percent;
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+
+use crate::freshness::{Age, Freshness, jitter};
+use crate::want::{Choice, Want};
+
+/// A verified document as it is served: every form of it made once.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Which document.
+    pub slot: Slot,
+    /// Its number in the store.
+    pub id: i64,
+    /// As received: JSON with its signature, or DER.
+    pub body: Bytes,
+    /// SHA-256 of `body`.
+    pub sha256: [u8; 32],
+    /// Names of the content as received.
+    tag: Tag,
+    /// PEM: the issuer and the root.
+    pub issuer_chain: Bytes,
+    /// The chain as it stands in a header: percent-encoded.
+    pub chain_header: HeaderValue,
+    /// For CRLs the other two forms; absent for JSON.
+    crl: Option<CrlForms>,
+    /// From when until when the document itself is current.
+    pub window: Window,
+    /// The earliest end in its issuer chain.
+    pub chain_until: Timestamp,
+    /// When this issue arrived.
+    pub arrived: Timestamp,
+    /// When an upstream last confirmed that there is no later one.
+    pub asked: Timestamp,
+    /// Where it came from, for people.
+    pub source: Arc<str>,
+}
+
+/// In which form a document is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// As received: JSON, or DER.
+    AsReceived,
+    /// A CRL in PEM.
+    Pem,
+    /// A CRL in lower-case hexadecimal digits.
+    Hex,
+}
+
+/// A CRL for clients who do not take DER.
+#[derive(Clone, Debug)]
+struct CrlForms {
+    pem: (Bytes, Tag),
+    hex: (Bytes, Tag),
+}
+
+/// Name of a content, as tag and as header.
+#[derive(Clone, Debug)]
+pub(crate) struct Tag {
+    pub(crate) tag: EntityTag,
+    pub(crate) header: HeaderValue,
+}
+
+impl Tag {
+    /// The digest of the document and the form, which give the bytes.
+    fn new(sha256: &[u8; 32], form: &str) -> Option<Self> {
+        let tag = EntityTag::strong(format!("{}{form}", hex::encode(sha256)))?;
+        let header = HeaderValue::try_from(tag.to_string()).ok()?;
+        Some(Self { tag, header })
+    }
+}
+
+/// What a [`Held`] is made from.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Which document.
+    pub slot: Slot,
+    /// Its number in the store.
+    pub id: i64,
+    /// As received.
+    pub body: Vec<u8>,
+    /// SHA-256 of `body`.
+    pub sha256: [u8; 32],
+    /// PEM: the issuer and the root.
+    pub issuer_chain: Vec<u8>,
+    /// From when until when the document is current.
+    pub window: Window,
+    /// The earliest end in its issuer chain.
+    pub chain_until: Timestamp,
+    /// When it arrived.
+    pub arrived: Timestamp,
+    /// Where it came from.
+    pub source: String,
+}
+
+impl Held {
+    /// Makes every form; absent where the chain cannot stand in a header, as no verified one does.
+    pub fn new(parts: Parts) -> Option<Self> {
+        let chain = str::from_utf8(&parts.issuer_chain).ok()?;
+        let crl = match parts.slot {
+            Slot::PckCrl(_) | Slot::RootCaCrl => Some(CrlForms {
+                pem: (pem(&parts.body).into(), Tag::new(&parts.sha256, "-pem")?),
+                hex: (
+                    hex::encode(&parts.body).into(),
+                    Tag::new(&parts.sha256, "-hex")?,
+                ),
+            }),
+            _ => None,
+        };
+        Some(Self {
+            slot: parts.slot,
+            id: parts.id,
+            sha256: parts.sha256,
+            tag: Tag::new(&parts.sha256, "")?,
+            chain_header: HeaderValue::try_from(percent::encode(chain)).ok()?,
+            body: parts.body.into(),
+            issuer_chain: parts.issuer_chain.into(),
+            crl,
+            window: parts.window,
+            chain_until: parts.chain_until,
+            arrived: parts.arrived,
+            asked: parts.arrived,
+            source: parts.source.into(),
+        })
+    }
+
+    /// The same, of which an upstream has said again that it is the latest.
+    pub(crate) fn confirmed(&self, asked: Timestamp) -> Self {
+        Self {
+            asked,
+            ..self.clone()
+        }
+    }
+
+    /// The bytes of a form; as received where it has no such form.
+    pub fn bytes(&self, form: Body) -> &Bytes {
+        match (form, &self.crl) {
+            (Body::Pem, Some(forms)) => &forms.pem.0,
+            (Body::Hex, Some(forms)) => &forms.hex.0,
+            _ => &self.body,
+        }
+    }
+
+    /// The name of the content in a form.
+    pub(crate) fn tag(&self, form: Body) -> &Tag {
+        match (form, &self.crl) {
+            (Body::Pem, Some(forms)) => &forms.pem.1,
+            (Body::Hex, Some(forms)) => &forms.hex.1,
+            _ => &self.tag,
+        }
+    }
+
+    /// The last instant at which it may be used: that of the document or of its chain.
+    pub fn until(&self) -> Timestamp {
+        self.window.until.min(self.chain_until)
+    }
+
+    /// What its freshness follows from.
+    pub fn age(&self) -> Age {
+        Age {
+            window: Window {
+                from: self.window.from,
+                until: self.until(),
+            },
+            asked: self.asked,
+        }
+    }
+
+    /// How fresh it is.
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
+        self.age().freshness(now, jitter(&self.slot.to_string()))
+    }
+}
+
+/// One PEM block `X509 CRL`, in lines of 64 characters (RFC 7468).
+fn pem(der: &[u8]) -> String {
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut text = String::from("-----BEGIN X509 CRL-----\n");
+    for line in encoded.as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text.push_str("-----END X509 CRL-----\n");
+    text
+}
+
+/// A number that the vendor gives out under a selector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// The number.
+    pub number: u32,
+    /// Since when it is that one.
+    pub since: Timestamp,
+    /// When an upstream was last asked for it, with success.
+    pub asked: Timestamp,
+}
+
+/// Everything that is served, at one moment. Never changed, only replaced as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    documents: BTreeMap<Slot, Arc<Held>>,
+    selected: BTreeMap<(Series, Selector), Selected>,
+}
+
+impl Snapshot {
+    /// The document in a slot.
+    pub fn get(&self, slot: Slot) -> Option<&Arc<Held>> {
+        self.documents.get(&slot)
+    }
+
+    /// The document that is wanted, fresh or not.
+    pub fn find(&self, want: Want) -> Option<&Arc<Held>> {
+        let slot = match want {
+            Want::Series(series, Choice::Number(number)) => Slot::Numbered(series, number),
+            Want::Series(series, Choice::Selected(selector)) => {
+                Slot::Numbered(series, self.selected(series, selector)?.number)
+            }
+            Want::EvaluationDataNumbers(id) => Slot::EvaluationDataNumbers(id),
+            Want::PckCrl(ca) => Slot::PckCrl(ca),
+            Want::RootCaCrl => Slot::RootCaCrl,
+        };
+        self.get(slot)
+    }
+
+    /// The number under a selector.
+    pub fn selected(&self, series: Series, selector: Selector) -> Option<&Selected> {
+        self.selected.get(&(series, selector))
+    }
+
+    /// All documents, in the order of their slots.
+    pub fn documents(&self) -> impl Iterator<Item = &Arc<Held>> {
+        self.documents.values()
+    }
+
+    /// All selections, in the order of their series.
+    pub fn selections(&self) -> impl Iterator<Item = (Series, Selector, &Selected)> {
+        self.selected
+            .iter()
+            .map(|((series, selector), selected)| (*series, *selector, selected))
+    }
+
+    /// The latest instant that the vendor has signed; absent where nothing is there.
+    pub fn latest_issue(&self) -> Option<Timestamp> {
+        self.documents().map(|held| held.window.from).max()
+    }
+
+    /// The same with a document in place of what was in its slot.
+    #[must_use]
+    pub fn with(mut self, held: Arc<Held>) -> Self {
+        self.documents.insert(held.slot, held);
+        self
+    }
+
+    /// The same without a document.
+    #[must_use]
+    pub fn without(mut self, slot: Slot) -> Self {
+        self.documents.remove(&slot);
+        self
+    }
+
+    /// The same with a number under a selector.
+    #[must_use]
+    pub fn with_selected(mut self, series: Series, selector: Selector, number: Selected) -> Self {
+        self.selected.insert((series, selector), number);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_pem_block_have_64_characters() {
+        let text = pem(&[7; 100]);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.first(), Some(&"-----BEGIN X509 CRL-----"));
+        assert_eq!(lines[1].len(), 64);
+        assert_eq!(lines.last(), Some(&"-----END X509 CRL-----"));
+        let decoded = bulla_pki::pem::decode(text.as_bytes(), "X509 CRL", 1).unwrap();
+        assert_eq!(decoded, [vec![7; 100]]);
+    }
+}

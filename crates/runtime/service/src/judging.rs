@@ -1,0 +1,208 @@
+//! Verifying quotes with what the service keeps.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bulla_collateral::{
+    CollateralSet, DocumentError, EnclaveId, PckCa, Series, SignedText, TcbInfoId,
+};
+use bulla_evidence::{CertificationData, Quote, QuoteError, Tee};
+use bulla_pki::certificate::Certificate;
+use bulla_pki::{SgxExtension, pem};
+use bulla_verifier::{KnownPlatforms, PreparedCollateral, Verdict};
+
+use crate::held::Held;
+use crate::keeper::{Absent, Keeper};
+use crate::want::{Choice, Want};
+
+/// Most platforms that are remembered for each collateral set; 2 KB each.
+const REMEMBERED_PLATFORMS: NonZeroUsize = match NonZeroUsize::new(1_000) {
+    Some(number) => number,
+    None => NonZeroUsize::MIN,
+};
+
+/// Most collateral sets that are kept prepared: one for each family, technology and CA of a fleet.
+/// The vendor has about fifty families.
+const PREPARED_SETS: usize = 128;
+
+/// Which collateral a quote needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Need {
+    /// For which technology.
+    pub id: TcbInfoId,
+    /// The family of the platform; 6 bytes.
+    pub fmspc: [u8; 6],
+    /// Which CA certified the platform.
+    pub ca: PckCa,
+    /// Which TCB info and identity.
+    pub choice: Choice,
+}
+
+/// Why there is no verdict on a quote.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoVerdict {
+    /// The bytes are not a quote.
+    #[error(transparent)]
+    Quote(#[from] QuoteError),
+    /// The quote does not carry the certificate of its platform, so that nobody knows which
+    /// collateral is for it.
+    #[error("the quote carries no PCK certificate that can be read: {0}")]
+    Platform(String),
+    /// Collateral is missing.
+    #[error(transparent)]
+    Absent(#[from] Absent),
+    /// A document that is kept cannot be taken apart.
+    #[error("a document that is kept cannot be read: {0}")]
+    Document(#[from] DocumentError),
+}
+
+impl Need {
+    /// What a quote needs, by the certificate that it carries.
+    pub fn of(quote: &Quote<'_>, choice: Choice) -> Result<Self, NoVerdict> {
+        let leaf = leaf(&quote.auth().certification)?;
+        let unreadable = |error: &dyn std::fmt::Display| NoVerdict::Platform(error.to_string());
+        let certificate = Certificate::parse(&leaf).map_err(|error| unreadable(&error))?;
+        let content = certificate
+            .extensions()
+            .sgx
+            .ok_or_else(|| unreadable(&"it has no SGX extension"))?;
+        let sgx = SgxExtension::parse(content).map_err(|error| unreadable(&error))?;
+        Ok(Self {
+            id: match quote.tee() {
+                Tee::Sgx => TcbInfoId::Sgx,
+                Tee::Tdx => TcbInfoId::Tdx,
+            },
+            fmspc: sgx.fmspc,
+            ca: match sgx.platform {
+                Some(_) => PckCa::Platform,
+                None => PckCa::Processor,
+            },
+            choice,
+        })
+    }
+
+    fn wants(&self) -> [Want; 4] {
+        let enclave = match self.id {
+            TcbInfoId::Sgx => EnclaveId::Qe,
+            TcbInfoId::Tdx => EnclaveId::TdQe,
+        };
+        let tcb_info = Series::TcbInfo {
+            id: self.id,
+            fmspc: self.fmspc,
+            version: 3,
+        };
+        [
+            Want::Series(tcb_info, self.choice),
+            Want::Series(Series::EnclaveIdentity(enclave), self.choice),
+            Want::PckCrl(self.ca),
+            Want::RootCaCrl,
+        ]
+    }
+}
+
+fn leaf(certification: &CertificationData<'_>) -> Result<Vec<u8>, NoVerdict> {
+    let refused = |reason: &str| NoVerdict::Platform(reason.to_owned());
+    let text = match certification {
+        CertificationData::PckChain(text) | CertificationData::PckLeaf(text) => text,
+        other => {
+            let reason = format!("its certification data is of type {}", other.kind());
+            return Err(refused(&reason));
+        }
+    };
+    let blocks =
+        pem::decode(text, "CERTIFICATE", 4).map_err(|error| refused(&error.to_string()))?;
+    blocks
+        .into_iter()
+        .next()
+        .ok_or_else(|| refused("it is empty"))
+}
+
+/// Verifies quotes with what a keeper has, doing for each platform and collateral once what can be
+/// done once.
+pub struct Judge {
+    keeper: Arc<Keeper>,
+    prepared: Mutex<HashMap<Need, Prepared>>,
+}
+
+struct Prepared {
+    /// Digests of the four documents.
+    of: [[u8; 32]; 4],
+    platforms: Arc<KnownPlatforms>,
+}
+
+impl Judge {
+    /// A judge who takes collateral from `keeper`.
+    pub fn new(keeper: Arc<Keeper>) -> Self {
+        Self {
+            keeper,
+            prepared: Mutex::default(),
+        }
+    }
+
+    /// The verdict on a quote in binary form, at the present time, under the service's anchor.
+    pub async fn verify(&self, quote: &[u8], choice: Choice) -> Result<Verdict, NoVerdict> {
+        let need = Need::of(&Quote::parse(quote)?, choice)?;
+        let platforms = self.platforms(need).await?;
+        let now = self.keeper.collection().now().at;
+        Ok(platforms.verify(quote, now))
+    }
+
+    /// The collateral set that is for a need, as it is kept.
+    pub async fn set(&self, need: Need) -> Result<CollateralSet, NoVerdict> {
+        let held = self.held(need).await?;
+        set_of(&held)
+    }
+
+    async fn held(&self, need: Need) -> Result<[Arc<Held>; 4], NoVerdict> {
+        let [tcb_info, identity, pck_crl, root_crl] = need.wants();
+        Ok([
+            self.keeper.get(tcb_info, true).await?,
+            self.keeper.get(identity, true).await?,
+            self.keeper.get(pck_crl, true).await?,
+            self.keeper.get(root_crl, true).await?,
+        ])
+    }
+
+    async fn platforms(&self, need: Need) -> Result<Arc<KnownPlatforms>, NoVerdict> {
+        let held = self.held(need).await?;
+        let of = held.each_ref().map(|held| held.sha256);
+        if let Some(known) = self.known(need, &of) {
+            return Ok(known);
+        }
+        let anchors = self.keeper.collection().realm().anchors();
+        let prepared = Arc::new(PreparedCollateral::new(&set_of(&held)?, anchors));
+        let platforms = Arc::new(KnownPlatforms::new(prepared, REMEMBERED_PLATFORMS));
+        let mut all = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= PREPARED_SETS {
+            all.clear();
+        }
+        let entry = Prepared {
+            of,
+            platforms: Arc::clone(&platforms),
+        };
+        all.insert(need, entry);
+        Ok(platforms)
+    }
+
+    fn known(&self, need: Need, of: &[[u8; 32]; 4]) -> Option<Arc<KnownPlatforms>> {
+        let all = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = all.get(&need).filter(|entry| entry.of == *of)?;
+        Some(Arc::clone(&entry.platforms))
+    }
+}
+
+fn set_of(held: &[Arc<Held>; 4]) -> Result<CollateralSet, NoVerdict> {
+    let [tcb_info, identity, pck_crl, root_crl] = held;
+    Ok(CollateralSet {
+        tcb_info: SignedText::from_wrapped(&tcb_info.body)?.1,
+        tcb_info_issuer_chain: tcb_info.issuer_chain.to_vec(),
+        qe_identity: SignedText::from_wrapped(&identity.body)?.1,
+        qe_identity_issuer_chain: identity.issuer_chain.to_vec(),
+        pck_crl: pck_crl.body.to_vec(),
+        pck_crl_issuer_chain: pck_crl.issuer_chain.to_vec(),
+        root_ca_crl: root_crl.body.to_vec(),
+        pck_certificate_chain: None,
+    })
+}

@@ -1,0 +1,382 @@
+//! Whoever wants a document comes here: from what is served, or by asking the upstreams, once for
+//! all who wait.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bulla_collateral::{EnclaveId, Selector, Series};
+use bulla_pki::Timestamp;
+use bulla_protocol::pcs::{Answer, CrlFile, EncodedCrl, Request};
+use bulla_upstream::{Failure, SingleFlight, Supplied, Upstreams};
+use bulla_verifier::arrival::Received;
+
+use crate::collection::{Change, Collection, Rejection};
+use crate::freshness::Freshness;
+use crate::held::Held;
+use crate::want::{Choice, Want};
+
+/// How long an upstream's "there is no such thing" is believed, in seconds: a platform that is
+/// registered now must not wait long, and a fleet that asks for a wrong FMSPC must not be a load.
+const BELIEVE_MISSING: u64 = 60;
+
+/// Most such answers that are remembered; FMSPCs there are about fifty.
+const MOST_MISSING: usize = 1_024;
+
+/// When to come again where no upstream said so, in seconds.
+pub(crate) const COME_AGAIN: u32 = 30;
+
+/// When upstreams are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the three modes of the PCCS")]
+pub enum Mode {
+    /// Whenever something is missing, and to stay current.
+    Lazy,
+    /// When platforms register, and to stay current.
+    Req,
+    /// Never.
+    Offline,
+}
+
+impl Mode {
+    /// `lazy`, `req` or `offline`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lazy => "lazy",
+            Self::Req => "req",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// Why there is nothing to serve. Three different things, with different remedies.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every dialect answers each of them"
+)]
+pub enum Absent {
+    /// There is no such thing, as far as is known.
+    #[error("{0}")]
+    Missing(
+        /// Who says so.
+        String,
+    ),
+    /// The vendor no longer signs this.
+    #[error("{0}")]
+    Gone(
+        /// Who says so.
+        String,
+    ),
+    /// There was one, and it has ended.
+    #[error("{what} ended on {since}, and no later issue could be had: {reason}")]
+    Expired {
+        /// What was wanted.
+        what: String,
+        /// The last instant at which it was good.
+        since: Timestamp,
+        /// What the upstreams did.
+        reason: String,
+        /// Seconds after which to ask again.
+        retry_after: u32,
+    },
+    /// It may exist, and cannot be had now.
+    #[error("{reason}")]
+    Unavailable {
+        /// What the upstreams did.
+        reason: String,
+        /// Seconds after which to ask again.
+        retry_after: u32,
+    },
+}
+
+/// Who fetches what is missing and keeps current what is there.
+pub struct Keeper {
+    collection: Arc<Collection>,
+    upstreams: Arc<Upstreams>,
+    mode: Mode,
+    flights: SingleFlight<Want, Result<Arc<Held>, Absent>>,
+    missing: Mutex<HashMap<Want, (Absent, Timestamp)>>,
+    counters: Counters,
+}
+
+/// What happened since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Questions to upstreams.
+    pub asked: AtomicU64,
+    /// Documents that arrived, by what they changed, in the order of [`Change`].
+    pub arrived: [AtomicU64; 4],
+    /// Documents that were refused on arrival.
+    pub refused: AtomicU64,
+    /// Questions that no upstream answered.
+    pub unanswered: AtomicU64,
+}
+
+impl Keeper {
+    /// Somebody who keeps `collection`, asking `upstreams` when `mode` allows it.
+    pub fn new(collection: Arc<Collection>, upstreams: Arc<Upstreams>, mode: Mode) -> Self {
+        Self {
+            collection,
+            upstreams,
+            mode,
+            flights: SingleFlight::default(),
+            missing: Mutex::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What is kept.
+    pub fn collection(&self) -> &Arc<Collection> {
+        &self.collection
+    }
+
+    /// Who is asked.
+    pub fn upstreams(&self) -> &Arc<Upstreams> {
+        &self.upstreams
+    }
+
+    /// When upstreams are asked.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What happened since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What is served for a want now, if that is good: the way of nearly every request.
+    pub fn at_hand(&self, want: Want) -> Option<Arc<Held>> {
+        let now = self.collection.now().at;
+        self.collection.look(|snapshot| {
+            let held = snapshot.find(want)?;
+            (now <= held.until()).then(|| Arc::clone(held))
+        })
+    }
+
+    /// The document that is wanted, never an expired one. In [`Mode::Lazy`] upstreams are asked
+    /// for what is missing; `insist` has them asked also in [`Mode::Req`].
+    pub async fn get(self: &Arc<Self>, want: Want, insist: bool) -> Result<Arc<Held>, Absent> {
+        if let Some(held) = self.at_hand(want) {
+            return Ok(held);
+        }
+        let may_ask = match self.mode {
+            Mode::Lazy => true,
+            Mode::Req => insist,
+            Mode::Offline => false,
+        };
+        if !may_ask {
+            return Err(self.not_asked(want));
+        }
+        if let Some(absent) = self.believed_missing(want) {
+            return Err(absent);
+        }
+        self.fetch(want).await
+    }
+
+    /// Asks the upstreams, whatever is at hand. Equal questions at one time are one.
+    pub async fn fetch(self: &Arc<Self>, want: Want) -> Result<Arc<Held>, Absent> {
+        let keeper = Arc::clone(self);
+        self.flights
+            .run(want, || async move { keeper.ask(want).await })
+            .await
+    }
+
+    async fn ask(&self, want: Want) -> Result<Arc<Held>, Absent> {
+        let answer = match want {
+            Want::RootCaCrl => self.ask_for_root_crl().await,
+            _ => self.ask_for(want, None).await,
+        };
+        if let Err(absent @ (Absent::Missing(_) | Absent::Gone(_))) = &answer {
+            self.remember_missing(want, absent.clone());
+        }
+        answer
+    }
+
+    /// The CRL of the root comes without a chain: the root stands in the chain of any other
+    /// document, of which one is fetched where there is none yet.
+    async fn ask_for_root_crl(&self) -> Result<Arc<Held>, Absent> {
+        let chain = || {
+            self.collection.look(|snapshot| {
+                let first = snapshot.documents().next()?;
+                Some(first.issuer_chain.clone())
+            })
+        };
+        let root = match chain() {
+            Some(root) => root,
+            None => {
+                let series = Series::EnclaveIdentity(EnclaveId::Qe);
+                let identity = Want::Series(series, Choice::Selected(Selector::Standard));
+                self.ask_for(identity, None).await?.issuer_chain.clone()
+            }
+        };
+        self.ask_for(Want::RootCaCrl, Some(&root)).await
+    }
+
+    async fn ask_for(&self, want: Want, root: Option<&[u8]>) -> Result<Arc<Held>, Absent> {
+        let Some(request) = self.request(want) else {
+            return Err(Absent::Gone(format!(
+                "{want}: the vendor no longer offers documents of this version."
+            )));
+        };
+        self.counters.asked.fetch_add(1, Ordering::Relaxed);
+        let answer = self
+            .upstreams
+            .ask(&request, |supplied| {
+                unhurried(|| self.examine(want, root, &supplied))
+            })
+            .await;
+        answer.map_err(|failure| self.absent(want, failure))
+    }
+
+    /// How the vendor is asked. The file of the root's CRL has the name that the root says.
+    fn request(&self, want: Want) -> Option<Request> {
+        let request = want.request()?;
+        let named = || {
+            let uri = self.collection.root_crl_uri()?;
+            CrlFile::new(uri.rsplit_once('/')?.1).ok()
+        };
+        match request {
+            Request::RootCaCrl(usual) => Some(Request::RootCaCrl(named().unwrap_or(usual))),
+            other => Some(other),
+        }
+    }
+
+    /// Whether what an upstream gave can enter.
+    fn examine(
+        &self,
+        want: Want,
+        root: Option<&[u8]>,
+        supplied: &Supplied,
+    ) -> Result<Arc<Held>, String> {
+        let received = match (&supplied.answer, root) {
+            (
+                Answer::TcbInfo(issued)
+                | Answer::EnclaveIdentity(issued)
+                | Answer::EvaluationDataNumbers(issued),
+                _,
+            ) => Received::Signed {
+                document: &issued.document,
+                issuer_chain: issued.issuer_chain.as_str().as_bytes(),
+            },
+            (Answer::PckCrl { crl, issuer_chain }, _) => Received::PckCrl {
+                crl: bytes_of(crl),
+                issuer_chain: issuer_chain.as_str().as_bytes(),
+            },
+            (Answer::RootCaCrl(crl), Some(root)) => Received::RootCaCrl {
+                crl: bytes_of(crl),
+                root,
+            },
+            _ => return Err("the answer is not what was asked for".to_owned()),
+        };
+        match self
+            .collection
+            .admit(received, Some(want), &supplied.upstream)
+        {
+            Ok(admission) => {
+                if let Some(counter) = self.counters.arrived.get(place(admission.change)) {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(admission.held)
+            }
+            Err(rejection) => {
+                if matches!(rejection, Rejection::Refused { .. }) {
+                    self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(rejection.to_string())
+            }
+        }
+    }
+
+    fn absent(&self, want: Want, failure: Failure) -> Absent {
+        self.counters.unanswered.fetch_add(1, Ordering::Relaxed);
+        let retry_after = match &failure {
+            Failure::Unavailable { retry_after, .. } => retry_after.unwrap_or(COME_AGAIN),
+            _ => COME_AGAIN,
+        };
+        let reason = failure.to_string();
+        match failure {
+            Failure::NotFound { .. } => Absent::Missing(format!("{want}: {reason}.")),
+            Failure::Gone { .. } => Absent::Gone(format!("{want}: {reason}.")),
+            _ => match self.ended(want) {
+                Some(since) => Absent::Expired {
+                    what: want.to_string(),
+                    since,
+                    reason,
+                    retry_after,
+                },
+                None => Absent::Unavailable {
+                    reason: format!("{want}: {reason}."),
+                    retry_after,
+                },
+            },
+        }
+    }
+
+    /// What is said when upstreams are not asked.
+    fn not_asked(&self, want: Want) -> Absent {
+        match self.ended(want) {
+            Some(since) => Absent::Expired {
+                what: want.to_string(),
+                since,
+                reason: "upstreams are not asked in this mode".to_owned(),
+                retry_after: COME_AGAIN,
+            },
+            None => Absent::Missing(format!(
+                "{want} is not here, and upstreams are not asked in this mode."
+            )),
+        }
+    }
+
+    /// Since when the document at hand is no longer good; absent where there is none, or it is.
+    fn ended(&self, want: Want) -> Option<Timestamp> {
+        let now = self.collection.now().at;
+        self.collection.look(|snapshot| {
+            let held = snapshot.find(want)?;
+            (held.freshness(now) == Freshness::Expired).then(|| held.until())
+        })
+    }
+
+    /// An answer that is still believed, if it was that there is no such thing.
+    pub(crate) fn believed_missing(&self, want: Want) -> Option<Absent> {
+        let now = self.collection.now().at;
+        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (absent, until) = missing.get(&want)?;
+        (now < *until).then(|| absent.clone())
+    }
+
+    fn remember_missing(&self, want: Want, absent: Absent) {
+        let now = self.collection.now().at;
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        missing.retain(|_, (_, until)| now < *until);
+        if missing.len() < MOST_MISSING {
+            missing.insert(want, (absent, now.saturating_add(BELIEVE_MISSING)));
+        }
+    }
+}
+
+const fn place(change: Change) -> usize {
+    match change {
+        Change::First => 0,
+        Change::Newer => 1,
+        Change::Same => 2,
+        Change::Older => 3,
+    }
+}
+
+fn bytes_of(crl: &EncodedCrl) -> &[u8] {
+    match crl {
+        EncodedCrl::Pem(text) => text.as_str().as_bytes(),
+        EncodedCrl::Der(der) => der,
+    }
+}
+
+/// Does something that waits for a disk without holding others up, where there are others.
+fn unhurried<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
