@@ -3,11 +3,14 @@
 
 mod backups;
 mod conformance;
+mod damage;
 mod folder;
 mod model;
 mod opening;
+mod processes;
 mod retention;
 mod samples;
+mod secrets;
 mod tampering;
 
 use std::ops::Deref;
