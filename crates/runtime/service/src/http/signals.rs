@@ -1,5 +1,7 @@
 //! What the operator and the service manager tell a running service, and are told.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,6 +34,16 @@ pub fn tell_stopping() {
 /// Tells systemd, and whoever asks it, in a line how the service is.
 pub fn tell_status(status: &str) {
     tell(NotifyState::Status(status));
+}
+
+/// How long systemd waits for a sign of life before it ends the process; absent where it does not.
+pub fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled().filter(|patience| !patience.is_zero())
+}
+
+/// Gives systemd a sign of life.
+pub fn tell_alive() {
+    tell(NotifyState::Watchdog);
 }
 
 fn tell(state: NotifyState<'_>) {

@@ -1,0 +1,293 @@
+//! The service from its start to its end: store, collection, refreshing, listeners, signals.
+
+mod local_token;
+mod upkeep;
+
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::thread::available_parallelism;
+
+use bulla_protocol::pccs::RouteRules;
+use bulla_store::audit::Event;
+use bulla_store::{Audit as _, Fleet as _, Retention, Store, StoreError};
+use bulla_upstream::Upstreams;
+use tokio::runtime::Runtime;
+
+use crate::Service;
+use crate::clock::Clock;
+use crate::collection::Collection;
+use crate::fleet::Fleet;
+use crate::http::{
+    Limits, ListenError, Listener, Metrics, Place, Refusal, Server, ServerSettings, Speech, Token,
+    Tokens, signals,
+};
+use crate::keeper::{Keeper, Mode};
+use crate::realm::Realm;
+use crate::refresh::{Refresh, Standing};
+
+pub use local_token::{FILE as LOCAL_TOKEN_FILE, LocalTokenError};
+
+/// The database in the directory of the store.
+pub const DATABASE_FILE: &str = "store.sqlite";
+
+/// Everything that is settled before the service starts.
+pub struct Settings {
+    /// The version of the program.
+    pub version: &'static str,
+    /// The anchor.
+    pub realm: Realm,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The directory of the store; made where it is not there.
+    pub store: PathBuf,
+    /// Whom to ask.
+    pub upstreams: Upstreams,
+    /// When they are asked.
+    pub mode: Mode,
+    /// Where to listen.
+    pub listeners: Vec<Listener>,
+    /// What clients can have.
+    pub limits: Limits,
+    /// Whether each answer gets a line in the log.
+    pub access_log: bool,
+    /// Who may register platforms.
+    pub users: Vec<Token>,
+    /// Who looks after the service. Where there is nobody, a token is made for whoever can read the
+    /// directory of the store.
+    pub administrators: Vec<Token>,
+    /// What is kept whether somebody asked for it or not.
+    pub standing: Standing,
+    /// How long what is kept.
+    pub retention: Retention,
+    /// Which routes there are.
+    pub rules: RouteRules,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The administrator's token cannot be made or read.
+    #[error(transparent)]
+    LocalToken(#[from] LocalTokenError),
+    /// The operating system gives no threads.
+    #[error("the operating system gives no threads: {0}")]
+    Threads(io::Error),
+}
+
+/// What there is at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Start {
+    /// The places of the listeners, with the port where any was asked for.
+    pub listening: Vec<String>,
+    /// The addresses among them.
+    pub addresses: Vec<SocketAddr>,
+    /// Documents that are served.
+    pub documents: usize,
+    /// Platforms that are known.
+    pub platforms: u64,
+    /// The file with the administrator's token; absent where tokens were set.
+    pub token_file: Option<PathBuf>,
+    /// Whether that token was made just now.
+    pub token_is_new: bool,
+}
+
+/// A service that listens, and answers nobody yet.
+pub struct Daemon {
+    runtime: Runtime,
+    server: Server,
+    service: Arc<Service>,
+    refresh: Arc<Refresh>,
+    retention: Retention,
+    start: Start,
+}
+
+impl Daemon {
+    /// Opens the store, looks through what it has, and takes the places to listen on.
+    pub fn open(settings: Settings) -> Result<Self, DaemonError> {
+        let store = Arc::new(Store::open(&settings.store.join(DATABASE_FILE))?);
+        let anchor = settings.realm.id();
+        let is_simulated = settings.realm.is_simulated();
+        let metrics = Arc::new(Metrics::new(settings.version, is_simulated));
+        let runtime = runtime()?;
+        let places: Vec<String> = settings.listeners.iter().map(shown).collect();
+        let server = runtime.block_on(Server::bind(
+            ServerSettings {
+                listeners: settings.listeners,
+                limits: settings.limits,
+                access_log: settings.access_log,
+            },
+            Arc::clone(&metrics),
+        ))?;
+        let local = match settings.administrators.is_empty() {
+            true => Some(local_token::take(&settings.store)?),
+            false => None,
+        };
+        let mut administrators = settings.administrators;
+        administrators.extend(local.iter().map(|local| local.token.clone()));
+        let tokens = Tokens::new(
+            settings.users,
+            administrators,
+            Arc::clone(&metrics),
+            tell_refusal,
+        );
+        let collection = Collection::open(settings.realm, Arc::clone(&store), settings.clock)?;
+        let collection = Arc::new(collection);
+        let keeper = Arc::new(Keeper::new(
+            Arc::clone(&collection),
+            Arc::new(settings.upstreams),
+            settings.mode,
+        ));
+        let refresh = Arc::new(Refresh::new(keeper, settings.standing));
+        let fleet = Arc::new(Fleet::new(Arc::clone(&refresh)));
+        fleet.keep_families()?;
+        let start = Start {
+            addresses: server.addresses(),
+            listening: with_ports(places, &server.addresses()),
+            documents: collection.snapshot().documents().count(),
+            platforms: store.platform_count(anchor)?,
+            token_is_new: local.as_ref().is_some_and(|local| local.is_new),
+            token_file: local.map(|local| local.file),
+        };
+        let rules = settings.rules;
+        let service = Service::new(fleet, Arc::clone(&refresh), tokens, metrics, rules);
+        note_start(&collection, settings.version, settings.mode);
+        Ok(Self {
+            runtime,
+            server,
+            service: Arc::new(service),
+            refresh,
+            retention: settings.retention,
+            start,
+        })
+    }
+
+    /// Answers until the process is told to end, by SIGTERM or an interrupt; requests that are
+    /// being answered then are finished. SIGHUP has certificates read anew.
+    ///
+    /// `tell` is called once signals are heard, with what there is; where it fails, so does this.
+    pub fn run<E>(self, tell: impl FnOnce(&Start) -> Result<(), E>) -> Result<(), E> {
+        let Self {
+            runtime,
+            server,
+            service,
+            refresh,
+            retention,
+            start,
+        } = self;
+        let mut told = Ok(());
+        runtime.block_on(async {
+            let keeper = Arc::clone(refresh.keeper());
+            let beside = [
+                tokio::spawn(async move { refresh.run().await }),
+                tokio::spawn(upkeep::tidy(keeper, retention)),
+                tokio::spawn(upkeep::feed_watchdog()),
+            ];
+            let stop = async {
+                let mut termination = pin!(signals::termination());
+                // Whoever reads that the service is ready may end it, so it has to listen first.
+                let early =
+                    poll_fn(|context| Poll::Ready(termination.as_mut().poll(context).is_ready()));
+                if early.await {
+                    return;
+                }
+                told = tell(&start);
+                if told.is_err() {
+                    return;
+                }
+                signals::tell_status(&format!("listening on {}", start.listening.join(", ")));
+                signals::tell_ready();
+                termination.await;
+                tracing::info!("told to end");
+                signals::tell_stopping();
+            };
+            server.run(service, stop).await;
+            for task in beside {
+                task.abort();
+            }
+        });
+        // A question to an upstream that hangs must not hold up the end.
+        runtime.shutdown_background();
+        told
+    }
+}
+
+/// Two threads at least: one may wait for the disk.
+fn runtime() -> Result<Runtime, DaemonError> {
+    let processors = available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.max(2))
+        .enable_all()
+        .build()
+        .map_err(DaemonError::Threads)
+}
+
+/// As people write the place of a listener.
+fn shown(listener: &Listener) -> String {
+    let scheme = match listener.speech {
+        Speech::Plain(_) => "http",
+        Speech::Tls(_) => "https",
+    };
+    match &listener.place {
+        Place::Tcp(_) => format!("{scheme}://"),
+        Place::Unix { path, .. } => format!("unix:{}", path.display()),
+        other @ Place::Passed(_) => other.to_string(),
+    }
+}
+
+/// Adds to the places of TCP listeners what they became.
+fn with_ports(places: Vec<String>, addresses: &[SocketAddr]) -> Vec<String> {
+    let mut addresses = addresses.iter();
+    places
+        .into_iter()
+        .map(|place| match place.ends_with("://") {
+            true => match addresses.next() {
+                Some(address) => format!("{place}{address}"),
+                None => place,
+            },
+            false => place,
+        })
+        .collect()
+}
+
+/// Has the audit begin with the start. That it cannot is no reason not to serve what is there.
+fn note_start(collection: &Collection, version: &str, mode: Mode) {
+    let realm = collection.realm();
+    let details = serde_json::json!({
+        "version": version,
+        "mode": mode.as_str(),
+        "trust_anchor": realm.anchor().name(),
+        "simulated": realm.is_simulated(),
+    });
+    let noted = collection.store().record(&Event {
+        at: collection.now().at,
+        actor: "service".to_owned(),
+        action: "service.start".to_owned(),
+        subject: String::new(),
+        details: details.to_string(),
+    });
+    if let Err(error) = noted {
+        tracing::error!(%error, "the start cannot be noted in the audit");
+    }
+}
+
+fn tell_refusal(refusal: &Refusal) {
+    tracing::warn!(
+        role = refusal.role.name(),
+        peer = refusal.peer.map(tracing::field::display),
+        reason = refusal.because.name(),
+        "not let in"
+    );
+}
