@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode, Uri};
 
 use super::body::RequestBody;
 use super::connection::Connection;
-use super::request_id::RequestId;
+use super::request_id::{REQUEST_ID, RequestId};
 
 /// Answers what is asked.
 pub trait Application: Send + Sync + 'static {
@@ -27,7 +27,7 @@ pub struct Asked {
     pub target: Uri,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, which is read only on demand: whoever must not send one is refused before it.
+    /// The body.
     pub body: RequestBody,
     /// Who asks, and where.
     pub connection: Arc<Connection>,
@@ -50,6 +50,9 @@ impl Asked {
 
 /// An answer. `Content-Length`, `Date` and `Request-ID` are added to it; for `HEAD` the body stays
 /// behind, and its length is told.
+///
+/// Headers that are kept ready, to be cloned for each answer, are best made by
+/// [`prepared`](Self::prepared).
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.
@@ -75,6 +78,14 @@ impl Reply {
             route,
             outcome: "",
         }
+    }
+
+    /// The headers with a place for the one that is added to each answer, so that a clone of them
+    /// need not grow.
+    #[must_use]
+    pub fn prepared(mut headers: HeaderMap) -> HeaderMap {
+        headers.insert(REQUEST_ID, HeaderValue::from_static(""));
+        headers
     }
 
     /// The same with this header set, instead of any of its name.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::application::Application;
 use super::connection::Connection;
-use super::exchange::{Host, answer};
+use super::exchange::{Host, Visit, answer};
 use super::limits::LONGEST_HEAD;
 use super::stage::{Stage, Watch};
 use super::stream::Stream;
@@ -30,10 +30,11 @@ where
     A: Application,
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let answering = {
-        let connection = Arc::clone(&connection);
-        service_fn(move |request| answer(Arc::clone(&host), Arc::clone(&connection), request))
-    };
+    let visit = Arc::new(Visit {
+        host,
+        connection: Arc::clone(&connection),
+    });
+    let answering = service_fn(move |request| answer(Arc::clone(&visit), request));
     let stream = Stream::new(stream, Arc::clone(&connection));
     let mut exchanges = pin!(
         http1::Builder::new()

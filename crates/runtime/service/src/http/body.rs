@@ -12,9 +12,13 @@ use super::connection::Connection;
 /// Longest body where a route sets no other limit, in bytes: as the vendor's cache has it.
 pub const LONGEST_BODY: usize = 2 * 1024 * 1024;
 
-/// The body of a request, not read yet.
+/// The body of a request, which is read only on demand: whoever must not send one is refused before
+/// it.
 #[derive(Debug)]
-pub struct RequestBody {
+pub struct RequestBody(Option<Unread>);
+
+#[derive(Debug)]
+struct Unread {
     incoming: Incoming,
     connection: Arc<Connection>,
 }
@@ -50,39 +54,44 @@ impl BodyError {
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, connection: Arc<Connection>) -> Self {
-        if !incoming.is_end_stream() {
-            connection.leave_unread(true);
+    pub(super) fn new(incoming: Incoming, connection: &Arc<Connection>) -> Self {
+        if incoming.is_end_stream() {
+            return Self(None);
         }
-        Self {
+        connection.leave_unread(true);
+        Self(Some(Unread {
             incoming,
-            connection,
-        }
+            connection: Arc::clone(connection),
+        }))
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.0.is_none()
     }
 
-    /// Reads all of it, at most `limit` bytes. A length that is announced and too large fails
-    /// before anything is read.
+    /// Reads all of it, at most `limit` bytes; [`LONGEST_BODY`] where nothing speaks for another. A
+    /// length that is announced and too large fails before anything is read.
     pub async fn read(self, limit: usize) -> Result<Bytes, BodyError> {
-        if self.incoming.is_end_stream() {
+        let Some(Unread {
+            incoming,
+            connection,
+        }) = self.0
+        else {
             return Ok(Bytes::new());
-        }
+        };
         let too_long = BodyError::TooLong { limit };
-        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        let announced = usize::try_from(incoming.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > limit {
             return Err(too_long);
         }
-        let reading = Limited::new(self.incoming, limit).collect();
-        match tokio::time::timeout(self.connection.limits().body_time, reading).await {
+        let reading = Limited::new(incoming, limit).collect();
+        match tokio::time::timeout(connection.limits().body_time, reading).await {
             Err(_) => Err(BodyError::TooSlow),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long),
             Ok(Err(_)) => Err(BodyError::Broken),
             Ok(Ok(collected)) => {
-                self.connection.leave_unread(false);
+                connection.leave_unread(false);
                 Ok(collected.to_bytes())
             }
         }

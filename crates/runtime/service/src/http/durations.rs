@@ -45,7 +45,7 @@ impl EncodeMetric for Durations {
         let ends = ENDS
             .iter()
             .map(|microseconds| Duration::from_micros(*microseconds).as_secs_f64())
-            .chain([f64::MAX]);
+            .chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = ends
             .zip(&self.0.buckets)
             .map(|(end, count)| (end, count.load(Ordering::Relaxed)))

@@ -38,12 +38,19 @@ pub(super) struct Host<A> {
     pub(super) access_log: bool,
 }
 
+/// A connection and what it has in common with others.
+#[derive(Debug)]
+pub(super) struct Visit<A> {
+    pub(super) host: Arc<Host<A>>,
+    pub(super) connection: Arc<Connection>,
+}
+
 /// Answers one request.
 pub(super) async fn answer<A: Application>(
-    host: Arc<Host<A>>,
-    connection: Arc<Connection>,
+    visit: Arc<Visit<A>>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Visit { host, connection } = &*visit;
     let start = Instant::now();
     connection.enter(Phase::Answering, start);
     let _in_flight = InFlight::begin(&host.metrics.in_flight);
@@ -56,8 +63,8 @@ pub(super) async fn answer<A: Application>(
         method: head.method,
         target: head.uri,
         headers: head.headers,
-        body: RequestBody::new(body, Arc::clone(&connection)),
-        connection: Arc::clone(&connection),
+        body: RequestBody::new(body, connection),
+        connection: Arc::clone(connection),
         request_id,
     };
     let reply = if asked.path().len() + asked.query().len() > LONGEST_TARGET {
@@ -72,7 +79,7 @@ pub(super) async fn answer<A: Application>(
     host.metrics
         .answered(reply.route, status, reply.outcome, duration);
     if let Some((method, target)) = logged {
-        log(&connection, &request_id, &method, &target, &reply, duration);
+        log(connection, &request_id, &method, &target, &reply, duration);
     }
     let mut response = Response::new(Full::new(reply.body));
     *response.status_mut() = reply.status;

@@ -155,7 +155,7 @@ impl Metrics {
         (0..KINDS)
             .filter_map(|step| self.kinds.get(start.wrapping_add(step) % KINDS))
             .map(|place| place.get_or_init(|| self.count_of(kind)))
-            .find(|counted| counted.kind == kind)
+            .find(|counted| counted.kind.stands_where(&kind))
     }
 
     fn count_of(&self, kind: Kind) -> Counted {
@@ -220,9 +220,57 @@ impl Metrics {
     }
 }
 
+impl Kind {
+    /// Whether it is the same, to the very place of its names in the program. A name that stands in
+    /// two places has two entries with the same counters.
+    fn stands_where(&self, other: &Self) -> bool {
+        self.status == other.status
+            && std::ptr::eq(self.route, other.route)
+            && std::ptr::eq(self.outcome, other.outcome)
+    }
+}
+
 impl Counted {
     fn count(&self, duration: Duration) {
         self.requests.inc();
         self.durations.observe(duration);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_kind_wherever_their_names_stand() {
+        let metrics = Metrics::new("0", true);
+        let copy: &'static str = Box::leak(String::from("tcb").into_boxed_str());
+        for route in ["tcb", copy, "tcb"] {
+            metrics.answered(route, 200, "hit", Duration::from_micros(30));
+        }
+        metrics.answered("tcb", 404, "", Duration::from_millis(2));
+        let text = metrics.text();
+        for line in [
+            "bulla_http_requests_total{simulated=\"true\",route=\"tcb\",status=\"200\",outcome=\"hit\"} 3",
+            "bulla_http_requests_total{simulated=\"true\",route=\"tcb\",status=\"404\",outcome=\"\"} 1",
+            "bulla_http_request_duration_seconds_count{simulated=\"true\",route=\"tcb\"} 4",
+            "bulla_http_request_duration_seconds_bucket{simulated=\"true\",le=\"0.000025\",route=\"tcb\"} 0",
+            "bulla_http_request_duration_seconds_bucket{simulated=\"true\",le=\"0.00005\",route=\"tcb\"} 3",
+            "bulla_http_request_duration_seconds_bucket{simulated=\"true\",le=\"+Inf\",route=\"tcb\"} 4",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn more_kinds_than_there_are_places_are_counted_all_the_same() {
+        let metrics = Metrics::new("0", false);
+        let statuses = 0..u16::try_from(KINDS).unwrap() + 100;
+        for status in statuses.clone().chain(statuses) {
+            metrics.answered("any", status, "", Duration::ZERO);
+        }
+        let twice =
+            |line: &&str| line.starts_with("bulla_http_requests_total") && line.ends_with(" 2");
+        assert_eq!(metrics.text().lines().filter(twice).count(), KINDS + 100);
     }
 }

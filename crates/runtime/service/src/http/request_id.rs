@@ -37,14 +37,14 @@ impl RequestId {
     /// A name that nothing else has.
     pub fn fresh() -> Self {
         thread_local! {
-            // The keys come from the operating system and differ between threads.
-            static NAMES: (RandomState, Cell<u64>) = (RandomState::new(), Cell::new(0));
+            // Random, from keys of the operating system, and other ones in each thread.
+            static NEXT: Cell<[u64; 2]> = Cell::new([0, 1].map(|n| RandomState::new().hash_one(n)));
         }
-        let octets = NAMES.with(|(key, count)| {
-            let number = count.get();
-            count.set(number.wrapping_add(1));
-            let halves = [key.hash_one((number, 0_u8)), key.hash_one((number, 1_u8))];
-            (u128::from(halves[0]) << 64 | u128::from(halves[1])).to_be_bytes()
+        let octets = NEXT.with(|next| {
+            let state = next.get().map(|half| half.wrapping_add(STEP));
+            next.set(state);
+            let [high, low] = state.map(|half| u128::from(mix(half)));
+            (high << 64 | low).to_be_bytes()
         });
         let mut digits = [0; 32];
         for (pair, octet) in digits.chunks_exact_mut(2).zip(octets) {
@@ -74,6 +74,16 @@ impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RequestId({self})")
     }
+}
+
+/// By how much the state of the generator SplitMix64 moves on: 2^64 through the golden ratio.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// What SplitMix64 makes of its state (Steele, Lea and Flood, OOPSLA 2014).
+fn mix(state: u64) -> u64 {
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 fn digit(nibble: u8) -> u8 {
