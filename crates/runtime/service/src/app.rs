@@ -13,6 +13,7 @@ use crate::dialects::pccs::Pccs;
 use crate::dialects::pcs::Pcs;
 use crate::dialects::written;
 use crate::fleet::Fleet;
+use crate::gauges::Gauges;
 use crate::http::header::CONTENT_TYPE;
 use crate::http::{
     Application, Asked, BodyError, Denied, HeaderMap, HeaderName, HeaderValue, Metrics, Reply,
@@ -46,6 +47,8 @@ impl Service {
         rules: RouteRules,
     ) -> Self {
         let keeper = Arc::clone(refresh.keeper());
+        let gauges = Box::new(Gauges::new(Arc::clone(&keeper)));
+        metrics.register(|registry| registry.register_collector(gauges));
         Self {
             is_simulated: keeper.collection().realm().is_simulated(),
             pccs: Pccs::new(Arc::clone(&fleet), Arc::clone(&refresh)),
@@ -108,11 +111,14 @@ impl Service {
             Access::User => Some((Role::User, pccs::USER_TOKEN)),
             Access::Administrator => Some((Role::Administrator, pccs::ADMIN_TOKEN)),
         };
+        let mut administrator = None;
         if let Some((role, name)) = role {
             let token = asked.headers.get(name).map(HeaderValue::as_bytes);
             let peer = asked.connection.peer();
-            if let Err(denied) = self.tokens.check(role, token, peer, Instant::now()) {
-                return refused(unauthorised(denied).version(route.version));
+            match self.tokens.check(role, token, peer, Instant::now()) {
+                Ok(token) if role == Role::Administrator => administrator = Some(&token.name),
+                Ok(_) => {}
+                Err(denied) => return refused(unauthorised(denied).version(route.version)),
             }
         }
         let mut body = Bytes::new();
@@ -128,7 +134,11 @@ impl Service {
         match route.request(query, media_type, &body) {
             Ok(request) => {
                 let headers = &asked.headers;
-                self.pccs.respond(route.version, request, headers).await
+                let reply = self.pccs.respond(route.version, request, headers).await;
+                if let Some(actor) = administrator {
+                    self.pccs.note(actor, &reply);
+                }
+                reply
             }
             Err(refusal) => refused(refusal),
         }

@@ -2,7 +2,7 @@
 //! all who wait.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bulla_collateral::{EnclaveId, Selector, Series};
@@ -98,6 +98,7 @@ pub struct Keeper {
     flights: SingleFlight<Want, Result<Arc<Held>, Absent>>,
     missing: Mutex<HashMap<Want, (Absent, Timestamp)>>,
     counters: Counters,
+    serve_expired: AtomicBool,
 }
 
 /// What happened since the start.
@@ -123,6 +124,24 @@ impl Keeper {
             flights: SingleFlight::default(),
             missing: Mutex::default(),
             counters: Counters::default(),
+            serve_expired: AtomicBool::new(false),
+        }
+    }
+
+    /// Has clients served with documents that have ended where no later issue can be had. Only an
+    /// operator decides that, by name; every such answer carries `Warning: 110` and its age.
+    pub fn serve_expired(&self, allowed: bool) {
+        self.serve_expired.store(allowed, Ordering::Relaxed);
+    }
+
+    /// The document that has ended, where the operator allows to serve it in place of nothing.
+    pub fn ended_but_allowed(&self, want: Want, absent: &Absent) -> Option<Arc<Held>> {
+        let is_allowed = self.serve_expired.load(Ordering::Relaxed);
+        match absent {
+            Absent::Expired { .. } if is_allowed => self
+                .collection
+                .look(|snapshot| snapshot.find(want).map(Arc::clone)),
+            _ => None,
         }
     }
 

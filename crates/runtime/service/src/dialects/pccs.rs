@@ -12,6 +12,8 @@ use bulla_collateral::{PckCa, Series};
 use bulla_protocol::pccs::{Answer, CrlForm, CrlTarget, CrlUri, Reason, Refusal, Request, Version};
 use bulla_protocol::pcs::{self, Selection, Tee};
 use bulla_protocol::value::Fmspc;
+use bulla_store::Audit as _;
+use bulla_store::audit::Event;
 use bulla_store::fleet::{PckAnswer, PlatformId};
 
 use super::document::{self, Form};
@@ -135,6 +137,22 @@ impl Pccs {
         response
     }
 
+    /// Notes in the audit what an administrator asked for and how it ended. That it cannot be noted
+    /// is told in the log; what was done is done.
+    pub fn note(&self, actor: &str, reply: &Reply) {
+        let collection = self.keeper.collection();
+        let noted = collection.store().record(&Event {
+            at: collection.now().at,
+            actor: actor.to_owned(),
+            action: reply.route.to_owned(),
+            subject: String::new(),
+            details: serde_json::json!({ "status": reply.status.as_u16() }).to_string(),
+        });
+        if let Err(error) = noted {
+            tracing::error!(%error, action = reply.route, "the audit cannot be written");
+        }
+    }
+
     /// What is not asked by every client, and written by the grammar.
     async fn upkeep(&self, version: Version, request: Request<'_>) -> Result<Answer, Refusal> {
         match request {
@@ -181,11 +199,13 @@ impl Pccs {
     ) -> Outcome {
         let held = match self.keeper.at_hand(want) {
             Some(held) => held,
-            None => self
-                .keeper
-                .get(want, false)
-                .await
-                .map_err(|absent| refusal::absent(version, &absent))?,
+            None => match self.keeper.get(want, false).await {
+                Ok(held) => held,
+                Err(absent) => self
+                    .keeper
+                    .ended_but_allowed(want, &absent)
+                    .ok_or_else(|| refusal::absent(version, &absent))?,
+            },
         };
         let now = self.keeper.collection().now().at;
         let (status, headers, body) = document::answer(&held, form, headers, now);

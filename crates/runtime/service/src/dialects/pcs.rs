@@ -90,7 +90,10 @@ impl Pcs {
             | Request::AddPackage { .. } => return self.pass_on(route, &request).await,
         };
         let (want, form) = wanted;
-        match self.keeper.get(want, false).await {
+        let held = self.keeper.get(want, false).await;
+        let held =
+            held.or_else(|absent| self.keeper.ended_but_allowed(want, &absent).ok_or(absent));
+        match held {
             Ok(held) => {
                 let now = self.keeper.collection().now().at;
                 let (status, headers, body) = document::answer(&held, &form, headers, now);
