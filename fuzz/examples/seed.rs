@@ -44,6 +44,10 @@ const EXCEPTIONS_END: [&str; 4] = [
     "2027-01-31T23:59:59Z",
 ];
 
+/// Requests to the vendor's cache: method, path, query and body, each on a line
+/// of its own.
+const PCCS: &str = include_str!("pccs.txt");
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or("usage: seed FOLDER")?;
     let vectors = std::env::var_os("BULLA_VECTORS").map(PathBuf::from);
@@ -55,6 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     seeds.add_procedures(&bases);
     seeds.add_policies(&bases);
     seeds.add_evaluation_numbers();
+    seeds.add_requests();
     if let Some(vectors) = &vectors {
         seeds.add_vectors(vectors)?;
     }
@@ -193,6 +198,16 @@ impl Seeds {
         }
     }
 
+    fn add_requests(&mut self) {
+        let digits = |text: &str| {
+            text.replace("{ppid}", &"a7".repeat(384))
+                .replace("{manifest}", &"5c".repeat(9_000))
+        };
+        for request in PCCS.trim_end().split("\n--\n") {
+            self.add("pccs", digits(request));
+        }
+    }
+
     /// Each base as it is, and with bytes from which changes are made.
     fn add_procedures(&mut self, bases: &Bases) {
         let recorded = (0x80..).take(bases.recorded.len());
@@ -237,6 +252,10 @@ impl Seeds {
             dcap.join("invalid/json"),
             vectors.join("pcs"),
         ];
+        let put = b"PUT\n/sgx/certification/v4/platformcollateral\n\n";
+        for bytes in files(&[vectors.join("pccs")])? {
+            self.add("pccs", [put.as_slice(), &bytes].concat());
+        }
         for bytes in files(&documents)? {
             if let Ok((_, document)) = SignedText::from_wrapped(&bytes) {
                 self.add("documents", document.body);
