@@ -28,6 +28,8 @@ CREATE TABLE pck_sets (
     issuer_chain BLOB    NOT NULL
 ) STRICT;
 
+CREATE INDEX pck_sets_by_arrival ON pck_sets (fmspc, arrived);
+
 -- `certificate` is absent for a TCB for which the vendor has none.
 CREATE TABLE pck_certificates (
     platform    INTEGER NOT NULL REFERENCES pck_sets (platform) ON DELETE CASCADE,

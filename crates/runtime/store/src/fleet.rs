@@ -144,6 +144,16 @@ pub trait Fleet {
         limit: usize,
     ) -> Result<Vec<Platform>>;
 
+    /// Platforms of a family whose certificates arrived before an instant, those of the longest
+    /// ago first, at most `limit`.
+    fn platforms_certified_before(
+        &self,
+        anchor: AnchorId,
+        fmspc: Fmspc,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Platform>>;
+
     /// How many platforms there are.
     fn platform_count(&self, anchor: AnchorId) -> Result<u64>;
 

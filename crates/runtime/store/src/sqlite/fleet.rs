@@ -37,6 +37,18 @@ impl Fleet for Store {
         self.read(|transaction| platforms::list(transaction, anchor, fmspc, after, limit))
     }
 
+    fn platforms_certified_before(
+        &self,
+        anchor: AnchorId,
+        fmspc: Fmspc,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Platform>> {
+        self.read(|transaction| {
+            platforms::certified_before(transaction, anchor, fmspc, before, limit)
+        })
+    }
+
     fn platform_count(&self, anchor: AnchorId) -> Result<u64> {
         self.read(|transaction| platforms::count(transaction, anchor))
     }

@@ -30,6 +30,7 @@ macro_rules! conformance {
                 a_platform_comes_back_as_it_was
                 a_platform_put_again_keeps_when_it_was_first_seen
                 platforms_are_listed_in_pages_and_by_family
+                platforms_are_found_by_the_age_of_their_certificates
                 a_removed_platform_leaves_nothing
                 certificates_come_back_as_they_were
                 what_is_selected_is_answered

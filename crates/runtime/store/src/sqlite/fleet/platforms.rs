@@ -1,5 +1,6 @@
 //! Platforms.
 
+use bulla_pki::Timestamp;
 use bulla_protocol::value::Fmspc;
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -126,6 +127,26 @@ pub(super) fn list(
             .query_and_then((anchor.0, qe_id, pce_id, limit(most), fmspc.0), read)?
             .collect(),
     }
+}
+
+pub(super) fn certified_before(
+    connection: &Connection,
+    anchor: AnchorId,
+    fmspc: Fmspc,
+    before: Timestamp,
+    most: usize,
+) -> Outcome<Vec<Platform>> {
+    connection
+        .prepare_cached(
+            "SELECT platforms.* FROM pck_sets JOIN platforms ON platforms.id = pck_sets.platform
+             WHERE anchor = ?1 AND pck_sets.fmspc = ?2 AND arrived < ?3
+             ORDER BY arrived, qe_id, platforms.pce_id LIMIT ?4",
+        )?
+        .query_and_then(
+            (anchor.0, fmspc.0, before.unix_seconds(), limit(most)),
+            read,
+        )?
+        .collect()
 }
 
 pub(super) fn count(connection: &Connection, anchor: AnchorId) -> Outcome<u64> {

@@ -94,6 +94,35 @@ pub(crate) fn platforms_are_listed_in_pages_and_by_family(store: &impl Fleet) {
     assert_eq!(store.families(OTHER).unwrap(), []);
 }
 
+pub(crate) fn platforms_are_found_by_the_age_of_their_certificates(store: &impl Fleet) {
+    for (name, number, arrived) in [("A", 1, 3), ("B", 1, 2), ("C", 2, 1), ("D", 1, 4)] {
+        store.put_platform(ANCHOR, &platform(name)).unwrap();
+        let certificates = PckCertificates {
+            fmspc: fmspc(number),
+            arrived: day(arrived),
+            ..certificates(1)
+        };
+        store
+            .put_pck_certificates(ANCHOR, &id(name), &certificates, &[])
+            .unwrap();
+    }
+    store.put_platform(ANCHOR, &platform("E")).unwrap();
+    let found = |anchor, before, limit| {
+        let found = store
+            .platforms_certified_before(anchor, fmspc(1), day(before), limit)
+            .unwrap();
+        let names: Vec<_> = found
+            .into_iter()
+            .map(|platform| platform.id.qe_id)
+            .collect();
+        names.join(" ")
+    };
+    assert_eq!(found(ANCHOR, 4, 9), "B A");
+    assert_eq!(found(ANCHOR, 9, 2), "B A");
+    assert_eq!(found(ANCHOR, 2, 9), "");
+    assert_eq!(found(OTHER, 9, 9), "");
+}
+
 pub(crate) fn a_removed_platform_leaves_nothing(store: &impl Fleet) {
     for anchor in [ANCHOR, OTHER] {
         store.put_platform(anchor, &platform("A")).unwrap();
