@@ -249,6 +249,10 @@ fn every_knob_is_documented_and_every_documented_knob_exists() {
 fn every_policy_shown_can_be_used() {
     let mut count = 0;
     for page in pages() {
+        // Whose TOML is configurations.
+        if page.ends_with("docs/service.md") {
+            continue;
+        }
         for text in blocks(&read(&page), &["toml"]) {
             if let Err(error) = Policy::from_toml(&text) {
                 panic!("{}: {error}\n{text}", page.display());
@@ -257,6 +261,55 @@ fn every_policy_shown_can_be_used() {
         }
     }
     assert!(count >= 3);
+}
+
+/// The settings of a part of the configuration, as their reader lists them.
+fn settings_of(folder: &Folder, part: &str) -> BTreeSet<String> {
+    const SECTION_OF_LIST: [&str; 2] = ["listen", "upstream"];
+    let text = match part {
+        "" => "no_such_field = 1\n".to_owned(),
+        "listen.tls" => "listen = [{ tls = { no_such_field = 1 } }]\n".to_owned(),
+        "tokens.users" | "tokens.administrators" => {
+            format!("{part} = [{{ no_such_field = 1 }}]\n")
+        }
+        _ if SECTION_OF_LIST.contains(&part) => format!("[[{part}]]\nno_such_field = 1\n"),
+        _ => format!("[{part}]\nno_such_field = 1\n"),
+    };
+    folder.write("unknown.toml", text);
+    let (status, _, error) = run_in(folder, "bulla serve --check-config --config unknown.toml");
+    assert_eq!(status, 2, "{part}");
+    let (_, list) = error
+        .split_once("expected ")
+        .unwrap_or_else(|| panic!("{error}"));
+    let dot = if part.is_empty() { "" } else { "." };
+    quoted(list)
+        .map(|setting| format!("{part}{dot}{setting}"))
+        .collect()
+}
+
+#[test]
+fn every_setting_of_the_service_is_documented_and_every_documented_one_exists() {
+    let folder = Folder::new();
+    let settings_of = |part: &str| settings_of(&folder, part);
+    let sections = settings_of("");
+    let mut settings = BTreeSet::new();
+    for section in &sections {
+        match section.as_str() {
+            "mode" => settings.extend([section.clone()]),
+            "listen" | "upstream" => {
+                settings.insert(section.clone());
+                settings.extend(settings_of(section));
+            }
+            _ => settings.extend(settings_of(section)),
+        }
+    }
+    for inner in ["listen.tls", "tokens.users", "tokens.administrators"] {
+        assert!(settings.contains(inner), "{settings:?}");
+        settings.extend(settings_of(inner));
+    }
+    assert!(settings.len() > 40, "{settings:?}");
+    let page = read("docs/service.md");
+    assert_eq!(quoted_in_column(&page, "Setting"), settings);
 }
 
 /// Writes the files that the pages speak of: a simulated platform's, under their usual names.
@@ -275,6 +328,10 @@ fn lay_out(folder: &Folder) {
     let line = json!({"id": "rack 12", "quote": hex::encode(&attestation.quote), "at": AT});
     let unnamed = json!({"quote": hex::encode(&attestation.quote), "at": AT});
     folder.write("fleet.jsonl", format!("{line}\n{unnamed}\n"));
+    folder.write("token", "a token of 32 random bytes\n".replace(' ', "-"));
+    for text in blocks(&read("docs/service.md"), &["toml"]) {
+        folder.write("bulla.toml", text);
+    }
 }
 
 /// The commands of a block: one on each line, after `$ ` in a session; a backslash goes on.

@@ -1,5 +1,6 @@
 //! The command line as typed. Nothing is read or opened here.
 
+mod serve;
 mod vendor;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::error::Error;
 use crate::output::{self, Exit};
 
+pub(crate) use serve::ServiceArgs;
 pub(crate) use vendor::{
     CaArg, EventArgs, InitArgs, KindArg, NumberArgs, PlaceArgs, PlatformAddArgs, PlatformCommand,
     PlatformManifestArgs, PlatformRegisterArgs, PlatformShowArgs, PlatformUpdateArgs, QuoteArgs,
@@ -27,6 +29,8 @@ Examples:
       bulla explain --quote quote.bin --collateral collateral.json
   Look into any file of this field:
       bulla inspect quote.bin
+  Keep and serve the vendor's documents, on port 8081:
+      bulla serve
   Have a vendor and platforms of your own, without hardware:
       bulla vendor --help
 
@@ -109,6 +113,9 @@ pub(crate) enum Command {
     /// Watch a simulated platform attest, and bulla accept and refuse
     #[command(after_long_help = DEMO_DETAILS)]
     Demo(DemoArgs),
+    /// Serve collateral: keep what the vendor publishes, current and verified
+    #[command(after_long_help = serve::DETAILS)]
+    Serve(ServiceArgs),
     /// Run a vendor in a box: platforms, certificates, collateral, recoveries, revocations
     Vendor(VendorArgs),
 }
@@ -120,6 +127,7 @@ impl Command {
             Self::Verify(args) | Self::Explain(args) => args.format,
             Self::Inspect(args) => args.format,
             Self::Demo(args) => args.format,
+            Self::Serve(args) => args.format,
             Self::Vendor(args) => args.format(),
         }
     }

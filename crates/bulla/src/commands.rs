@@ -3,5 +3,6 @@
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod inspect;
+pub(crate) mod serve;
 pub(crate) mod vendor;
 pub(crate) mod verify;

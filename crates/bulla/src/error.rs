@@ -9,8 +9,13 @@ use std::path::{Path, PathBuf};
 use bulla_appraisal::{PolicyError, ValueError};
 use bulla_collateral::{DocumentError, SetError};
 use bulla_pki::AnchorError;
+use bulla_service::daemon::{DaemonError, LocalTokenError};
+use bulla_service::http::ListenError;
+use bulla_store::StoreError;
 use bulla_vendor::web::ServerError;
 use bulla_vendor::{Absent, EventError, ManifestError, PlatformError, StateError};
+
+use crate::config::ConfigPlace;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -163,6 +168,33 @@ pub(crate) enum Error {
     #[error(transparent)]
     VendorService(#[from] ServerError),
 
+    #[error("{}: {place}: {reason}", shown(path))]
+    ConfigurationInvalid {
+        path: PathBuf,
+        place: ConfigPlace,
+        reason: String,
+    },
+
+    #[error(
+        "{}: everybody on this machine may use the {what} (mode {mode:o}); close it with \
+         `chmod 600`, and replace it if others may have seen it",
+        shown(path)
+    )]
+    SecretReadable {
+        what: &'static str,
+        path: PathBuf,
+        mode: u32,
+    },
+
+    #[error("{}: the {what} is not one word on one line", shown(path))]
+    SecretMalformed { what: &'static str, path: PathBuf },
+
+    #[error(transparent)]
+    Service(#[from] DaemonError),
+
+    #[error("the log cannot be written: {reason}")]
+    LogUnusable { reason: String },
+
     #[error("the result cannot be written: {0}")]
     OutputFailed(io::Error),
 }
@@ -201,6 +233,11 @@ impl Error {
             Self::VendorManifest { .. } => "ManifestRefused",
             Self::VendorSet(_) => "SetUnavailable",
             Self::VendorService(error) => service_code(error),
+            Self::ConfigurationInvalid { .. } => "ConfigurationInvalid",
+            Self::SecretReadable { .. } => "SecretExposed",
+            Self::SecretMalformed { .. } => "SecretMalformed",
+            Self::Service(error) => daemon_code(error),
+            Self::LogUnusable { .. } => "OutputFailed",
             Self::OutputFailed(_) => "OutputFailed",
         }
     }
@@ -236,6 +273,25 @@ fn service_code(error: &ServerError) -> &'static str {
     match error {
         ServerError::NotLoopback(_) => "AddressNotLoopback",
         _ => "AddressUnavailable",
+    }
+}
+
+/// Why the collateral service cannot start.
+fn daemon_code(error: &DaemonError) -> &'static str {
+    match error {
+        DaemonError::Store(StoreError::InUse { .. }) => "StoreInUse",
+        DaemonError::Store(StoreError::Full { .. }) => "StoreFull",
+        DaemonError::Store(StoreError::ReadOnly { .. }) => "StoreReadOnly",
+        DaemonError::Store(StoreError::Damaged { .. }) => "StoreDamaged",
+        DaemonError::Store(StoreError::Schema { .. }) => "StoreSchemaUnknown",
+        DaemonError::Store(_) => "StoreUnavailable",
+        DaemonError::Listen(ListenError::NotLoopback(_)) => "AddressNotLoopback",
+        DaemonError::Listen(_) => "AddressUnavailable",
+        DaemonError::LocalToken(LocalTokenError::Exposed { .. }) => "SecretExposed",
+        DaemonError::LocalToken(LocalTokenError::Malformed { .. }) => "SecretMalformed",
+        DaemonError::LocalToken(LocalTokenError::Random(_)) => "RandomUnavailable",
+        DaemonError::LocalToken(_) => "FileUnwritable",
+        _ => "SystemExhausted",
     }
 }
 

@@ -93,6 +93,14 @@ pub(crate) fn read(what: &'static str, path: &Path, limit: usize) -> Result<Vec<
     Source::open(what, path)?.read_all(limit)
 }
 
+/// As [`read`], of a file that may say nothing.
+pub(crate) fn read_or_empty(what: &'static str, path: &Path, limit: usize) -> Result<Vec<u8>> {
+    match read(what, path, limit) {
+        Err(Error::InputEmpty { .. }) => Ok(Vec::new()),
+        read => read,
+    }
+}
+
 /// Whether the path is a directory; `false` where there is nothing.
 pub(crate) fn is_directory(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
@@ -108,7 +116,7 @@ fn open_file(what: &'static str, path: &Path) -> Result<File> {
     })
 }
 
-fn unreadable(what: &'static str, path: &Path, source: io::Error) -> Error {
+pub(crate) fn unreadable(what: &'static str, path: &Path, source: io::Error) -> Error {
     Error::FileUnreadable {
         what,
         path: path.to_owned(),

@@ -8,6 +8,7 @@
 mod args;
 mod collateral;
 mod commands;
+mod config;
 mod describe;
 mod error;
 mod explain;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(&args, &mut output),
         Command::Inspect(args) => commands::inspect::run(&args, &mut output),
         Command::Demo(args) => commands::demo::run(&args, &mut output),
+        Command::Serve(args) => commands::serve::run(&args, &mut output),
         Command::Vendor(args) => commands::vendor::run(&args.command, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit));

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use bulla_protocol::pccs::RouteRules;
 use bulla_store::audit::Event;
@@ -34,6 +35,9 @@ pub use local_token::{FILE as LOCAL_TOKEN_FILE, LocalTokenError};
 
 /// The database in the directory of the store.
 pub const DATABASE_FILE: &str = "store.sqlite";
+
+/// How long the end waits for what cannot be broken off, as looking up the name of an upstream.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Everything that is settled before the service starts.
 pub struct Settings {
@@ -218,8 +222,8 @@ impl Daemon {
                 task.abort();
             }
         });
-        // A question to an upstream that hangs must not hold up the end.
-        runtime.shutdown_background();
+        // What was dropped with its task closes the store in order.
+        runtime.shutdown_timeout(LAST_WAIT);
         told
     }
 }

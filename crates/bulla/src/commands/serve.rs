@@ -1,0 +1,151 @@
+//! `bulla serve`: the collateral service.
+
+use std::path::Path;
+
+use bulla_pki::digest::sha512;
+use bulla_service::daemon::{Daemon, Settings, Start};
+use bulla_service::http::{Place, Speech, log};
+
+use crate::args::{Format, ServiceArgs};
+use crate::config::{Overrides, Settled, Source, settle};
+use crate::describe::Fields;
+use crate::error::{Error, Result};
+use crate::input;
+use crate::output::{Exit, Output};
+use crate::render::fields;
+use crate::render::style::{CAUTION, STRONG, paint};
+
+/// Longest token, in bytes: longer ones are never looked at.
+const LONGEST_TOKEN: usize = 1_024;
+
+pub(crate) fn run(args: &ServiceArgs, output: &mut Output) -> Result<Exit> {
+    if args.hash_token {
+        return hash_token(output);
+    }
+    let source = match &args.config {
+        Some(path) => Source::read(path)?,
+        None => Source::default(),
+    };
+    let overrides = Overrides {
+        listen: args.listen.clone(),
+        store: args.store.clone(),
+        upstream: args.upstream.clone(),
+        trust_root: args.trust_root.clone(),
+        simulated: args.simulated,
+        mode: args.mode,
+    };
+    let settled = settle(&source, &overrides)?;
+    let told = told(&settled);
+    let is_simulated = settled.settings.realm.is_simulated();
+    if args.check_config {
+        let places = settled.settings.listeners.iter().map(|listener| {
+            let scheme = match listener.speech {
+                Speech::Plain(_) => "http",
+                Speech::Tls(_) => "https",
+            };
+            match &listener.place {
+                Place::Tcp(address) => format!("{scheme}://{address}"),
+                place => place.to_string(),
+            }
+        });
+        let listen = Fields::new().with("listen", places.collect::<Vec<_>>());
+        tell(
+            "configuration in order",
+            is_simulated,
+            listen.and(told),
+            output,
+        )?;
+        return Ok(Exit::Done);
+    }
+    log::install(settled.log).map_err(|error| Error::LogUnusable {
+        reason: error.to_string(),
+    })?;
+    let daemon = Daemon::open(settled.settings)?;
+    daemon.run(|start| {
+        let told = listening(start).and(told).and(present(start));
+        tell(
+            "serving, until it is interrupted",
+            is_simulated,
+            told,
+            output,
+        )?;
+        // Whoever waits for the address must see it now.
+        output.flush()
+    })?;
+    Ok(Exit::Done)
+}
+
+/// What was settled.
+fn told(settled: &Settled) -> Fields {
+    let Settings {
+        realm, mode, store, ..
+    } = &settled.settings;
+    let anchor = realm.anchor();
+    let anchor = Fields::new()
+        .with("name", anchor.name())
+        .with("genuine", anchor.is_genuine())
+        .hex("public_key_sha256", anchor.public_key_sha256());
+    Fields::new()
+        .with("mode", mode.as_str())
+        .with("trust_anchor", anchor)
+        .with("upstreams", settled.upstreams.clone())
+        .with("store", shown(store))
+}
+
+fn listening(start: &Start) -> Fields {
+    let first = start.addresses.first().map(ToString::to_string);
+    Fields::new()
+        .with("address", first)
+        .with("listening", start.listening.clone())
+}
+
+fn present(start: &Start) -> Fields {
+    let token = start.token_file.as_deref().map(|file| {
+        Fields::new()
+            .with("file", shown(file))
+            .with("made_now", start.token_is_new)
+    });
+    Fields::new()
+        .with("documents", start.documents)
+        .with("platforms", start.platforms)
+        .with("administrator_token", token)
+}
+
+/// Answers, and says whether it is all simulated.
+fn tell(title: &str, is_simulated: bool, told: Fields, output: &mut Output) -> Result<()> {
+    match output.format() {
+        Format::Json => output.json(&Fields::new().with("simulated", is_simulated).and(told)),
+        Format::Text => {
+            let mark = match is_simulated {
+                true => format!("{}  ", paint(CAUTION, "SIMULATED")),
+                false => String::new(),
+            };
+            let mut text = format!("{mark}{}\n\n", paint(STRONG, title));
+            fields::write(&told, 0, &mut text);
+            output.text(&text)
+        }
+    }
+}
+
+/// A token comes on standard input: arguments can be seen by everybody on the machine.
+fn hash_token(output: &mut Output) -> Result<Exit> {
+    let path = Path::new("-");
+    let bytes = input::read("token", path, LONGEST_TOKEN)?;
+    let token = bytes.trim_ascii();
+    if !token.iter().all(u8::is_ascii_graphic) {
+        return Err(Error::SecretMalformed {
+            what: "token",
+            path: path.to_owned(),
+        });
+    }
+    let digest = hex::encode(sha512(token));
+    match output.format() {
+        Format::Json => output.json(&Fields::new().with("sha512", digest))?,
+        Format::Text => output.text(&format!("sha512 = \"{digest}\"\n"))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
