@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::application::Application;
-use super::connection::Connection;
+use super::connection::{Connection, MALFORMED};
 use super::exchange::{Host, Visit, answer};
 use super::limits::LONGEST_HEAD;
 use super::stage::{Stage, Watch};
@@ -47,7 +47,8 @@ where
     let mut stage = Stage::Serving;
     poll_fn(|context| {
         if let Poll::Ready(result) = exchanges.as_mut().poll(context) {
-            return Poll::Ready(result.err().and_then(|error| reason(&error)));
+            let malformed = result.is_err_and(|error| error.is_parse());
+            return Poll::Ready(malformed.then_some(MALFORMED));
         }
         let before = std::mem::replace(&mut stage, watch.poll(context));
         match stage {
@@ -62,18 +63,9 @@ where
         }
         alarm
             .poll(context, &connection)
-            .map(|()| connection.slowness())
+            .map(|()| connection.verdict())
     })
     .await
-}
-
-/// In a word what is wrong with what a client sends; `None` for connections that just break off.
-fn reason(error: &hyper::Error) -> Option<&'static str> {
-    match error {
-        error if error.is_parse_too_large() => Some("head_too_long"),
-        error if error.is_parse() => Some("malformed"),
-        _ => None,
-    }
 }
 
 /// Goes off when a connection is past its deadline. It is set anew only when it went off too early

@@ -43,6 +43,9 @@ pub struct ClientCertificate {
     pub sha256: [u8; 32],
 }
 
+/// Why connections end whose heads are too long, or none by the rules of HTTP.
+pub(super) const MALFORMED: &str = "malformed";
+
 /// No time.
 const NEVER: u64 = u64::MAX;
 
@@ -177,13 +180,15 @@ impl Connection {
         }
     }
 
-    /// In a word what took too long; `None` where there was nothing left to be done.
-    pub(super) fn slowness(&self) -> Option<&'static str> {
+    /// In a word why the deadline ended it; `None` where there was nothing left to be done.
+    pub(super) fn verdict(&self) -> Option<&'static str> {
         if self.stalled.load(Ordering::Relaxed) != NEVER {
             return Some("slow_taking");
         }
         match self.phase() {
             Phase::Head | Phase::HeadBegins => Some("slow_head"),
+            // After a refused body there is one left unread, after a refused head there is none.
+            Phase::Lingering if !self.has_unread() => Some(MALFORMED),
             Phase::Answering | Phase::Idle | Phase::Lingering => None,
         }
     }

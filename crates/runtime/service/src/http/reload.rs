@@ -13,9 +13,11 @@ use super::tls::Tls;
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Looks at the files of all listeners once a minute, and whenever SIGHUP asks for it.
-pub(super) async fn keep_current(listeners: Vec<(Arc<str>, Arc<Tls>)>, metrics: Arc<Metrics>) {
-    // Without this SIGHUP would end the process, also where there is nothing to look at.
-    let mut hangup = signal(SignalKind::hangup()).ok();
+pub(super) async fn keep_current(
+    listeners: Vec<(Arc<str>, Arc<Tls>)>,
+    mut hangup: Option<Signal>,
+    metrics: Arc<Metrics>,
+) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
@@ -25,6 +27,14 @@ pub(super) async fn keep_current(listeners: Vec<(Arc<str>, Arc<Tls>)>, metrics: 
             look(name, Arc::clone(tls), &metrics).await;
         }
     }
+}
+
+/// From now on SIGHUP does not end the process, also where there is nothing to look at.
+pub(super) fn hangup() -> Option<Signal> {
+    let signal = signal(SignalKind::hangup());
+    signal
+        .inspect_err(|error| tracing::warn!(%error, "SIGHUP will end the process"))
+        .ok()
 }
 
 async fn next(signal: &mut Option<Signal>) {

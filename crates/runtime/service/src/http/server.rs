@@ -23,7 +23,7 @@ use super::limits::Limits;
 use super::listen::{Accepted, ListenError, Listener, Open, open_all};
 use super::metrics::{At, Because, Metrics};
 use super::open_files::make_room;
-use super::reload::keep_current;
+use super::reload::{hangup, keep_current};
 use super::stage::{Curtain, Stage, Watch};
 use super::tls::Tls;
 
@@ -100,7 +100,8 @@ impl Server {
             let tls = listener.tls.as_ref().map(Arc::clone)?;
             Some((Arc::clone(&listener.name), tls))
         });
-        tasks.spawn(keep_current(tls.collect(), Arc::clone(&floor.metrics)));
+        let metrics = Arc::clone(&floor.metrics);
+        tasks.spawn(keep_current(tls.collect(), hangup(), metrics));
         for listener in self.listeners {
             tasks.spawn(accept_all(Arc::clone(&floor), listener));
         }
