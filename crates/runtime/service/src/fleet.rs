@@ -5,8 +5,10 @@ mod error;
 mod evidence;
 mod registration;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
+use bulla_pki::Timestamp;
 use bulla_protocol::value::{CpuSvn, EncryptedPpid, PceSvn};
 use bulla_store::fleet::{PckAnswer, Platform, PlatformId, RawTcb};
 use bulla_store::{Fleet as _, Store};
@@ -31,6 +33,9 @@ pub struct Fleet {
     refresh: Arc<Refresh>,
     judge: Judge,
     flights: SingleFlight<PlatformId, Result<(), NoCertificate>>,
+    /// Platforms whose certificates the vendor refused to renew, and until when they are left in
+    /// peace.
+    refused: Mutex<HashMap<PlatformId, Timestamp>>,
 }
 
 /// Which certificate is asked for.
@@ -55,6 +60,7 @@ impl Fleet {
             keeper,
             refresh,
             flights: SingleFlight::default(),
+            refused: Mutex::default(),
         }
     }
 

@@ -144,8 +144,8 @@ pub trait Fleet {
         limit: usize,
     ) -> Result<Vec<Platform>>;
 
-    /// Platforms of a family whose certificates arrived before an instant, those of the longest
-    /// ago first, at most `limit`.
+    /// Platforms of a family whose certificates arrived before an instant and can be asked for
+    /// again, by PPID or manifest; those of the longest ago first, at most `limit`.
     fn platforms_certified_before(
         &self,
         anchor: AnchorId,

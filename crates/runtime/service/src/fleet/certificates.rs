@@ -1,9 +1,12 @@
 //! PCK certificates: fetched or brought, verified, kept, selected from.
 
+use std::collections::HashSet;
+use std::sync::PoisonError;
+
 use bulla_collateral::pck_selection::{PckTcb, select_certificate};
 use bulla_collateral::{Selector, Series, SignedText, TcbInfo, TcbInfoId};
 use bulla_pki::certificate::Certificate;
-use bulla_pki::{SgxExtension, pem};
+use bulla_pki::{SgxExtension, Timestamp, pem};
 use bulla_protocol::pcs::{Answer, PckCertificateEntry, PlatformKey, Request};
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn, Tcbm};
 use bulla_store::Fleet as _;
@@ -12,11 +15,22 @@ use bulla_upstream::{Failure, Supplied};
 use bulla_verifier::arrival::{self, PckExpectation};
 
 use super::{Fleet, NoCertificate};
-use crate::keeper::{Absent, COME_AGAIN};
+use crate::keeper::{Absent, COME_AGAIN, Mode};
 use crate::want::{Choice, Want};
 
 /// How many platforms are read from the store at a time.
 const PAGE: usize = 1_000;
+
+/// After how long certificates are asked for again in any case, in seconds: 30 days, as what is
+/// signed with them lasts.
+const RENEWED_AFTER: u64 = 30 * 24 * 3_600;
+
+/// For how long a platform is not asked for again that the vendor has refused, in seconds.
+const LEFT_IN_PEACE: u64 = 24 * 3_600;
+
+/// How many platforms are asked for at one look. With a look each minute a fleet of 100,000 is
+/// renewed within a week after a TCB recovery, which the vendor can bear.
+const MOST_AT_ONCE: usize = 10;
 
 /// A platform's certificates, as an upstream, an import or an administrator brings them.
 #[derive(Clone, Debug)]
@@ -109,6 +123,66 @@ impl Fleet {
                 }
             }
         }
+    }
+
+    /// Asks anew for a few platforms' certificates: those that arrived before the vendor gave out
+    /// the number that it enforces now, and those of long ago. How many were asked for.
+    ///
+    /// A platform that the vendor refuses is left in peace for a day; where the vendor cannot be
+    /// asked at all, the look ends.
+    pub async fn look(&self) -> Result<usize, NoCertificate> {
+        if self.keeper.mode() == Mode::Offline {
+            return Ok(0);
+        }
+        let now = self.keeper.collection().now().at;
+        let refused = self.refused_at(now);
+        let mut asked = 0;
+        for fmspc in self.store().families(self.anchor())? {
+            let limit = MOST_AT_ONCE.saturating_sub(asked);
+            let stale = self.store().platforms_certified_before(
+                self.anchor(),
+                fmspc,
+                self.renewed_before(fmspc, now),
+                limit.saturating_add(refused.len()),
+            )?;
+            let due = stale
+                .into_iter()
+                .filter(|platform| !refused.contains(&platform.id));
+            for platform in due.take(limit) {
+                asked += 1;
+                let id = platform.id.clone();
+                match self.fetch(platform).await {
+                    Ok(()) => {}
+                    Err(NoCertificate::Absent(Absent::Unavailable { .. })) => return Ok(asked),
+                    Err(NoCertificate::Store(error)) => return Err(NoCertificate::Store(error)),
+                    Err(error) => {
+                        tracing::warn!(platform = id.qe_id, %error, "not certified anew");
+                        self.leave_in_peace(id, now);
+                    }
+                }
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Certificates of a family that arrived before this instant are to be asked for anew.
+    fn renewed_before(&self, fmspc: Fmspc, now: Timestamp) -> Timestamp {
+        let long_ago = now.saturating_sub(RENEWED_AFTER);
+        self.keeper.collection().look(|snapshot| {
+            let selected = snapshot.selected(sgx_tcb_info(fmspc), Selector::Standard);
+            selected.map_or(long_ago, |selected| selected.since.max(long_ago))
+        })
+    }
+
+    fn refused_at(&self, now: Timestamp) -> HashSet<PlatformId> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.retain(|_, until| now < *until);
+        refused.keys().cloned().collect()
+    }
+
+    fn leave_in_peace(&self, id: PlatformId, now: Timestamp) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(id, now.saturating_add(LEFT_IN_PEACE));
     }
 
     /// Takes certificates that somebody brings for a platform, after the same checks.
@@ -288,11 +362,7 @@ impl Fleet {
     /// The TCB info by which certificates are selected: that for SGX, also for TDX platforms; the
     /// newest set where it is kept, else the one in force.
     async fn tcb_info(&self, fmspc: Fmspc) -> Result<TcbInfo, NoCertificate> {
-        let series = Series::TcbInfo {
-            id: TcbInfoId::Sgx,
-            fmspc: fmspc.0,
-            version: 3,
-        };
+        let series = sgx_tcb_info(fmspc);
         let want = |selector| Want::Series(series, Choice::Selected(selector));
         let held = match self.keeper.at_hand(want(Selector::Early)) {
             Some(held) => held,
@@ -303,6 +373,14 @@ impl Fleet {
         };
         let (_, text) = SignedText::from_wrapped(&held.body).map_err(unreadable)?;
         TcbInfo::parse(&text.body).map_err(unreadable)
+    }
+}
+
+fn sgx_tcb_info(fmspc: Fmspc) -> Series {
+    Series::TcbInfo {
+        id: TcbInfoId::Sgx,
+        fmspc: fmspc.0,
+        version: 3,
     }
 }
 

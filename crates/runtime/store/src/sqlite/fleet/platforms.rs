@@ -140,6 +140,7 @@ pub(super) fn certified_before(
         .prepare_cached(
             "SELECT platforms.* FROM pck_sets JOIN platforms ON platforms.id = pck_sets.platform
              WHERE anchor = ?1 AND pck_sets.fmspc = ?2 AND arrived < ?3
+               AND (encrypted_ppid IS NOT NULL OR manifest IS NOT NULL)
              ORDER BY arrived, qe_id, platforms.pce_id LIMIT ?4",
         )?
         .query_and_then(
