@@ -114,6 +114,7 @@ pub struct Daemon {
     server: Server,
     service: Arc<Service>,
     refresh: Arc<Refresh>,
+    fleet: Arc<Fleet>,
     retention: Retention,
     start: Start,
 }
@@ -166,13 +167,20 @@ impl Daemon {
             token_file: local.map(|local| local.file),
         };
         let rules = settings.rules;
-        let service = Service::new(fleet, Arc::clone(&refresh), tokens, metrics, rules);
+        let service = Service::new(
+            Arc::clone(&fleet),
+            Arc::clone(&refresh),
+            tokens,
+            metrics,
+            rules,
+        );
         note_start(&collection, settings.version, settings.mode);
         Ok(Self {
             runtime,
             server,
             service: Arc::new(service),
             refresh,
+            fleet,
             retention: settings.retention,
             start,
         })
@@ -188,6 +196,7 @@ impl Daemon {
             server,
             service,
             refresh,
+            fleet,
             retention,
             start,
         } = self;
@@ -196,6 +205,7 @@ impl Daemon {
             let keeper = Arc::clone(refresh.keeper());
             let beside = [
                 tokio::spawn(async move { refresh.run().await }),
+                tokio::spawn(upkeep::renew(fleet)),
                 tokio::spawn(upkeep::tidy(keeper, retention)),
                 tokio::spawn(upkeep::feed_watchdog()),
             ];

@@ -37,12 +37,7 @@ impl Gauges {
                 whole(in_state.count()),
             )
         });
-        family(
-            encoder,
-            "bulla_documents",
-            "Documents by freshness",
-            &states,
-        )?;
+        family(encoder, "documents", "Documents by freshness", &states)?;
         let left: Vec<_> = snapshot
             .documents()
             .map(|held| {
@@ -55,7 +50,7 @@ impl Gauges {
             })
             .collect();
         let help = "Seconds until a document, or its chain, ends; negative once it has";
-        family(encoder, "bulla_document_seconds_left", help, &left)?;
+        family(encoder, "document_seconds_left", help, &left)?;
         let numbers: Vec<_> = snapshot
             .selections()
             .map(|(series, selector, selected)| {
@@ -67,15 +62,10 @@ impl Gauges {
             })
             .collect();
         let help = "The evaluation data number that the vendor gives out under a selector";
-        family(encoder, "bulla_evaluation_data_number", help, &numbers)?;
+        family(encoder, "evaluation_data_number", help, &numbers)?;
         let behind = i64::try_from(now.behind).unwrap_or(i64::MAX);
         let help = "Seconds by which the clock is behind what the vendor has signed";
-        family(
-            encoder,
-            "bulla_clock_behind_seconds",
-            help,
-            &[(vec![], behind)],
-        )
+        family(encoder, "clock_behind_seconds", help, &[(vec![], behind)])
     }
 
     fn arrivals(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -90,14 +80,14 @@ impl Gauges {
             })
             .collect();
         let help = "Documents that arrived and were verified, by what they changed";
-        counts(encoder, "bulla_documents_arrived", help, &arrived)?;
+        counts(encoder, "documents_arrived", help, &arrived)?;
         let single = |count: u64| [(Vec::new(), count)];
         let refused = counters.refused.load(Ordering::Relaxed);
         let help = "Documents that were refused on arrival";
-        counts(encoder, "bulla_documents_refused", help, &single(refused))?;
+        counts(encoder, "documents_refused", help, &single(refused))?;
         let asked = counters.asked.load(Ordering::Relaxed);
         let help = "Questions to the upstreams as a whole";
-        counts(encoder, "bulla_questions", help, &single(asked))
+        counts(encoder, "questions", help, &single(asked))
     }
 
     fn upstreams(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -115,7 +105,7 @@ impl Gauges {
             })
             .collect();
         let help = "Questions to an upstream, by what became of them";
-        counts(encoder, "bulla_upstream_questions", help, &outcomes)?;
+        counts(encoder, "upstream_questions", help, &outcomes)?;
         let open: Vec<_> = health
             .iter()
             .map(|upstream| {
@@ -127,7 +117,7 @@ impl Gauges {
             })
             .collect();
         let help = "Whether an upstream is left alone after failures";
-        family(encoder, "bulla_upstream_breaker_open", help, &open)
+        family(encoder, "upstream_breaker_open", help, &open)
     }
 
     fn fleet(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -136,17 +126,12 @@ impl Gauges {
         // A store that does not answer shows in readiness; its gauges are absent then.
         if let Ok(count) = store.platform_count(anchor) {
             let rows = [(vec![], i64::try_from(count).unwrap_or(i64::MAX))];
-            family(
-                encoder,
-                "bulla_platforms",
-                "Platforms that are registered",
-                &rows,
-            )?;
+            family(encoder, "platforms", "Platforms that are registered", &rows)?;
         }
         if let Ok(count) = store.queue_length(anchor) {
             let rows = [(vec![], i64::try_from(count).unwrap_or(i64::MAX))];
             let help = "Registrations that wait for certificates from outside";
-            family(encoder, "bulla_registrations_waiting", help, &rows)?;
+            family(encoder, "registrations_waiting", help, &rows)?;
         }
         Ok(())
     }

@@ -6,11 +6,28 @@ use std::time::Duration;
 use bulla_store::Retention;
 use tokio::time::sleep;
 
+use crate::fleet::Fleet;
 use crate::http::signals;
 use crate::keeper::Keeper;
 
 /// How often what has become old is removed: retention is counted in days.
 const TIDY: Duration = Duration::from_secs(3_600);
+
+/// How often it is looked whether platforms are to be certified anew: ten at a time, so that a
+/// fleet of 100,000 takes a week after a TCB recovery.
+const RENEW: Duration = Duration::from_secs(60);
+
+/// Asks for platforms' certificates anew when it is time, for ever.
+pub(super) async fn renew(fleet: Arc<Fleet>) {
+    loop {
+        sleep(RENEW).await;
+        match fleet.look().await {
+            Ok(0) => {}
+            Ok(asked) => tracing::info!(platforms = asked, "asked for certificates anew"),
+            Err(error) => tracing::error!(%error, "certificates cannot be renewed"),
+        }
+    }
+}
 
 /// Removes what has become old, at the start and every hour, for ever.
 pub(super) async fn tidy(keeper: Arc<Keeper>, retention: Retention) {
