@@ -20,6 +20,11 @@ use crate::held::{Held, Parts, Selected, Snapshot};
 use crate::realm::Realm;
 use crate::want::Want;
 
+/// How much older than what is there a copy may be, in seconds, and still be taken for one that
+/// came late: a day. The vendor's machines sign the same document minutes apart, and other caches
+/// ask about daily. What lies further back is refused, so that whoever else can be asked is asked.
+const LATE: u64 = 24 * 3_600;
+
 /// The collection under one trust anchor.
 pub struct Collection {
     realm: Realm,
@@ -51,7 +56,7 @@ pub enum Change {
     Newer,
     /// The very same document.
     Same,
-    /// A genuine copy, older than what is there: it changes nothing.
+    /// A genuine copy, a little older than what is there: it changes nothing.
     Older,
 }
 
@@ -162,6 +167,9 @@ impl Collection {
             .map_err(|refusal| self.set_aside(refusal, received, wanted, source, now))?;
         let slot = arrival.slot;
         let snapshot = self.snapshot();
+        if let Some(refusal) = rolled_back(&arrival, snapshot.get(slot)) {
+            return Err(self.set_aside(refusal, received, wanted, source, now));
+        }
         let change = match snapshot.get(slot) {
             None => Change::First,
             Some(held) if held.sha256 == arrival.sha256 => Change::Same,
@@ -346,6 +354,19 @@ impl Collection {
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
+}
+
+/// Why a genuine copy is no use: there is one that was issued long after it.
+fn rolled_back(arrival: &Arrival, held: Option<&Arc<Held>>) -> Option<(&'static str, String)> {
+    let held = held?;
+    let (here, given) = (held.window.from, arrival.window.from);
+    (given.saturating_add(LATE) < here).then(|| {
+        let reason = format!(
+            "{} of {given} was given, long after that of {here} was.",
+            arrival.slot
+        );
+        ("DocumentRolledBack", reason)
+    })
 }
 
 /// What the vendor gives out under the selector that was asked for; absent where none was, and for

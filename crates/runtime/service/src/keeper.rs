@@ -11,7 +11,7 @@ use bulla_protocol::pcs::{Answer, CrlFile, EncodedCrl, Request};
 use bulla_upstream::{Failure, SingleFlight, Supplied, Upstreams};
 use bulla_verifier::arrival::Received;
 
-use crate::collection::{Change, Collection, Rejection};
+use crate::collection::{Admission, Change, Collection, Rejection};
 use crate::freshness::Freshness;
 use crate::held::Held;
 use crate::want::{Choice, Want};
@@ -289,23 +289,43 @@ impl Keeper {
             },
             _ => return Err("the answer is not what was asked for".to_owned()),
         };
-        match self
-            .collection
-            .admit(received, Some(want), &supplied.upstream)
-        {
+        let admission = self
+            .admit(received, want, &supplied.upstream)
+            .map_err(|rejection| rejection.to_string())?;
+        let held = admission.held;
+        // An upstream that stands still must not keep the next from being asked.
+        let now = self.collection.now().at;
+        let is_later = matches!(admission.change, Change::First | Change::Newer);
+        match held.freshness(now) {
+            Freshness::Overdue if !is_later => Err(format!(
+                "{} ends on {}, and there is no later issue",
+                held.slot,
+                held.until()
+            )),
+            _ => Ok(held),
+        }
+    }
+
+    /// Has a document enter that is given as `want`, and counts what became of it. Blocks.
+    pub fn admit(
+        &self,
+        received: Received<'_>,
+        want: Want,
+        source: &str,
+    ) -> Result<Admission, Rejection> {
+        let outcome = self.collection.admit(received, Some(want), source);
+        match &outcome {
             Ok(admission) => {
                 if let Some(counter) = self.counters.arrived.get(place(admission.change)) {
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
-                Ok(admission.held)
             }
-            Err(rejection) => {
-                if matches!(rejection, Rejection::Refused { .. }) {
-                    self.counters.refused.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(rejection.to_string())
+            Err(Rejection::Refused { .. }) => {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
             }
+            Err(_) => {}
         }
+        outcome
     }
 
     fn absent(&self, want: Want, failure: Failure) -> Absent {

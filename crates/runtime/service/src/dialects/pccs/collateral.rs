@@ -86,7 +86,7 @@ impl Pccs {
                 refused.push((refusal, format!("{want} comes without its issuer chain")));
                 Ok(())
             }
-            Some(received) => match self.keeper.collection().admit(received, Some(want), SOURCE) {
+            Some(received) => match self.keeper.admit(received, want, SOURCE) {
                 Ok(_) => Ok(()),
                 Err(Rejection::Store(_)) => Err(Refusal::new(Reason::Internal)),
                 Err(rejection) => {
