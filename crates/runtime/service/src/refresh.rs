@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bulla_collateral::{EnclaveId, PckCa, Selector, Series, TcbInfoId};
+use bulla_collateral::{EnclaveId, PckCa, Selector, Series, Slot, TcbInfoId};
 use bulla_pki::Timestamp;
 
-use crate::freshness::{self, jitter};
+use crate::freshness::{self, Age, jitter};
 use crate::held::Snapshot;
 use crate::keeper::{Absent, Keeper, Mode};
 use crate::want::{Choice, Want};
@@ -157,16 +157,16 @@ impl Refresh {
 
     /// Everything that is kept, and when it is due; at once where it has never been there.
     fn wants(&self) -> BTreeMap<Want, Timestamp> {
-        let at_once = Timestamp::from_unix_seconds(0).unwrap_or(Timestamp::MAX);
+        let now = self.keeper.collection().now().at;
         let standing = self
             .standing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         self.keeper.collection().look(|snapshot| {
-            let mut wants = kept(snapshot);
+            let mut wants = kept(snapshot, now);
             for want in standing_wants(&standing) {
-                wants.entry(want).or_insert(at_once);
+                wants.entry(want).or_insert_with(at_once);
             }
             wants
         })
@@ -220,37 +220,48 @@ enum Upstreams {
 }
 
 /// What is there, by the way it is to be asked for again, and when.
-fn kept(snapshot: &Snapshot) -> BTreeMap<Want, Timestamp> {
+fn kept(snapshot: &Snapshot, now: Timestamp) -> BTreeMap<Want, Timestamp> {
     let mut wants = BTreeMap::new();
     let mut selected = BTreeSet::new();
     for (series, selector, number) in snapshot.selections() {
         let want = Want::Series(series, Choice::Selected(selector));
-        let Some(held) = snapshot.find(want) else {
-            continue;
-        };
-        selected.insert(held.slot);
-        let mut age = held.age();
-        age.asked = number.asked;
-        wants.insert(want, age.due(jitter(&want.to_string())));
+        // Of what was withdrawn, the name under which it was given out stays.
+        let due = snapshot.find(want).map_or_else(at_once, |held| {
+            selected.insert(held.slot);
+            let mut age = held.age();
+            age.asked = number.asked;
+            due(want, age, now)
+        });
+        wants.insert(want, due);
     }
     for held in snapshot.documents() {
         if selected.contains(&held.slot) {
             continue;
         }
         let want = match held.slot {
-            bulla_collateral::Slot::Numbered(series, number) => {
-                Want::Series(series, Choice::Number(number))
-            }
-            bulla_collateral::Slot::EvaluationDataNumbers(id) => Want::EvaluationDataNumbers(id),
-            bulla_collateral::Slot::PckCrl(ca) => Want::PckCrl(ca),
-            bulla_collateral::Slot::RootCaCrl => Want::RootCaCrl,
+            Slot::Numbered(series, number) => Want::Series(series, Choice::Number(number)),
+            Slot::EvaluationDataNumbers(id) => Want::EvaluationDataNumbers(id),
+            Slot::PckCrl(ca) => Want::PckCrl(ca),
+            Slot::RootCaCrl => Want::RootCaCrl,
         };
-        // What the vendor has not offered for years is only kept.
-        if want.request().is_some() {
-            wants.insert(want, held.age().due(jitter(&want.to_string())));
-        }
+        wants.insert(want, due(want, held.age(), now));
     }
+    // What the vendor has not offered for years is only kept.
+    wants.retain(|want, _| want.request().is_some());
     wants
+}
+
+/// When something is due that should be there already: before anything else.
+fn at_once() -> Timestamp {
+    Timestamp::from_unix_seconds(0).unwrap_or(Timestamp::MAX)
+}
+
+/// When a document is due. What was asked for in the future, by a clock that was ahead, is due now.
+fn due(want: Want, age: Age, now: Timestamp) -> Timestamp {
+    match age.asked > now {
+        true => at_once(),
+        false => age.due(jitter(&want.to_string())),
+    }
 }
 
 fn standing_wants(standing: &Standing) -> Vec<Want> {
