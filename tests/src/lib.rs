@@ -5,5 +5,7 @@ pub mod cases;
 pub mod load;
 pub mod qvl;
 pub mod scenarios;
+pub mod service;
+pub mod site;
 pub mod vectors;
 pub mod workbench;
