@@ -7,30 +7,33 @@
 //! [`Refusal`].
 
 mod chain;
+mod length;
 mod pck;
-
-use std::fmt;
+mod refusal;
+mod revocations;
+mod succession;
 
 use bulla_collateral::{
-    EnclaveIdentity, EvaluationDataNumbers, Series, SignedKind, SignedText, Slot, TcbInfo,
+    DocumentError, EnclaveIdentity, EvaluationDataNumbers, Series, SignedKind, SignedText, Slot,
+    TcbInfo,
 };
-use bulla_pki::crl::Revocation;
 use bulla_pki::digest::sha256;
-use bulla_pki::{Signature, Timestamp, TrustAnchor, TrustAnchors, Window};
+use bulla_pki::{Timestamp, TrustAnchor, TrustAnchors, Window};
 
-use crate::finding::{Code, Finding, Findings, Severity, Stage};
-use crate::prepare;
+use crate::document;
+use crate::finding::{Code, Finding, Findings, Stage};
 use chain::IssuerChain;
 
 pub use pck::{PckArrival, PckExpectation, PckLeaf, receive_pck_certificates};
+pub use refusal::Refusal;
+pub use revocations::RevocationList;
+pub use succession::{
+    Known, RESIGNING_SPREAD, Selection, SelectorStep, Succession, selector_step, succession,
+};
 
 /// How far in the future a document may begin, in seconds: five minutes, by which the clocks of
 /// vendor and receiver may differ; the vendor signs documents at the moment of asking.
 pub const CLOCK_SKEW: u64 = 300;
-
-/// The longest document that Intel's client (QCNL) takes together with its issuer chain, in bytes:
-/// it counts them in 16 bits and adds a zero to each.
-const LONGEST_WITH_CHAIN: usize = 65_533;
 
 /// What arrived: bytes, and the chain that came with them.
 #[derive(Clone, Copy, Debug)]
@@ -54,14 +57,10 @@ pub enum Received<'a> {
     RootCaCrl {
         /// DER, PEM or hexadecimal DER.
         crl: &'a [u8],
-        /// PEM: a chain that ends in the root, or the root alone.
+        /// PEM: a chain that holds the root, or the root alone; or the root in DER.
         root: &'a [u8],
     },
 }
-
-/// Whom a root has revoked, by its CRL that is in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RevocationList(Vec<Revocation>);
 
 /// A document that holds by itself under one trust anchor.
 #[derive(Clone, Debug)]
@@ -75,67 +74,24 @@ pub struct Arrival {
     pub window: Window,
     /// The earliest end of a certificate in its chain.
     pub chain_until: Timestamp,
-    /// What is to be kept: JSON as received, or the DER of a CRL.
+    /// What is to be kept: the JSON that was signed, byte for byte, with its signature and nothing
+    /// else around it; or the DER of a CRL.
     pub body: Vec<u8>,
     /// SHA-256 of `body`.
     pub sha256: [u8; 32],
     /// PEM: the issuer first, the root last.
     pub issuer_chain: Vec<u8>,
-    /// Of the root's CRL whom it revokes; absent for everything else.
+    /// Whom a CRL revokes; absent for everything else.
     pub revocations: Option<RevocationList>,
     /// What an operator may want to know; nothing of it speaks against the document.
     pub notes: Vec<Finding>,
 }
 
-/// Why something cannot be kept.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    findings: Vec<Finding>,
-}
-
-impl Refusal {
-    /// Everything that is wrong, in the order of the checks; at least one finding.
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-
-    /// The stable name of the first reason.
-    pub fn code(&self) -> Code {
-        self.failures()
-            .next()
-            .map_or(Code::DocumentMalformed, |finding| finding.code)
-    }
-
-    fn failures(&self) -> impl Iterator<Item = &Finding> {
-        let is_failure = |finding: &&Finding| finding.severity == Severity::Failure;
-        self.findings.iter().filter(is_failure)
-    }
-}
-
-/// The first reason, with both sides where there are two, and how many more there are.
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut failures = self.failures();
-        let Some(first) = failures.next() else {
-            return f.write_str("The document cannot be kept.");
-        };
-        write!(f, "{} ({})", first.message, first.subject)?;
-        if let (Some(expected), Some(actual)) = (&first.expected, &first.actual) {
-            write!(f, " Expected {expected}, found {actual}.")?;
-        }
-        match failures.count() {
-            0 => Ok(()),
-            more => write!(f, " And {more} more."),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
 /// Checks a document that arrives at the instant `at`.
 ///
-/// `root_ca_crl` is whom the root has revoked, where that is known already; without it nobody
-/// counts as revoked, and what was kept is to be checked again once it is known.
+/// `root_ca_crl` is whom the root has revoked, where that is known already; without it, or with the
+/// list of another root, nobody counts as revoked, and what was kept is to be checked again once it
+/// is known.
 pub fn receive(
     received: Received<'_>,
     anchors: &TrustAnchors,
@@ -151,12 +107,16 @@ pub fn receive(
             let mut findings = Findings::new(Stage::PckChain);
             let chain =
                 IssuerChain::of_pck_ca(issuer_chain, anchors, root_ca_crl, at, &mut findings);
-            receive_crl(crl, "pck_crl", chain, at, findings)
+            // A chain without a PCK CA has failed already.
+            let ca = chain.as_ref().and_then(|chain| chain.pck_ca);
+            let slot = ca.map(Slot::PckCrl);
+            receive_crl(crl, "pck_crl", slot, chain, at, findings)
         }
         Received::RootCaCrl { crl, root } => {
             let mut findings = Findings::new(Stage::PckChain);
             let chain = IssuerChain::of_root(root, anchors, at, &mut findings);
-            receive_crl(crl, "root_ca_crl", chain, at, findings)
+            let slot = Some(Slot::RootCaCrl);
+            receive_crl(crl, "root_ca_crl", slot, chain, at, findings)
         }
     }
 }
@@ -168,50 +128,41 @@ fn receive_signed(
     root_ca_crl: Option<&RevocationList>,
     at: Timestamp,
 ) -> Result<Arrival, Refusal> {
-    let mut findings = Findings::new(Stage::TcbInfo);
+    let name = "document";
+    let wrapped = SignedText::from_wrapped(document);
+    let stage = match &wrapped {
+        Ok((SignedKind::EnclaveIdentity, _)) => Stage::QeIdentity,
+        _ => Stage::TcbInfo,
+    };
+    let mut findings = Findings::new(stage);
     let chain = IssuerChain::of_signer(issuer_chain, anchors, root_ca_crl, at, &mut findings);
-    let read = SignedText::from_wrapped(document).and_then(|(kind, text)| {
-        let (slot, window, unknown) = identify(kind, &text.body)?;
-        Ok((slot, window, unknown, text))
-    });
-    let (slot, window, unknown, text) = match read {
+    let read = wrapped.and_then(|(kind, text)| Ok((identify(kind, &text.body)?, text)));
+    let (identified, text) = match read {
         Ok(read) => read,
         Err(error) => {
-            prepare::malformed("document", &error.to_string(), &mut findings);
-            return Err(refusal(findings));
+            document::malformed(name, &error.to_string(), &mut findings);
+            return Err(Refusal::new(findings));
         }
     };
-    prepare::note_unknown_fields(&unknown, "document", &mut findings);
-    check_window("document", window, at, &mut findings);
-    match (Signature::from_hex(&text.signature), &chain) {
-        (Err(_), _) => findings.fail(
-            Code::DocumentSignatureMalformed,
-            "document",
-            "The signature is not 128 hexadecimal digits of two numbers in range.",
-        ),
-        // Without an issuer its chain has failed already.
-        (Ok(_), None) => {}
-        (Ok(signature), Some(chain)) => {
-            let holds = chain.key.as_ref().map_err(|error| *error);
-            if let Err(error) =
-                holds.and_then(|key| key.verify_digest(&sha256(&text.body), &signature))
-            {
-                findings.fail(
-                    Code::DocumentSignatureInvalid,
-                    "document",
-                    format!("The received text is not signed by the key of its signer: {error}."),
-                );
-            }
-        }
-    }
-    arrive(slot, window, document.to_vec(), None, chain, findings)
+    document::note_unknown_fields(&identified.unknown_fields, name, &mut findings);
+    check_window(name, identified.window, at, &mut findings);
+    let key = chain.as_ref().map(|chain| &chain.key);
+    document::check_text(&text, &sha256(&text.body), key, name, &mut findings);
+    let Identified { slot, window, .. } = identified;
+    let body = wrap(identified.field, &text);
+    arrive(Some(slot), window, body, None, chain, findings)
 }
 
-/// Which document it is, from when until when it is current, and names of unknown fields.
-fn identify(
-    kind: SignedKind,
-    body: &[u8],
-) -> Result<(Slot, Window, Vec<String>), bulla_collateral::DocumentError> {
+/// What a signed document says that it is.
+struct Identified {
+    slot: Slot,
+    window: Window,
+    unknown_fields: Vec<String>,
+    /// The field that it stands in as served.
+    field: &'static str,
+}
+
+fn identify(kind: SignedKind, body: &[u8]) -> Result<Identified, DocumentError> {
     Ok(match kind {
         SignedKind::TcbInfo => {
             let info = TcbInfo::parse(body)?;
@@ -220,74 +171,82 @@ fn identify(
                 fmspc: info.fmspc,
                 version: info.version,
             };
-            let slot = Slot::Numbered(series, info.evaluation_data_number);
-            (slot, info.window, info.unknown_fields)
+            Identified {
+                slot: Slot::Numbered(series, info.evaluation_data_number),
+                window: info.window,
+                unknown_fields: info.unknown_fields,
+                field: "tcbInfo",
+            }
         }
         SignedKind::EnclaveIdentity => {
             let identity = EnclaveIdentity::parse(body)?;
             let series = Series::EnclaveIdentity(identity.id);
-            let slot = Slot::Numbered(series, identity.evaluation_data_number);
-            (slot, identity.window, identity.unknown_fields)
+            Identified {
+                slot: Slot::Numbered(series, identity.evaluation_data_number),
+                window: identity.window,
+                unknown_fields: identity.unknown_fields,
+                field: "enclaveIdentity",
+            }
         }
         _ => {
             let numbers = EvaluationDataNumbers::parse(body)?;
-            let slot = Slot::EvaluationDataNumbers(numbers.id);
-            (slot, numbers.window, numbers.unknown_fields)
+            Identified {
+                slot: Slot::EvaluationDataNumbers(numbers.id),
+                window: numbers.window,
+                unknown_fields: numbers.unknown_fields,
+                field: "tcbEvaluationDataNumbers",
+            }
         }
     })
+}
+
+/// A signed document as the vendor serves it. Whatever else stood around it nobody has signed, and
+/// nobody shall be served with it; so one issue has one form, whoever brings it.
+fn wrap(field: &str, text: &SignedText) -> Vec<u8> {
+    let signature = text.signature.to_ascii_lowercase();
+    let mut document = format!("{{\"{field}\":").into_bytes();
+    document.extend_from_slice(&text.body);
+    document.extend_from_slice(format!(",\"signature\":\"{signature}\"}}").as_bytes());
+    document
 }
 
 fn receive_crl(
     bytes: &[u8],
     name: &'static str,
+    slot: Option<Slot>,
     chain: Option<IssuerChain>,
     at: Timestamp,
     mut findings: Findings,
 ) -> Result<Arrival, Refusal> {
-    let Some(der) = prepare::decode_crl(bytes, name, &mut findings) else {
-        return Err(refusal(findings));
+    let Some(der) = document::decode_crl(bytes, name, &mut findings) else {
+        return Err(Refusal::new(findings));
     };
-    let Some(crl) = prepare::parse_crl(&der, name, &mut findings) else {
-        return Err(refusal(findings));
+    let Some(crl) = document::parse_crl(&der, name, &mut findings) else {
+        return Err(Refusal::new(findings));
     };
     let issuer = chain.as_ref().map(IssuerChain::issuer);
-    prepare::check_crl(&crl, issuer.as_ref(), name, &mut findings);
+    document::check_crl(&crl, issuer.as_ref(), name, &mut findings);
     let window = crl.window();
     check_window(name, window, at, &mut findings);
-    let (slot, revocations) = match chain.as_ref().and_then(|chain| chain.pck_ca) {
-        Some(ca) => (Slot::PckCrl(ca), None),
-        None => {
-            let list = RevocationList(crl.into_revoked());
-            (Slot::RootCaCrl, Some(list))
-        }
-    };
+    let key = chain.as_ref().map(|chain| chain.key_bytes);
+    let revocations = key.map(|key| RevocationList::new(key, crl.into_revoked()));
     arrive(slot, window, der.into_owned(), revocations, chain, findings)
 }
 
 /// What is kept, if nothing failed.
 fn arrive(
-    slot: Slot,
+    slot: Option<Slot>,
     window: Window,
     body: Vec<u8>,
     revocations: Option<RevocationList>,
     chain: Option<IssuerChain>,
     mut findings: Findings,
 ) -> Result<Arrival, Refusal> {
-    let chain = match chain {
-        Some(chain) if !findings.failed() => chain,
-        _ => return Err(refusal(findings)),
+    let (slot, chain) = match (slot, chain) {
+        (Some(slot), Some(chain)) if !findings.failed() => (slot, chain),
+        _ => return Err(Refusal::new(findings)),
     };
-    let together = body.len().saturating_add(chain.pem.len());
-    if together > LONGEST_WITH_CHAIN {
-        findings.note(
-            Code::DocumentTooLongForClients,
-            "document",
-            format!(
-                "Document and chain have {together} bytes; Intel's client takes \
-                 {LONGEST_WITH_CHAIN} at most."
-            ),
-        );
-    }
+    length::note(slot, &body, &chain.pem, &mut findings);
     Ok(Arrival {
         slot,
         anchor: chain.anchor,
@@ -299,12 +258,6 @@ fn arrive(
         revocations,
         notes: findings.into_list(),
     })
-}
-
-fn refusal(findings: Findings) -> Refusal {
-    Refusal {
-        findings: findings.into_list(),
-    }
 }
 
 /// Expired and not yet valid are two things, with two remedies.

@@ -21,6 +21,7 @@
 
 pub mod arrival;
 mod chain;
+mod document;
 pub mod finding;
 mod issuance;
 mod known;

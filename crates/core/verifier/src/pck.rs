@@ -8,9 +8,10 @@ use bulla_pki::{PublicKey, Serial, SgxExtension, Signature};
 use zerocopy::IntoBytes;
 
 use crate::chain::{Chain, ChainDer, ChainNames, Checked, CheckedCertificate, Link, Role, Shape};
+use crate::document;
 use crate::finding::{Code, Finding, Findings, Stage};
 use crate::issuance;
-use crate::prepare::{self, PreparedCollateral};
+use crate::prepare::PreparedCollateral;
 use crate::verdict::{DocumentFacts, PlatformFacts};
 
 const PCK_CHAIN: ChainNames = ChainNames {
@@ -155,7 +156,7 @@ fn check_chain(
     let names = PCK_CHAIN;
     let own_anchor = match &chain.root {
         Some(Link::Fresh(root)) => {
-            prepare::check_revocation(root, &collateral.root_revoked, names.root, findings);
+            document::check_revocation(root, &collateral.root_revoked, names.root, findings);
             issuance::check_root(root, &collateral.anchors, names.root, findings)
         }
         Some(Link::Checked(_)) | None => collateral.anchor.as_deref(),
@@ -169,7 +170,7 @@ fn check_chain(
         if let Some(root) = &root_issuer {
             issuance::check_issued(ca, root, names.ca, findings);
         }
-        prepare::check_revocation(ca, &collateral.root_revoked, names.ca, findings);
+        document::check_revocation(ca, &collateral.root_revoked, names.ca, findings);
         check_crl_fits(ca, collateral, findings);
     }
     if let Some(leaf) = &chain.end {

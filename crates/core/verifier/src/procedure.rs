@@ -6,9 +6,10 @@ use bulla_evidence::{Body, Quote};
 use bulla_pki::crl;
 use bulla_pki::{Signature, Timestamp};
 
+use crate::document;
 use crate::finding::{Code, Finding, Findings, Severity, Stage};
 use crate::pck::Platform;
-use crate::prepare::{self, PreparedCollateral};
+use crate::prepare::PreparedCollateral;
 use crate::qe;
 use crate::tcb::{self, NoLevel};
 use crate::verdict::{CollateralFacts, EvidenceFacts, OwnedBody, TcbFacts, Verdict};
@@ -41,7 +42,7 @@ pub(crate) fn verify(
     if let Some(serial) = platform.pck_serial
         && let Some(revocation) = crl::find_revocation(&collateral.pck_revoked, serial)
     {
-        prepare::fail_revoked(&revocation, "pck_certificate", &mut chain_findings);
+        document::fail_revoked(&revocation, "pck_certificate", &mut chain_findings);
     }
     let tcb_before_signature = check_content(&quote, &platform, collateral, &mut findings);
     check_signature(&quote, &platform, &mut findings);

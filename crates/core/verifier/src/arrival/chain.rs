@@ -10,9 +10,9 @@ use bulla_pki::{PublicKey, SignatureError, Timestamp, TrustAnchor, TrustAnchors,
 
 use super::{CLOCK_SKEW, RevocationList};
 use crate::chain::{Chain, ChainDer, ChainNames, Checked, Link, Role, Shape};
+use crate::document;
 use crate::finding::{Code, Findings};
 use crate::issuance::{self, Issuer};
-use crate::prepare;
 
 const NAMES: ChainNames = ChainNames {
     chain: "issuer_chain",
@@ -29,6 +29,8 @@ pub(super) struct IssuerChain {
     pub(super) anchor: TrustAnchor,
     /// An error where the bytes of the key are no point of the curve.
     pub(super) key: Result<PublicKey, SignatureError>,
+    /// Uncompressed, whether it is a point of the curve or not.
+    pub(super) key_bytes: [u8; 65],
     name: Vec<u8>,
     key_identifier: Vec<u8>,
     /// Which CA it is; absent for a TCB signer and the root.
@@ -86,15 +88,16 @@ impl IssuerChain {
         if let Some(root) = Issuer::of(root) {
             issuance::check_issued(issuer, &root, name, findings);
         }
+        let revoked = revoked.filter(|list| list.is_of(root.public_key_bytes()));
+        let revoked = revoked.map_or(&[][..], RevocationList::as_slice);
         for (certificate, name) in [(issuer, name), (root, NAMES.root)] {
             check_time(certificate, name, at, findings);
-            if let Some(RevocationList(list)) = revoked {
-                prepare::check_revocation(certificate, list, name, findings);
-            }
+            document::check_revocation(certificate, revoked, name, findings);
         }
         Some(Self {
             anchor: anchor?.clone(),
             key: issuer.public_key(),
+            key_bytes: *issuer.public_key_bytes(),
             name: issuer.subject().der().to_vec(),
             key_identifier: issuer.extensions().subject_key_identifier?.to_vec(),
             pck_ca: chain.ca.as_ref().and_then(Link::pck_ca),
@@ -103,34 +106,38 @@ impl IssuerChain {
         })
     }
 
-    /// The root at the end of any chain, or by itself.
+    /// The root in any chain, or by itself. What else stands in the chain counts for nothing.
     pub(super) fn of_root(
-        text: &[u8],
+        bytes: &[u8],
         anchors: &TrustAnchors,
         at: Timestamp,
         findings: &mut Findings,
     ) -> Option<Self> {
-        let blocks = pem::decode(text, "CERTIFICATE", MOST);
-        let der = blocks.ok().and_then(|blocks| blocks.into_iter().last());
-        let root = der.as_deref().map(Certificate::parse);
-        let root = match &root {
-            Some(Ok(root)) => root,
-            Some(Err(error)) => {
-                let message = format!("The root cannot be read: {error}.");
-                findings.fail(Code::CertificateMalformed, NAMES.root, message);
-                return None;
+        let blocks = read_certificates(bytes, NAMES.chain, MOST, findings)?;
+        let mut root = None;
+        for der in &blocks {
+            match Certificate::parse(der) {
+                Ok(certificate) if certificate.issuer() == certificate.subject() => {
+                    root = root.or(Some(certificate));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let message = format!("A certificate cannot be read: {error}.");
+                    findings.fail(Code::CertificateMalformed, NAMES.chain, message);
+                }
             }
-            None => {
-                let message = "There is no certificate of the root.";
-                findings.fail(Code::CertificateMissing, NAMES.root, message);
-                return None;
-            }
+        }
+        let Some(root) = &root else {
+            let message = "There is no certificate of the root.";
+            findings.fail(Code::CertificateMissing, NAMES.root, message);
+            return None;
         };
         let anchor = issuance::check_root(root, anchors, NAMES.root, findings);
         check_time(root, NAMES.root, at, findings);
         Some(Self {
             anchor: anchor?.clone(),
             key: root.public_key(),
+            key_bytes: *root.public_key_bytes(),
             name: root.subject().der().to_vec(),
             key_identifier: root.extensions().subject_key_identifier?.to_vec(),
             pck_ca: None,
@@ -147,6 +154,25 @@ impl IssuerChain {
             key: self.key.clone(),
         }
     }
+}
+
+/// One to `most` certificates in PEM, or one in DER; a failure, and `None`, where it is neither.
+pub(super) fn read_certificates(
+    bytes: &[u8],
+    name: &'static str,
+    most: usize,
+    findings: &mut Findings,
+) -> Option<Vec<Vec<u8>>> {
+    // The tag of a DER sequence; PEM begins with a hyphen.
+    if bytes.first() == Some(&0x30) {
+        return Some(vec![bytes.to_vec()]);
+    }
+    pem::decode(bytes, "CERTIFICATE", most)
+        .map_err(|error| {
+            let message = format!("It is neither a certificate in DER nor in PEM: {error}.");
+            findings.fail(Code::ChainMalformed, name, message);
+        })
+        .ok()
 }
 
 /// A certificate that is used outside its window vouches for nothing.

@@ -2,10 +2,10 @@
 
 use bulla_collateral::PckCa;
 use bulla_pki::certificate::Certificate;
-use bulla_pki::{Timestamp, TrustAnchor, TrustAnchors, pem};
+use bulla_pki::{Serial, Timestamp, TrustAnchor, TrustAnchors, Window};
 
-use super::chain::{IssuerChain, check_time};
-use super::{Refusal, RevocationList, refusal};
+use super::chain::{IssuerChain, check_time, read_certificates};
+use super::{Refusal, RevocationList};
 use crate::chain::Role;
 use crate::finding::{Code, Findings, Stage};
 use crate::issuance;
@@ -34,6 +34,8 @@ pub struct PckArrival {
     pub ppid: [u8; 16],
     /// The family, 6 bytes.
     pub fmspc: [u8; 6],
+    /// Identity of its provisioning certification enclave, 2 bytes as in the certificate.
+    pub pce_id: [u8; 2],
     /// Which CA issued them.
     pub ca: PckCa,
     /// The trust anchor that their chain ends in.
@@ -42,9 +44,20 @@ pub struct PckArrival {
     pub until: Timestamp,
     /// PEM: the PCK CA first, the root last.
     pub issuer_chain: Vec<u8>,
+    ca_key: [u8; 65],
 }
 
-/// The TCB that a PCK certificate is for.
+impl PckArrival {
+    /// Those that their CA has revoked by the CRL that `crl` was kept from; absent where that is
+    /// the CRL of another CA, which says nothing of them.
+    pub fn revoked_by(&self, crl: &RevocationList) -> Option<Vec<&PckLeaf>> {
+        let is_revoked = |leaf: &&PckLeaf| crl.contains(leaf.serial);
+        crl.is_of(&self.ca_key)
+            .then(|| self.certificates.iter().filter(is_revoked).collect())
+    }
+}
+
+/// One PCK certificate: the TCB that it is for, and what it is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PckLeaf {
@@ -52,13 +65,17 @@ pub struct PckLeaf {
     pub cpusvn: [u8; 16],
     /// SVN of the provisioning certification enclave.
     pub pcesvn: u16,
+    /// Serial number, unique below its CA.
+    pub serial: Serial,
+    /// From when until when it is valid.
+    pub window: Window,
 }
 
 /// Checks certificates that arrive as those of one platform.
 ///
-/// `leaves` are in PEM, each alone; at least one. `root_ca_crl` is as for
-/// [`receive`](super::receive). Whether the CA has revoked one of them is not asked: whoever
-/// verifies a quote must learn it from the certificate.
+/// `leaves` are in PEM or DER, each alone; at least one. `root_ca_crl` is as for
+/// [`receive`](super::receive). One that its CA has revoked is kept: whoever verifies a quote must
+/// learn it from the certificate. [`PckArrival::revoked_by`] tells which ones are.
 pub fn receive_pck_certificates(
     leaves: &[&[u8]],
     issuer_chain: &[u8],
@@ -70,16 +87,13 @@ pub fn receive_pck_certificates(
     let mut findings = Findings::new(Stage::PckChain);
     let chain = IssuerChain::of_pck_ca(issuer_chain, anchors, root_ca_crl, at, &mut findings);
     let Some(chain) = chain else {
-        return Err(refusal(findings));
+        return Err(Refusal::new(findings));
     };
-    let mut read: Vec<PlatformFacts> = Vec::with_capacity(leaves.len());
+    let mut read: Vec<(PlatformFacts, Serial, Window)> = Vec::with_capacity(leaves.len());
     let mut until = chain.until;
     for text in leaves {
-        let blocks = pem::decode(text, "CERTIFICATE", 1);
-        let der = blocks.ok().and_then(|blocks| blocks.into_iter().next());
-        let Some(der) = der else {
-            let message = "A certificate is not one block of PEM.";
-            findings.fail(Code::ChainMalformed, LEAF, message);
+        let blocks = read_certificates(text, LEAF, 1, &mut findings);
+        let Some(der) = blocks.and_then(|blocks| blocks.into_iter().next()) else {
             continue;
         };
         let certificate = match Certificate::parse(&der) {
@@ -94,34 +108,43 @@ pub fn receive_pck_certificates(
         issuance::check_profile(&certificate, Role::PckLeaf, anchor, LEAF, &mut findings);
         issuance::check_issued(&certificate, &chain.issuer(), LEAF, &mut findings);
         check_time(&certificate, LEAF, at, &mut findings);
-        until = until.min(certificate.validity().until);
-        read.extend(read_platform(&certificate, chain.pck_ca, &mut findings));
+        let window = certificate.validity();
+        until = until.min(window.until);
+        let facts = read_platform(&certificate, chain.pck_ca, &mut findings);
+        read.extend(facts.map(|facts| (facts, certificate.serial(), window)));
     }
-    let Some(first) = read.first() else {
-        let message = "There is no certificate at all.";
-        findings.fail(Code::CertificateMissing, LEAF, message);
-        return Err(refusal(findings));
+    let Some((first, ..)) = read.first() else {
+        // Those that cannot be read have failed already.
+        if leaves.is_empty() {
+            let message = "There is no certificate at all.";
+            findings.fail(Code::CertificateMissing, LEAF, message);
+        }
+        return Err(Refusal::new(findings));
     };
-    for facts in &read {
+    for (facts, ..) in &read {
         check_platform(first, facts, expectation, &mut findings);
     }
     if findings.failed() {
-        return Err(refusal(findings));
+        return Err(Refusal::new(findings));
     }
     Ok(PckArrival {
         ppid: first.ppid,
         fmspc: first.fmspc,
+        pce_id: first.pce_id,
         ca: first.ca,
         certificates: read
             .iter()
-            .map(|facts| PckLeaf {
+            .map(|(facts, serial, window)| PckLeaf {
                 cpusvn: facts.components,
                 pcesvn: facts.pcesvn,
+                serial: *serial,
+                window: *window,
             })
             .collect(),
         anchor: chain.anchor,
         until,
         issuer_chain: chain.pem,
+        ca_key: chain.key_bytes,
     })
 }
 
