@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod cases;
+pub mod daemon;
 pub mod load;
 pub mod qvl;
 pub mod scenarios;

@@ -1,12 +1,14 @@
 //! What can stand in a configuration file.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// The whole file. A field that is left out has its default; one that is not known is an error.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -256,7 +258,21 @@ impl FromStr for Family {
 
 impl<'de> Deserialize<'de> for Family {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        // Errors of a visitor know their place; those made of its result do not.
+        deserializer.deserialize_str(Digits)
+    }
+}
+
+struct Digits;
+
+impl Visitor<'_> for Digits {
+    type Value = Family;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("12 hexadecimal digits")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Family, E> {
+        text.parse().map_err(E::custom)
     }
 }

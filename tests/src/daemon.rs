@@ -1,0 +1,200 @@
+//! Services of `bulla` that run while a test asks them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::binary::bulla;
+use crate::workbench::{Folder, run};
+
+/// How long a service may take to end, far longer than any does.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A service that runs, and ends with the test.
+pub struct Daemon {
+    child: Child,
+    /// What it said at its start.
+    pub told: Value,
+    /// The first address that it listens on.
+    pub address: String,
+}
+
+impl Daemon {
+    /// Starts a command that says as JSON where it listens, and goes on.
+    ///
+    /// # Panics
+    ///
+    /// If it ends instead.
+    #[track_caller]
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .args(["--format", "json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bulla starts");
+        let mut told = String::new();
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+        while !told.ends_with("\n}\n") {
+            let size = output.read_line(&mut told).expect("text");
+            assert_ne!(size, 0, "the service ended: {told}");
+        }
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        let address = told["address"].as_str().unwrap_or_default().to_owned();
+        Self {
+            child,
+            told,
+            address,
+        }
+    }
+
+    /// The vendor in the folder's `box`, on any port.
+    pub fn vendor(folder: &Folder) -> Self {
+        let mut command = bulla();
+        command.args(["vendor", "serve", "--listen", "127.0.0.1:0"]);
+        Self::start(command.args(["--dir", &folder.text_path("box")]))
+    }
+
+    /// The collateral service on any port, with its store in the folder's `state`, and its log
+    /// added to the file `log`.
+    pub fn service(folder: &Folder, arguments: &[&str]) -> Self {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.path("log"))
+            .expect("a log");
+        let mut command = bulla();
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.args(["--store", &folder.text_path("state")]);
+        Self::start(command.args(arguments).stderr(log))
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks for something.
+    pub fn get(&self, target: &str) -> Reply {
+        self.send("GET", target, &[], b"")
+    }
+
+    /// Sends a request on a connection of its own.
+    pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let mut stream = TcpStream::connect(&self.address).expect("the service listens");
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\
+             Content-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(body).expect("sent");
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).expect("an answer");
+        let end = reply
+            .windows(4)
+            .position(|part| part == b"\r\n\r\n")
+            .expect("a head");
+        Reply {
+            head: String::from_utf8(reply[..end].to_vec()).expect("text"),
+            body: reply[end + 4..].to_vec(),
+        }
+    }
+
+    /// Sends a signal, for example `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success(), "{name}");
+    }
+
+    /// Tells it to end, and waits until it has.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub fn end(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until it has ended, which it was told before.
+    pub fn wait(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the service goes on");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // One that has ended already cannot be ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What was answered.
+pub struct Reply {
+    /// Status and headers.
+    pub head: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        let word = self.head.split(' ').nth(1).expect("a status");
+        word.parse().expect("a number")
+    }
+
+    /// The value of a header; the first where there are several.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+}
+
+/// A vendor in the folder's `box`, founded now, with the platform `one`; its root is in `root.pem`.
+pub fn found_vendor(folder: &Folder) {
+    let vendor = |words: &str| {
+        let directory = folder.text_path("box");
+        let words: Vec<&str> = words.split_ascii_whitespace().collect();
+        let answer = run(&[&["vendor"], &words[..], &["--dir", &directory]].concat());
+        assert_eq!(answer.status, 0, "{}", answer.stderr);
+    };
+    vendor("init --public-url http://vendor.test.invalid");
+    vendor("platform add one");
+    let out = folder.text_path("attested");
+    vendor(&format!("quote --platform one --kind sgx-v3 --out {out}"));
+    std::fs::copy(folder.path("attested/root.pem"), folder.path("root.pem")).expect("a root");
+}
