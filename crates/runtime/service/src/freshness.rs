@@ -20,8 +20,9 @@ const INTERVALS: (u64, u64) = (HOUR, 7 * DAY);
 /// the 30, so that 22 remained; and a root's CRL follows two weeks before the end of the last.
 const ALARM: u64 = 10 * DAY;
 
-/// First and longest wait after a failure, in seconds.
-const RETRIES: (u64, u64) = (5 * 60, 6 * HOUR);
+/// First and longest wait after a failure, in seconds: an outage that is over is noticed within an
+/// hour or so, and one question an hour is no load for anybody.
+const RETRIES: (u64, u64) = (5 * 60, HOUR);
 
 /// How fresh a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,7 +184,7 @@ mod tests {
         let waits: Vec<_> = [0, 1, 2, 3, 20, u32::MAX]
             .map(|n| retry_after(n, 0))
             .to_vec();
-        assert_eq!(waits, [300, 300, 600, 1_200, 21_600, 21_600]);
+        assert_eq!(waits, [300, 300, 600, 1_200, 3_600, 3_600]);
         assert_eq!(retry_after(1, 1_024), 375);
     }
 
