@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod cases;
 pub mod daemon;
+pub mod host;
 pub mod load;
 pub mod qvl;
 pub mod scenarios;
