@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bulla_pki::digest::sha512;
@@ -205,7 +205,8 @@ fn the_service_manager_is_told() {
         .args(["serve", "--mode", "offline", "--listen", "127.0.0.1:0"])
         .env("NOTIFY_SOCKET", &place)
         .env("STATE_DIRECTORY", folder.path("of-the-service"))
-        .env("WATCHDOG_USEC", "200000");
+        .env("WATCHDOG_USEC", "200000")
+        .stderr(Stdio::null());
     let service = Daemon::start(&mut command);
     let state = service.told["store"].as_str().expect("a path");
     assert!(state.ends_with("/of-the-service"), "{state}");
@@ -388,6 +389,9 @@ fn a_configuration_in_order_is_said_to_be() {
     assert!(!folder.path("here").exists(), "nothing was started");
     assert!(!answer.stdout.contains("subscription"), "a key was shown");
 
+    let nothing = run(&["serve", "--check-config", "--format", "json"]);
+    let first = &nothing.json()["listen"][0];
+    assert_eq!(first, "http://127.0.0.1:8081", "where clients expect it");
     let empty = check(&folder, "");
     assert_eq!(empty.json()["trust_anchor"]["name"], "intel-sgx-root");
     assert_eq!(empty.json()["simulated"], false);
@@ -725,4 +729,67 @@ fn the_unit_is_one_that_systemd_knows() {
         }
         Err(error) => eprintln!("systemd-analyze is not here ({error}); the keys were read alone"),
     }
+}
+
+/// The five commands of the README, each run as it stands there, but on ports that are free.
+#[test]
+fn the_readme_leads_from_nothing_to_a_verdict_in_five_commands() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).expect("a README");
+    let (_, section) = readme
+        .split_once("\n## Keep and serve collateral\n")
+        .expect("a section");
+    let (_, block) = section.split_once("```text\n").expect("a block");
+    let (block, _) = block.split_once("\n```").expect("its end");
+    let commands: Vec<&str> = block.lines().collect();
+    let [init, quote, vendor, serve, ask] = commands[..] else {
+        panic!("{commands:?}");
+    };
+    let folder = Folder::new();
+    let command = |line: &str| {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        assert_eq!(words[0], "bulla", "{line}");
+        let mut command = bulla();
+        command.args(&words[1..]).current_dir(folder.path(""));
+        command.stderr(Stdio::null());
+        command
+    };
+    for line in [init, quote] {
+        let output = command(line).output().expect("bulla runs");
+        assert!(output.status.success(), "{line}: {output:?}");
+    }
+    let started = |line: &str| {
+        let line = line.strip_suffix(" &").expect("it goes on");
+        Daemon::start(command(line).args(["--listen", "127.0.0.1:0"]))
+    };
+    let vendor = started(vendor);
+    assert_eq!(vendor.told["public_url"], "http://127.0.0.1:8181");
+    let service = started(&serve.replace("127.0.0.1:8181", &vendor.address));
+
+    let words = [
+        "curl -H \"admin-token: $(cat state/administrator-token)\"",
+        "--data-binary @attested/quote.bin",
+        "http://127.0.0.1:8081/platforms/evidence",
+    ];
+    assert_eq!(ask, words.join(" "));
+    let token = administrator(&folder);
+    let quote = fs::read(folder.path("attested/quote.bin")).expect("a quote");
+    let verify = |quote: &[u8]| {
+        let headers = [("admin-token", token.as_str())];
+        service.send("POST", "/platforms/evidence", &headers, quote)
+    };
+    let verdict = verify(&quote);
+    assert_eq!(
+        verdict.status(),
+        200,
+        "{}: {}",
+        verdict.head,
+        verdict.text()
+    );
+    assert_eq!(verdict.header("Bulla-Simulated"), Some("true"));
+    assert_eq!(verdict.json()["tcb_status"], "UpToDate");
+    assert_eq!(verdict.json()["genuine"], false);
+    let mut forged = quote;
+    forged[100] ^= 1;
+    assert_eq!(verify(&forged).status(), 422);
 }

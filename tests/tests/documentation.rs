@@ -295,7 +295,7 @@ fn every_setting_of_the_service_is_documented_and_every_documented_one_exists() 
     let mut settings = BTreeSet::new();
     for section in &sections {
         match section.as_str() {
-            "mode" => settings.extend([section.clone()]),
+            "mode" | "serve_expired" => settings.extend([section.clone()]),
             "listen" | "upstream" => {
                 settings.insert(section.clone());
                 settings.extend(settings_of(section));

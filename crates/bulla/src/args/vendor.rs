@@ -176,6 +176,10 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: String,
 
+    /// Make a platform of this name too, of one package; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: Vec<String>,
+
     /// Have every key follow from this text, for a vendor that can be founded again; whoever knows
     /// it can sign as this vendor [default: random]
     #[arg(long, value_name = "TEXT")]

@@ -78,7 +78,11 @@ pub(crate) fn run(args: &ServiceArgs, output: &mut Output) -> Result<Exit> {
 /// What was settled.
 fn told(settled: &Settled) -> Fields {
     let Settings {
-        realm, mode, store, ..
+        realm,
+        mode,
+        store,
+        serve_expired,
+        ..
     } = &settled.settings;
     let anchor = realm.anchor();
     let anchor = Fields::new()
@@ -87,6 +91,7 @@ fn told(settled: &Settled) -> Fields {
         .hex("public_key_sha256", anchor.public_key_sha256());
     Fields::new()
         .with("mode", mode.as_str())
+        .with("serve_expired", *serve_expired)
         .with("trust_anchor", anchor)
         .with("upstreams", settled.upstreams.clone())
         .with("store", shown(store))

@@ -63,8 +63,21 @@ fn init(args: &InitArgs) -> Result<Fields> {
         Some(text) => SeedSecret::of_text(text),
         None => random()?,
     };
-    let vendor = directory(&args.place).found(&secret, charter)?;
-    Ok(charter_fields(&vendor))
+    let at = charter.founded;
+    // Names that cannot be used are to be known before anything is written.
+    let orders = platform::orders(&args.platform)?;
+    let directory = directory(&args.place);
+    let vendor = directory.found(&secret, charter)?;
+    if orders.is_empty() {
+        return Ok(charter_fields(&vendor));
+    }
+    directory.change(|vendor| {
+        for order in orders {
+            vendor.make(order, at)?;
+        }
+        let made = platform::fields_of_all(vendor, at);
+        Ok(charter_fields(vendor).with("platforms", made))
+    })
 }
 
 fn show(args: &ShowArgs) -> Result<Fields> {

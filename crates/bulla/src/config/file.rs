@@ -16,6 +16,8 @@ use serde::{Deserialize, Deserializer};
 pub(crate) struct Configuration {
     /// When upstreams are asked. Absent: `lazy`.
     pub(crate) mode: Option<ModeWord>,
+    /// Whether documents that have ended are served where no later issue can be had.
+    pub(crate) serve_expired: bool,
     pub(crate) store: StoreSection,
     /// Where to listen. Absent: port 8081 of the loopback addresses.
     pub(crate) listen: Vec<ListenSection>,

@@ -93,6 +93,7 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
                 .collect(),
             early: configuration.keep.early,
         },
+        serve_expired: configuration.serve_expired,
         retention: retention(configuration.retention),
         rules: RouteRules::default().refresh_by_get(configuration.pccs.refresh_by_get),
     };

@@ -66,6 +66,8 @@ pub struct Settings {
     pub administrators: Vec<Token>,
     /// What is kept whether somebody asked for it or not.
     pub standing: Standing,
+    /// Whether documents that have ended are served where no later issue can be had.
+    pub serve_expired: bool,
     /// How long what is kept.
     pub retention: Retention,
     /// Which routes there are.
@@ -155,6 +157,7 @@ impl Daemon {
             Arc::new(settings.upstreams),
             settings.mode,
         ));
+        keeper.serve_expired(settings.serve_expired);
         let refresh = Arc::new(Refresh::new(keeper, settings.standing));
         let fleet = Arc::new(Fleet::new(Arc::clone(&refresh)));
         fleet.keep_families()?;

@@ -48,6 +48,19 @@ fn add(args: &PlatformAddArgs) -> Result<Fields> {
     })
 }
 
+/// Orders of platforms of one package, by their names.
+pub(super) fn orders(names: &[String]) -> Result<Vec<Order>> {
+    let order = |text: &String| {
+        Ok(Order {
+            name: argument("--platform", text)?,
+            ca: PckCa::Processor,
+            fmspc: None,
+            number: None,
+        })
+    };
+    names.iter().map(order).collect()
+}
+
 fn list(args: &ShowArgs) -> Result<Fields> {
     let at = time::given_or_now(args.at.as_deref())?;
     let vendor = directory(&args.place).read()?;
