@@ -178,6 +178,26 @@ fn damaged(bytes: &[u8], expected: &Answers) -> Fate {
     fate(&path, expected)
 }
 
+#[test]
+fn a_certificate_that_is_missing_is_noticed() {
+    let folder = Folder::new();
+    let path = folder.file("store.sqlite");
+    let store = Store::open(&path).unwrap();
+    fill(&store);
+    drop(store);
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute("DELETE FROM pck_certificates WHERE position = 3", [])
+        .unwrap();
+    let store = Store::open(&path).unwrap();
+    let refused = store.pck_certificates(ANCHOR, &id("A"));
+    assert!(
+        matches!(&refused, Err(StoreError::Damaged { .. })),
+        "{refused:?}"
+    );
+    assert!(matches!(store.check(), Err(StoreError::Damaged { .. })));
+}
+
 /// The size of SQLite's pages, in bytes.
 const PAGE: usize = 4_096;
 

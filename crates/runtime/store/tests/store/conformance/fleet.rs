@@ -95,18 +95,34 @@ pub(crate) fn platforms_are_listed_in_pages_and_by_family(store: &impl Fleet) {
 }
 
 pub(crate) fn platforms_are_found_by_the_age_of_their_certificates(store: &impl Fleet) {
-    for (name, number, arrived) in [("A", 1, 3), ("B", 1, 2), ("C", 2, 1), ("D", 1, 4)] {
-        store.put_platform(ANCHOR, &platform(name)).unwrap();
+    let by_ppid = |name| Platform {
+        encrypted_ppid: Some(ppid(1)),
+        ..platform(name)
+    };
+    let by_manifest = |name| Platform {
+        manifest: Some(manifest(1)),
+        ..platform(name)
+    };
+    for (platform, number, arrived) in [
+        (by_ppid("A"), 1, 3),
+        (by_manifest("B"), 1, 2),
+        (by_ppid("C"), 2, 1),
+        (by_ppid("D"), 1, 4),
+        (platform("nothing to ask with"), 1, 1),
+    ] {
+        store.put_platform(ANCHOR, &platform).unwrap();
         let certificates = PckCertificates {
             fmspc: fmspc(number),
             arrived: day(arrived),
             ..certificates(1)
         };
         store
-            .put_pck_certificates(ANCHOR, &id(name), &certificates, &[])
+            .put_pck_certificates(ANCHOR, &platform.id, &certificates, &[])
             .unwrap();
     }
-    store.put_platform(ANCHOR, &platform("E")).unwrap();
+    store
+        .put_platform(ANCHOR, &by_ppid("without certificates"))
+        .unwrap();
     let found = |anchor, before, limit| {
         let found = store
             .platforms_certified_before(anchor, fmspc(1), day(before), limit)
