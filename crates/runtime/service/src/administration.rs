@@ -6,6 +6,7 @@ mod fleet;
 mod problem;
 mod query;
 mod route;
+mod store;
 
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ impl Administration {
             Action::Observe => self.observe(&query, asked).await,
             Action::Upstreams => query.only(&[]).and(self.upstreams()),
             Action::Audit => self.audit(&query),
+            Action::BackUp => self.back_up(&query, actor).await,
+            Action::Check => self.check(&query).await,
         }
     }
 }

@@ -67,6 +67,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// The file of the store, for people and for whoever puts something beside it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Opens the store in the file `path`, or makes it, for its owner alone; brings it to the
     /// latest schema. One process may have it at a time.
     pub fn open(path: &Path) -> Result<Self> {

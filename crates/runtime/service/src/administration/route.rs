@@ -46,6 +46,10 @@ pub enum Action {
     Upstreams,
     /// Lists what was done by whom.
     Audit,
+    /// Writes a backup of the store beside it.
+    BackUp,
+    /// Reads all that is stored, and says whether it is what was written.
+    Check,
 }
 
 /// One of the routes.
@@ -179,6 +183,20 @@ pub const ROUTES: &[Route] = &[
         Access::Administrator,
         Action::Audit,
         "audit",
+    ),
+    route(
+        "POST",
+        "/store/backup",
+        Access::Administrator,
+        Action::BackUp,
+        "store.backup",
+    ),
+    route(
+        "GET",
+        "/store/check",
+        Access::Administrator,
+        Action::Check,
+        "store.check",
     ),
 ];
 
