@@ -4,6 +4,7 @@ pub mod binary;
 pub mod cases;
 pub mod daemon;
 pub mod host;
+pub mod liar;
 pub mod load;
 pub mod qvl;
 pub mod scenarios;
