@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use bulla_pki::digest::sha512;
-use bulla_service::daemon::{Daemon, Settings, Start};
-use bulla_service::http::{Place, Speech, log};
+use bulla_service::daemon::{self, Daemon, Settings, Start};
+use bulla_service::http::log;
 
 use crate::args::{Format, ServiceArgs};
 use crate::config::{Overrides, Settled, Source, settle};
@@ -38,16 +38,8 @@ pub(crate) fn run(args: &ServiceArgs, output: &mut Output) -> Result<Exit> {
     let told = told(&settled);
     let is_simulated = settled.settings.realm.is_simulated();
     if args.check_config {
-        let places = settled.settings.listeners.iter().map(|listener| {
-            let scheme = match listener.speech {
-                Speech::Plain(_) => "http",
-                Speech::Tls(_) => "https",
-            };
-            match &listener.place {
-                Place::Tcp(address) => format!("{scheme}://{address}"),
-                place => place.to_string(),
-            }
-        });
+        let listeners = settled.settings.listeners.iter();
+        let places = listeners.map(|listener| daemon::shown(listener, None));
         let listen = Fields::new().with("listen", places.collect::<Vec<_>>());
         tell(
             "configuration in order",

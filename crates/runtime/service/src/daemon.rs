@@ -129,10 +129,10 @@ impl Daemon {
         let is_simulated = settings.realm.is_simulated();
         let metrics = Arc::new(Metrics::new(settings.version, is_simulated));
         let runtime = runtime()?;
-        let places: Vec<String> = settings.listeners.iter().map(shown).collect();
+        let listeners = settings.listeners;
         let server = runtime.block_on(Server::bind(
             ServerSettings {
-                listeners: settings.listeners,
+                listeners: listeners.clone(),
                 limits: settings.limits,
                 access_log: settings.access_log,
             },
@@ -163,7 +163,11 @@ impl Daemon {
         fleet.keep_families()?;
         let start = Start {
             addresses: server.addresses(),
-            listening: with_ports(places, &server.addresses()),
+            listening: listeners
+                .iter()
+                .zip(server.places())
+                .map(|(listener, address)| shown(listener, address))
+                .collect(),
             documents: collection.snapshot().documents().count(),
             platforms: store.platform_count(anchor)?,
             token_is_new: local.as_ref().is_some_and(|local| local.is_new),
@@ -251,32 +255,17 @@ fn runtime() -> Result<Runtime, DaemonError> {
         .map_err(DaemonError::Threads)
 }
 
-/// As people write the place of a listener.
-fn shown(listener: &Listener) -> String {
+/// The place of a listener as people write it; with the address that it got, where it listens.
+pub fn shown(listener: &Listener, address: Option<SocketAddr>) -> String {
     let scheme = match listener.speech {
         Speech::Plain(_) => "http",
         Speech::Tls(_) => "https",
     };
-    match &listener.place {
-        Place::Tcp(_) => format!("{scheme}://"),
-        Place::Unix { path, .. } => format!("unix:{}", path.display()),
-        other @ Place::Passed(_) => other.to_string(),
+    match (&listener.place, address) {
+        (_, Some(address)) | (&Place::Tcp(address), None) => format!("{scheme}://{address}"),
+        (Place::Unix { path, .. }, None) => format!("unix:{}", path.display()),
+        (place @ Place::Passed(_), None) => place.to_string(),
     }
-}
-
-/// Adds to the places of TCP listeners what they became.
-fn with_ports(places: Vec<String>, addresses: &[SocketAddr]) -> Vec<String> {
-    let mut addresses = addresses.iter();
-    places
-        .into_iter()
-        .map(|place| match place.ends_with("://") {
-            true => match addresses.next() {
-                Some(address) => format!("{place}{address}"),
-                None => place,
-            },
-            false => place,
-        })
-        .collect()
 }
 
 /// Has the audit begin with the start. That it cannot is no reason not to serve what is there.

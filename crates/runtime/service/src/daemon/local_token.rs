@@ -128,3 +128,87 @@ fn unusable(path: &Path, what: &'static str, source: io::Error) -> LocalTokenErr
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::http::{Metrics, Role, Tokens};
+
+    /// A directory that is gone with the test.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let name = format!("bulla-token-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn write(&self, text: &str, mode: u32) {
+            let path = self.0.join(FILE);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_token_is_made_once_and_lets_its_owner_in() {
+        let directory = Directory::new("made");
+        // Left behind by a start that was cut off.
+        fs::write(directory.0.join("administrator-token.new"), "half").unwrap();
+        let first = take(&directory.0).unwrap();
+        let second = take(&directory.0).unwrap();
+        assert!(first.is_new && !second.is_new);
+        assert!(first.token == second.token);
+        let mode = fs::metadata(&first.file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let presented = fs::read_to_string(&first.file).unwrap();
+        let metrics = Arc::new(Metrics::new("0", false));
+        let tokens = Tokens::new(vec![], vec![second.token], metrics, |_| {});
+        let presented = Some(presented.trim().as_bytes());
+        let now = Instant::now();
+        assert!(
+            tokens
+                .check(Role::Administrator, presented, None, now)
+                .is_ok()
+        );
+        assert!(tokens.check(Role::User, presented, None, now).is_err());
+    }
+
+    #[test]
+    fn a_file_with_something_else_or_open_to_others_is_refused() {
+        let directory = Directory::new("refused");
+        for text in ["", "secret", &"ab".repeat(31), &"zz".repeat(32)] {
+            directory.write(text, 0o600);
+            let error = take(&directory.0).err().unwrap();
+            assert!(
+                matches!(error, LocalTokenError::Malformed { .. }),
+                "{error}"
+            );
+            assert!(
+                text.is_empty() || !error.to_string().contains(text),
+                "{error}"
+            );
+        }
+        for mode in [0o640, 0o604, 0o620] {
+            directory.write(&"ab".repeat(32), mode);
+            let error = take(&directory.0).err().unwrap();
+            assert!(matches!(error, LocalTokenError::Exposed { .. }), "{error}");
+        }
+        let nowhere = take(&directory.0.join("nowhere")).err().unwrap();
+        assert!(
+            matches!(nowhere, LocalTokenError::Unusable { .. }),
+            "{nowhere}"
+        );
+    }
+}

@@ -70,9 +70,14 @@ impl Server {
     /// The addresses, with the ports that port 0 became, in the order of the listeners without those
     /// that are Unix sockets.
     pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.places().into_iter().flatten().collect()
+    }
+
+    /// The address of each listener in their order; absent for Unix sockets.
+    pub fn places(&self) -> Vec<Option<SocketAddr>> {
         self.listeners
             .iter()
-            .filter_map(|open| open.socket.address())
+            .map(|open| open.socket.address())
             .collect()
     }
 
