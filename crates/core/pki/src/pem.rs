@@ -87,6 +87,29 @@ pub fn decode(text: &[u8], label: &'static str, limit: usize) -> Result<Vec<Vec<
         .collect()
 }
 
+/// Characters of base64 in a line (RFC 7468, section 2).
+const LINE: usize = 64;
+
+/// One block of this label, in lines of 64 characters, each with a line feed at its end.
+pub fn encode(label: &str, content: &[u8]) -> String {
+    let digits = BASE64_STANDARD.encode(content);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    let mut rest = digits.as_str();
+    while let Some((line, behind)) = rest.split_at_checked(LINE) {
+        text.push_str(line);
+        text.push('\n');
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        text.push_str(rest);
+        text.push('\n');
+    }
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +126,19 @@ mod tests {
         assert_eq!(read(BLOCK), Ok(vec![content.clone()]));
         let two = format!("\r\n{BLOCK}\n \t{}\0", BLOCK.replace('\n', "\r\n"));
         assert_eq!(read(&two), Ok(vec![content.clone(), content]));
+    }
+
+    #[test]
+    fn what_is_written_reads_back_in_lines_of_64() {
+        for size in [0, 1, 47, 48, 49, 96, 1_000] {
+            let content = vec![7; size];
+            let text = encode("CERTIFICATE", &content);
+            assert!(
+                text.lines()
+                    .all(|line| line.len() <= 64 && !line.is_empty())
+            );
+            assert_eq!(read(&text), Ok(vec![content]));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bulla_collateral::{Selector, Series, Slot};
-use bulla_pki::{Timestamp, Window};
+use bulla_pki::{Timestamp, Window, pem};
 use bulla_protocol::caching::EntityTag;
 use bulla_protocol::percent;
 use bytes::Bytes;
@@ -107,7 +107,10 @@ impl Held {
         let chain = str::from_utf8(&parts.issuer_chain).ok()?;
         let crl = match parts.slot {
             Slot::PckCrl(_) | Slot::RootCaCrl => Some(CrlForms {
-                pem: (pem(&parts.body).into(), Tag::new(&parts.sha256, "-pem")?),
+                pem: (
+                    pem::encode("X509 CRL", &parts.body).into(),
+                    Tag::new(&parts.sha256, "-pem")?,
+                ),
                 hex: (
                     hex::encode(&parts.body).into(),
                     Tag::new(&parts.sha256, "-hex")?,
@@ -178,19 +181,6 @@ impl Held {
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         self.age().freshness(now, jitter(&self.slot.to_string()))
     }
-}
-
-/// One PEM block `X509 CRL`, in lines of 64 characters (RFC 7468).
-fn pem(der: &[u8]) -> String {
-    use base64::Engine as _;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(der);
-    let mut text = String::from("-----BEGIN X509 CRL-----\n");
-    for line in encoded.as_bytes().chunks(64) {
-        text.push_str(&String::from_utf8_lossy(line));
-        text.push('\n');
-    }
-    text.push_str("-----END X509 CRL-----\n");
-    text
 }
 
 /// A number that the vendor gives out under a selector.
@@ -272,21 +262,5 @@ impl Snapshot {
     pub fn with_selected(mut self, series: Series, selector: Selector, number: Selected) -> Self {
         self.selected.insert((series, selector), number);
         self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_a_pem_block_have_64_characters() {
-        let text = pem(&[7; 100]);
-        let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.first(), Some(&"-----BEGIN X509 CRL-----"));
-        assert_eq!(lines[1].len(), 64);
-        assert_eq!(lines.last(), Some(&"-----END X509 CRL-----"));
-        let decoded = bulla_pki::pem::decode(text.as_bytes(), "X509 CRL", 1).unwrap();
-        assert_eq!(decoded, [vec![7; 100]]);
     }
 }

@@ -4,8 +4,6 @@
 //! do not tell which. The forms cannot be mistaken for each other: DER of more than 127 bytes, and a
 //! CRL has 200 at least, is not ASCII throughout.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bulla_pki::pem;
 use bulla_protocol::pcs::{Answer, CrlEncoding, EncodedCrl, PckCa, Request};
 use bulla_protocol::value::Pem;
@@ -18,9 +16,6 @@ use crate::trouble::Trouble;
 const CRL_TYPE: &str = "application/pkix-crl";
 
 const LABEL: &str = "X509 CRL";
-
-/// Digits of base64 on a line (RFC 7468, section 2).
-const LINE: usize = 64;
 
 /// The list in the form that is wanted, from any.
 pub(crate) fn converted(body: Vec<u8>, wanted: CrlEncoding) -> Result<EncodedCrl, String> {
@@ -44,7 +39,7 @@ pub(crate) fn converted(body: Vec<u8>, wanted: CrlEncoding) -> Result<EncodedCrl
     };
     match wanted {
         CrlEncoding::Der => Ok(EncodedCrl::Der(der)),
-        CrlEncoding::Pem => Pem::new(armoured(&der))
+        CrlEncoding::Pem => Pem::new(pem::encode(LABEL, &der))
             .map(EncodedCrl::Pem)
             .map_err(|error| error.to_string()),
     }
@@ -92,19 +87,6 @@ pub(crate) fn of_pck_ca(
     }
 }
 
-fn armoured(der: &[u8]) -> String {
-    let digits = BASE64_STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {LABEL}-----\n");
-    let mut rest = digits.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(LINE));
-        text.push_str(line);
-        text.push('\n');
-        rest = after;
-    }
-    format!("{text}-----END {LABEL}-----\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +117,7 @@ mod tests {
             };
             assert_eq!(found.as_str().trim(), pem.as_str().trim());
         }
-        assert!(pem.as_str().lines().all(|line| line.len() <= LINE));
+        assert!(pem.as_str().lines().all(|line| line.len() <= 64));
     }
 
     #[test]

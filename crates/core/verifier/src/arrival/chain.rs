@@ -1,9 +1,5 @@
 //! The chain of whoever issued a document.
 
-use std::fmt::Write as _;
-
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bulla_collateral::PckCa;
 use bulla_pki::certificate::Certificate;
 use bulla_pki::{PublicKey, SignatureError, Timestamp, TrustAnchor, TrustAnchors, pem};
@@ -193,17 +189,10 @@ pub(super) fn check_time(
     }
 }
 
-/// PEM in lines of 64 characters (RFC 7468).
+/// The certificates in PEM, one after the other.
 fn written(certificates: &[&[u8]]) -> Vec<u8> {
-    let mut text = String::new();
-    for der in certificates {
-        text.push_str("-----BEGIN CERTIFICATE-----\n");
-        let encoded = BASE64_STANDARD.encode(der);
-        for line in encoded.as_bytes().chunks(64) {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "{}", String::from_utf8_lossy(line));
-        }
-        text.push_str("-----END CERTIFICATE-----\n");
-    }
-    text.into_bytes()
+    let blocks = certificates
+        .iter()
+        .map(|der| pem::encode("CERTIFICATE", der));
+    blocks.collect::<String>().into_bytes()
 }
