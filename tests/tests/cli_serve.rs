@@ -66,7 +66,7 @@ fn a_root_that_is_named_is_served_under_and_every_answer_says_so() {
 
     let token = administrator(&folder);
     let admin: (&str, &str) = ("admin-token", &token);
-    let asked: [(u16, Reply); 9] = [
+    let asked: [(u16, Reply); 10] = [
         (200, tcb),
         (200, service.get("/pcs/sgx/certification/v4/qe/identity")),
         (200, service.get("/sgx/certification/v4/rootcacrl")),
@@ -77,6 +77,7 @@ fn a_root_that_is_named_is_served_under_and_every_answer_says_so() {
         (404, service.get("/nothing")),
         (401, service.get("/upstreams")),
         (200, service.send("GET", "/audit", &[admin], b"")),
+        (414, service.get(&format!("/{}", "a".repeat(9_000)))),
         (200, service.get("/healthz")),
         (200, service.get("/metrics")),
     ];

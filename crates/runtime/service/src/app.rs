@@ -167,12 +167,13 @@ impl Service {
 
 impl Application for Service {
     async fn respond(&self, asked: Asked) -> Reply {
-        let mut reply = self.answer(asked).await;
+        self.answer(asked).await
+    }
+
+    fn mark(&self, headers: &mut HeaderMap) {
         if self.is_simulated {
-            let value = HeaderValue::from_static("true");
-            reply.headers.insert(SIMULATED, value);
+            headers.insert(SIMULATED, HeaderValue::from_static("true"));
         }
-        reply
     }
 }
 

@@ -16,6 +16,9 @@ pub trait Application: Send + Sync + 'static {
     /// Answers one request. The future may be dropped before it is done, when the client goes away
     /// or the server stops: what must be finished is for a task of its own.
     fn respond(&self, asked: Asked) -> impl Future<Output = Reply> + Send;
+
+    /// Marks every answer, also those that are given before an application is asked.
+    fn mark(&self, _headers: &mut HeaderMap) {}
 }
 
 /// A request whose body has not been read yet.

@@ -86,6 +86,7 @@ pub(super) async fn answer<A: Application>(
     *response.headers_mut() = reply.headers;
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id.header_value());
+    host.application.mark(headers);
     if connection.has_unread() || host.is_crowded() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
