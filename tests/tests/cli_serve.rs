@@ -90,7 +90,7 @@ fn a_root_that_is_named_is_served_under_and_every_answer_says_so() {
             reply.head
         );
     }
-    let [.., audit, _, metrics] = &asked;
+    let [.., audit, _, _, metrics] = &asked;
     assert_eq!(audit.1.json()[0]["action"], "service.start");
     let counts = metrics
         .1
