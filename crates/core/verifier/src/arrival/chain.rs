@@ -17,7 +17,7 @@ const NAMES: ChainNames = ChainNames {
     root: "root_ca",
 };
 
-/// Most certificates of a text that a root is looked for in.
+/// Most certificates of a text that a root is looked for in: as in any chain, three roles and one more.
 const MOST: usize = 4;
 
 /// Whoever issued a document, with everything above.
@@ -124,8 +124,11 @@ impl IssuerChain {
             }
         }
         let Some(root) = &root else {
-            let message = "There is no certificate of the root.";
-            findings.fail(Code::CertificateMissing, NAMES.root, message);
+            // It may be the one that cannot be read, which has failed already.
+            if !findings.failed() {
+                let message = "There is no certificate of the root.";
+                findings.fail(Code::CertificateMissing, NAMES.root, message);
+            }
             return None;
         };
         let anchor = issuance::check_root(root, anchors, NAMES.root, findings);
