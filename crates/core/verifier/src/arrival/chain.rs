@@ -17,7 +17,8 @@ const NAMES: ChainNames = ChainNames {
     root: "root_ca",
 };
 
-/// Most certificates of a text that a root is looked for in: as in any chain, three roles and one more.
+/// Most certificates of a text that a root is looked for in: as in any chain, three roles and one
+/// more.
 const MOST: usize = 4;
 
 /// Whoever issued a document, with everything above.
