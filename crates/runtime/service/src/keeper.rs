@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bulla_collateral::{EnclaveId, Selector, Series};
 use bulla_pki::Timestamp;
 use bulla_protocol::pcs::{Answer, CrlFile, EncodedCrl, Request};
+use bulla_store::Documents as _;
+use bulla_store::documents::SetAside;
 use bulla_upstream::{Failure, SingleFlight, Supplied, Upstreams};
 use bulla_verifier::arrival::Received;
 
@@ -326,6 +328,16 @@ impl Keeper {
             Err(_) => {}
         }
         outcome
+    }
+
+    /// Counts something that was refused, and keeps it aside. That it could not be kept changes
+    /// nothing about the refusal. Blocks.
+    pub(crate) fn set_aside(&self, refused: SetAside) {
+        self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        let anchor = self.collection.realm().id();
+        if let Err(error) = self.collection.store().set_aside(anchor, &refused) {
+            tracing::error!(%error, what = refused.what, "a refusal cannot be kept aside");
+        }
     }
 
     fn absent(&self, want: Want, failure: Failure) -> Absent {

@@ -134,7 +134,7 @@ impl Pcs {
         match &supplied.answer {
             Answer::PckCertificate { .. } | Answer::PckCertificates { .. } => {
                 let checked: Result<(), NoCertificate> =
-                    self.fleet.check_answer(request, &supplied.answer);
+                    self.fleet.check_answer(request, &supplied);
                 checked.map_err(|error| error.to_string())?;
                 Ok(supplied.answer)
             }

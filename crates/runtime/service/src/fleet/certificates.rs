@@ -1,7 +1,7 @@
 //! PCK certificates: fetched or brought, verified, kept, selected from.
 
 use std::collections::HashSet;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use bulla_collateral::pck_selection::{PckTcb, select_certificate};
 use bulla_collateral::{Selector, Series, SignedText, TcbInfo, TcbInfoId};
@@ -10,11 +10,14 @@ use bulla_pki::{SgxExtension, Timestamp, pem};
 use bulla_protocol::pcs::{Answer, PckCertificateEntry, PlatformKey, Request};
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn, Tcbm};
 use bulla_store::Fleet as _;
+use bulla_store::documents::SetAside;
 use bulla_store::fleet::{PckCertificates, Platform, PlatformId, RawTcb};
 use bulla_upstream::{Failure, Supplied};
+use bulla_verifier::Code;
 use bulla_verifier::arrival::{self, PckExpectation};
 
 use super::{Fleet, NoCertificate};
+use crate::held::Held;
 use crate::keeper::{Absent, COME_AGAIN, Mode};
 use crate::want::{Choice, Want};
 
@@ -89,7 +92,36 @@ impl Fleet {
             fmspc: Some(fmspc),
             source: supplied.upstream.to_string(),
         };
-        self.check(id, brought).map_err(|error| error.to_string())
+        let entries = brought.entries.clone();
+        self.check(id, brought).map_err(|error| {
+            self.set_aside(id, &entries, &supplied.upstream, &error);
+            error.to_string()
+        })
+    }
+
+    /// Counts certificates that were refused, and keeps them aside.
+    pub(crate) fn set_aside(
+        &self,
+        id: &PlatformId,
+        entries: &[PckCertificateEntry],
+        source: &str,
+        error: &NoCertificate,
+    ) {
+        let NoCertificate::Refused { code, reason } = error else {
+            return;
+        };
+        let certificates = entries
+            .iter()
+            .filter_map(|entry| entry.certificate.as_ref());
+        let body = certificates.flat_map(|pem| pem.as_str().bytes()).collect();
+        self.keeper.set_aside(SetAside {
+            arrived: self.keeper.collection().now().at,
+            source: source.to_owned(),
+            what: format!("pck-certificates/{}", id.qe_id),
+            code: (*code).to_owned(),
+            reason: reason.clone(),
+            body,
+        });
     }
 
     /// Asks anew for the certificates of all platforms of these families, or of all where none is
@@ -198,7 +230,7 @@ impl Fleet {
     pub(crate) fn check_answer(
         &self,
         request: &Request,
-        answer: &Answer,
+        supplied: &Supplied,
     ) -> Result<(), NoCertificate> {
         let pce_id = match request {
             Request::PckCertificate { pceid, .. }
@@ -206,7 +238,7 @@ impl Fleet {
             | Request::PckCertificatesConfig { pceid, .. } => *pceid,
             _ => return Ok(()),
         };
-        let (entries, fmspc, chain) = match answer {
+        let (entries, fmspc, chain) = match &supplied.answer {
             Answer::PckCertificate {
                 certificate,
                 tcbm,
@@ -235,12 +267,13 @@ impl Fleet {
             pce_id,
         };
         let brought = Brought {
-            entries,
+            entries: entries.clone(),
             issuer_chain: chain.as_str().as_bytes().to_vec(),
             fmspc: Some(fmspc),
-            source: String::new(),
+            source: supplied.upstream.to_string(),
         };
-        self.check(&id, brought).map(drop)
+        let checked = self.check(&id, brought).map(drop);
+        checked.inspect_err(|error| self.set_aside(&id, &entries, &supplied.upstream, error))
     }
 
     fn check(&self, id: &PlatformId, brought: Brought) -> Result<PckCertificates, NoCertificate> {
@@ -278,6 +311,7 @@ impl Fleet {
                 reason: format!("The certificates end in {}.", arrival.anchor.name()),
             });
         }
+        self.check_family(id, Fmspc(arrival.fmspc))?;
         let certified = arrival.certificates.iter().map(|leaf| Tcbm {
             cpusvn: CpuSvn(leaf.cpusvn),
             pcesvn: PceSvn(leaf.pcesvn),
@@ -309,6 +343,20 @@ impl Fleet {
             arrived: now,
             source: brought.source,
         })
+    }
+
+    /// A machine stays in its family: certificates of another are those of another machine.
+    fn check_family(&self, id: &PlatformId, given: Fmspc) -> Result<(), NoCertificate> {
+        let platform = self.store().platform(self.anchor(), id)?;
+        match platform.and_then(|platform| platform.fmspc) {
+            Some(known) if known != given => Err(NoCertificate::Refused {
+                code: Code::FmspcMismatch.as_str(),
+                reason: format!(
+                    "The platform is of the family {known}, the certificates are of {given}."
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a platform with verified certificates, and selects anew for every TCB that it has
@@ -366,13 +414,30 @@ impl Fleet {
         let want = |selector| Want::Series(series, Choice::Selected(selector));
         let held = match self.keeper.at_hand(want(Selector::Early)) {
             Some(held) => held,
-            None => self.keeper.get(want(Selector::Standard), true).await?,
+            None => {
+                let standard = want(Selector::Standard);
+                let got = self.keeper.get(standard, true).await;
+                got.or_else(|absent| self.ended(standard, absent))?
+            }
         };
         let unreadable = |error: bulla_collateral::DocumentError| {
             NoCertificate::Selection(format!("{}: {error}", held.slot))
         };
         let (_, text) = SignedText::from_wrapped(&held.body).map_err(unreadable)?;
         TcbInfo::parse(&text.body).map_err(unreadable)
+    }
+
+    /// TCB info that has ended, where no later issue can be had. To select by it says nothing of
+    /// anybody's security: it only tells the order of the levels.
+    fn ended(&self, want: Want, absent: Absent) -> Result<Arc<Held>, Absent> {
+        let held = match &absent {
+            Absent::Expired { .. } => self
+                .keeper
+                .collection()
+                .look(|snapshot| snapshot.find(want).map(Arc::clone)),
+            _ => None,
+        };
+        held.ok_or(absent)
     }
 }
 

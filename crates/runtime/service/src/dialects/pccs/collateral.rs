@@ -145,7 +145,7 @@ impl Pccs {
         Ok(())
     }
 
-    /// A platform's certificates: which of the chains is theirs, their issuer tells.
+    /// A platform's certificates.
     async fn put_certificates(
         &self,
         put: &PlatformCertificates,
@@ -166,6 +166,7 @@ impl Pccs {
             code: "ChainMissing",
             reason: "There is no issuer chain of PCK certificates.".to_owned(),
         };
+        // Which of the chains is theirs shows where one fits.
         for chain in chains.into_iter().flatten() {
             let brought = Brought {
                 entries: put.certificates.clone(),
@@ -178,6 +179,8 @@ impl Pccs {
                 Err(error) => last = error,
             }
         }
+        self.fleet
+            .set_aside(&platform.id, &put.certificates, SOURCE, &last);
         Err(last)
     }
 }
