@@ -85,7 +85,6 @@ impl Daemon {
 
     /// Sends a request on a connection of its own.
     pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        let mut stream = TcpStream::connect(&self.address).expect("the service listens");
         let headers: String = headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
@@ -96,18 +95,7 @@ impl Daemon {
             self.address,
             body.len()
         );
-        stream.write_all(head.as_bytes()).expect("sent");
-        stream.write_all(body).expect("sent");
-        let mut reply = Vec::new();
-        stream.read_to_end(&mut reply).expect("an answer");
-        let end = reply
-            .windows(4)
-            .position(|part| part == b"\r\n\r\n")
-            .expect("a head");
-        Reply {
-            head: String::from_utf8(reply[..end].to_vec()).expect("text"),
-            body: reply[end + 4..].to_vec(),
-        }
+        exchange(&self.address, &[head.as_bytes(), body].concat())
     }
 
     /// Sends a signal, for example `TERM`.
@@ -150,6 +138,26 @@ impl Drop for Daemon {
     }
 }
 
+/// Sends bytes on a connection of their own, and reads what comes until it is closed.
+///
+/// # Panics
+///
+/// If nobody listens, or no answer comes.
+#[track_caller]
+pub fn exchange(address: &str, request: &[u8]) -> Reply {
+    let mut stream = TcpStream::connect(address).expect("the service listens");
+    // Who is refused before all was sent may see the connection closed.
+    let sent = stream.write_all(request);
+    let mut reply = Vec::new();
+    let received = stream.read_to_end(&mut reply);
+    let end = reply.windows(4).position(|part| part == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("no answer: {sent:?}, {received:?}"));
+    Reply {
+        head: String::from_utf8(reply[..end].to_vec()).expect("text"),
+        body: reply[end + 4..].to_vec(),
+    }
+}
+
 /// What was answered.
 pub struct Reply {
     /// Status and headers.
@@ -171,6 +179,12 @@ impl Reply {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
         })
+    }
+
+    /// The names of the headers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let lines = self.head.lines().skip(1);
+        lines.filter_map(|line| Some(line.split_once(':')?.0))
     }
 
     /// The body as JSON.

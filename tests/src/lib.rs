@@ -3,9 +3,11 @@
 pub mod binary;
 pub mod cases;
 pub mod daemon;
+pub mod front;
 pub mod host;
 pub mod liar;
 pub mod load;
+pub mod openapi;
 pub mod qvl;
 pub mod scenarios;
 pub mod service;

@@ -211,6 +211,24 @@ impl Route {
         }
     }
 
+    /// Every route with its method and its path in the usual spelling. `HEAD`, which goes with
+    /// `GET`, is left out; `GET /refresh` is there, whatever the [`RouteRules`] say.
+    pub fn every() -> impl Iterator<Item = (Method, String, Self)> {
+        MOUNTS.iter().flat_map(|(mount, tee, version)| {
+            places(*tee).iter().flat_map(move |place| {
+                let rows = place.methods.iter().zip(place.operations);
+                rows.map(move |(method, operation)| {
+                    let route = Self {
+                        version: *version,
+                        operation: *operation,
+                        head: false,
+                    };
+                    (*method, format!("{mount}{}", place.name), route)
+                })
+            })
+        })
+    }
+
     /// Who may use the route.
     pub const fn access(self) -> Access {
         match self.operation {

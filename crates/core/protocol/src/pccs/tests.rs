@@ -18,6 +18,17 @@ fn sgx<'a>(name: &str, query: &'a str) -> Result<Request<'a>, Refusal> {
 }
 
 #[test]
+fn every_route_is_read_at_its_path() {
+    let rules = RouteRules::default().refresh_by_get(true);
+    let mut all = 0;
+    for (method, path, route) in Route::every() {
+        assert_eq!(Route::read(method.as_str(), &path, rules), Ok(route));
+        all += 1;
+    }
+    assert_eq!(all, 14 + 2 + 14);
+}
+
+#[test]
 fn paths_have_one_spelling_but_for_case_and_a_slash() {
     for path in [
         "/sgx/certification/v4/tcb",

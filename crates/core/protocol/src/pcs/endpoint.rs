@@ -135,6 +135,12 @@ const PATHS: &[(&str, Endpoint, &[Method])] = &[
 ];
 
 impl Endpoint {
+    /// Every endpoint.
+    pub fn every() -> impl Iterator<Item = Self> {
+        let fixed = PATHS.iter().map(|(_, endpoint, _)| *endpoint);
+        fixed.chain([Self::RootCaCrl])
+    }
+
     /// The endpoint at a path, exactly as written; `None` where there is none.
     pub fn at(path: &str) -> Option<Self> {
         PATHS
