@@ -16,8 +16,8 @@ use crate::fleet::Fleet;
 use crate::gauges::Gauges;
 use crate::http::header::CONTENT_TYPE;
 use crate::http::{
-    Application, Asked, BodyError, Denied, HeaderMap, HeaderName, HeaderValue, Metrics, Reply,
-    Role, Tokens,
+    Application, Asked, BodyError, Denied, HeaderMap, HeaderName, HeaderValue, Method, Metrics,
+    Reply, Role, Tokens,
 };
 use crate::refresh::Refresh;
 
@@ -157,9 +157,12 @@ impl Service {
         if parts.method == "HEAD" {
             parts.method = "GET".to_owned();
         }
-        match asked.body.read(MAX_REQUEST_BODY_SIZE).await {
-            Ok(body) => parts.body = body.to_vec(),
-            Err(error) => return Reply::new("pcs.unreadable", error.status()),
+        // What the body of any other request says, does not count.
+        if asked.method == Method::POST {
+            match asked.body.read(MAX_REQUEST_BODY_SIZE).await {
+                Ok(body) => parts.body = body.to_vec(),
+                Err(error) => return Reply::new("pcs.unreadable", error.status()),
+            }
         }
         self.pcs.respond(parts, &asked.headers).await
     }

@@ -31,6 +31,10 @@ impl Administration {
         query.only(&[])?;
         let collection = self.keeper.collection();
         let file = place(Path::new(collection.store().path()), collection.now().at);
+        if file.exists() {
+            let title = "There is a backup of this second.";
+            return Err(Problem::new(Status::CONFLICT, "backup-exists", title));
+        }
         let done = off_thread(Arc::clone(collection.store()), {
             let file = file.clone();
             move |store| {
