@@ -44,6 +44,12 @@ pub fn judge(clock: Timestamp, latest_issue: Option<Timestamp>) -> Instant {
     }
 }
 
+/// Whether a wait until `until` is still on, of a kind that takes `longest` seconds at most. One
+/// that would take longer was begun by a clock that was ahead, and is over.
+pub(crate) fn is_waiting(now: Timestamp, until: Timestamp, longest: u64) -> bool {
+    now < until && until <= now.saturating_add(longest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +73,12 @@ mod tests {
             behind: 601,
         };
         assert_eq!(judged(4_399, Some(5_000)), wrong);
+    }
+
+    #[test]
+    fn a_wait_that_a_wrong_clock_began_is_over() {
+        let waits = |until| is_waiting(at(5_000), at(until), 60);
+        assert!(waits(5_001) && waits(5_060));
+        assert!(!waits(5_000) && !waits(5_061));
     }
 }

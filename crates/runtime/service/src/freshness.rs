@@ -120,6 +120,9 @@ pub fn retry_after(failures: u32, jitter: u16) -> u64 {
     wait + wait / 4 * u64::from(jitter.min(1_024)) / 1_024
 }
 
+/// The longest wait that [`retry_after`] gives, in seconds.
+pub(crate) const LONGEST_RETRY: u64 = RETRIES.1 + RETRIES.1 / 4;
+
 /// A number of 1024 that stays the same for a name, and differs between names.
 pub fn jitter(name: &str) -> u16 {
     // FNV-1a: spreads similar names; nothing rests on it.

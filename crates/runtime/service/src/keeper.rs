@@ -13,6 +13,7 @@ use bulla_store::documents::SetAside;
 use bulla_upstream::{Failure, SingleFlight, Supplied, Upstreams};
 use bulla_verifier::arrival::Received;
 
+use crate::clock;
 use crate::collection::{Admission, Change, Collection, Rejection};
 use crate::freshness::Freshness;
 use crate::held::Held;
@@ -394,13 +395,13 @@ impl Keeper {
         let now = self.collection.now().at;
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         let (absent, until) = missing.get(&want)?;
-        (now < *until).then(|| absent.clone())
+        clock::is_waiting(now, *until, BELIEVE_MISSING).then(|| absent.clone())
     }
 
     fn remember_missing(&self, want: Want, absent: Absent) {
         let now = self.collection.now().at;
         let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        missing.retain(|_, (_, until)| now < *until);
+        missing.retain(|_, (_, until)| clock::is_waiting(now, *until, BELIEVE_MISSING));
         if missing.len() < MOST_MISSING {
             missing.insert(want, (absent, now.saturating_add(BELIEVE_MISSING)));
         }

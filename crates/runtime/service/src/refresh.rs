@@ -7,7 +7,8 @@ use std::time::Duration;
 use bulla_collateral::{EnclaveId, PckCa, Selector, Series, Slot, TcbInfoId};
 use bulla_pki::Timestamp;
 
-use crate::freshness::{self, Age, jitter};
+use crate::clock;
+use crate::freshness::{self, Age, LONGEST_RETRY, jitter};
 use crate::held::Snapshot;
 use crate::keeper::{Absent, Keeper, Mode};
 use crate::want::{Choice, Want};
@@ -146,7 +147,10 @@ impl Refresh {
             .wants()
             .into_iter()
             .filter(|(want, due)| {
-                let resting = attempts.of.get(want).is_some_and(|(_, next)| now < *next);
+                let resting = attempts
+                    .of
+                    .get(want)
+                    .is_some_and(|(_, next)| clock::is_waiting(now, *next, ABSENT_REST));
                 *due <= now && !resting
             })
             .map(|(want, due)| (due, want))
@@ -174,7 +178,9 @@ impl Refresh {
 
     fn is_resting(&self, now: Timestamp) -> bool {
         let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.upstreams.is_some_and(|(_, next)| now < next)
+        attempts
+            .upstreams
+            .is_some_and(|(_, next)| clock::is_waiting(now, next, LONGEST_RETRY))
     }
 
     fn learn(&self, want: Want, outcome: Result<(), Absent>, now: Timestamp) -> Upstreams {

@@ -17,6 +17,7 @@ use bulla_verifier::Code;
 use bulla_verifier::arrival::{self, PckExpectation};
 
 use super::{Fleet, NoCertificate};
+use crate::clock;
 use crate::held::Held;
 use crate::keeper::{Absent, COME_AGAIN, Mode};
 use crate::want::{Choice, Want};
@@ -208,7 +209,7 @@ impl Fleet {
 
     fn refused_at(&self, now: Timestamp) -> HashSet<PlatformId> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.retain(|_, until| now < *until);
+        refused.retain(|_, until| clock::is_waiting(now, *until, LEFT_IN_PEACE));
         refused.keys().cloned().collect()
     }
 
