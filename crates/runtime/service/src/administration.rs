@@ -3,6 +3,7 @@
 
 mod collateral;
 mod fleet;
+mod operation;
 mod problem;
 mod query;
 mod route;
@@ -24,6 +25,9 @@ use query::Query;
 
 pub use route::{Access, Action, ROUTES, Route};
 pub(crate) use route::{Found, find};
+
+/// Most entries of a list in one answer: a page that people and programs can take.
+const MOST: usize = 1_000;
 
 /// Answers on bulla's own routes.
 pub struct Administration {

@@ -1,24 +1,15 @@
 //! The documents: list, history, the documents themselves, what was refused, asking anew.
 
-use std::collections::BTreeMap;
-
 use bulla_collateral::{Selector, Slot};
 use bulla_pki::{Timestamp, Window};
 use bulla_protocol::wire::Status;
-use bulla_store::audit::Event;
+use bulla_store::Documents as _;
 use bulla_store::documents::StoredDocument;
-use bulla_store::{Audit as _, Documents as _};
-use bulla_upstream::{Breaker, UpstreamHealth};
 use serde::Serialize;
 
-use super::{Administration, Outcome, Problem, Query, json};
-use crate::freshness::Freshness;
+use super::{Administration, MOST, Outcome, Problem, Query, json};
 use crate::held::Held;
-use crate::http::health::Condition;
 use crate::keeper::Mode;
-
-/// Most issues, refusals or audit entries in one answer.
-const MOST: usize = 1_000;
 
 /// The last seconds of every instant are written as RFC 3339.
 fn time(at: Timestamp) -> String {
@@ -99,32 +90,6 @@ struct Refreshed {
 struct Failed {
     what: String,
     reason: String,
-}
-
-#[derive(Serialize)]
-struct Entry {
-    sequence: u64,
-    at: String,
-    actor: String,
-    action: String,
-    subject: String,
-    details: serde_json::Value,
-    sha256: String,
-}
-
-#[derive(Serialize)]
-struct Upstream {
-    name: String,
-    kind: &'static str,
-    breaker: &'static str,
-    /// Seconds for which it is still left alone because it asked for that.
-    held_for: Option<u64>,
-    /// Seconds since an answer was accepted.
-    last_success: Option<u64>,
-    /// Seconds since a failure, and what it was.
-    last_failure: Option<u64>,
-    last_failure_reason: Option<String>,
-    counts: BTreeMap<&'static str, u64>,
 }
 
 impl Administration {
@@ -250,124 +215,6 @@ impl Administration {
                 })
                 .collect(),
         })
-    }
-
-    pub(super) fn upstreams(&self) -> Outcome {
-        let health = self.keeper.upstreams().health();
-        let rows: Vec<Upstream> = health.iter().map(upstream).collect();
-        json(&rows)
-    }
-
-    pub(super) fn audit(&self, query: &Query) -> Outcome {
-        query.only(&["after", "limit"])?;
-        let after: u64 = query.typed("after")?.unwrap_or(0);
-        let store = self.keeper.collection().store();
-        let entries: Vec<Entry> = store
-            .entries(after, query.limit(MOST)?)?
-            .into_iter()
-            .map(|entry| Entry {
-                sequence: entry.sequence,
-                at: time(entry.event.at),
-                actor: entry.event.actor,
-                action: entry.event.action,
-                subject: entry.event.subject,
-                details: serde_json::from_str(&entry.event.details)
-                    .unwrap_or(serde_json::Value::String(entry.event.details)),
-                sha256: hex::encode(entry.sha256),
-            })
-            .collect();
-        json(&entries)
-    }
-
-    /// What has to hold for the service to be of use.
-    pub(super) fn conditions(&self) -> Vec<Condition> {
-        let collection = self.keeper.collection();
-        let now = collection.now();
-        let snapshot = collection.snapshot();
-        let expired: Vec<String> = snapshot
-            .documents()
-            .filter(|held| held.freshness(now.at) == Freshness::Expired)
-            .filter(|held| is_in_use(&snapshot, held))
-            .map(|held| held.slot.to_string())
-            .collect();
-        let store = collection.store().head();
-        vec![
-            Condition {
-                name: "store",
-                met: store.is_ok(),
-                detail: match store {
-                    Ok(_) => String::new(),
-                    Err(_) => "the store does not answer; see the log".to_owned(),
-                },
-            },
-            Condition {
-                name: "clock",
-                met: now.behind == 0,
-                detail: match now.behind {
-                    0 => String::new(),
-                    behind => format!(
-                        "the clock is {behind} seconds behind what the vendor has signed: set it"
-                    ),
-                },
-            },
-            Condition {
-                name: "collateral",
-                met: expired.is_empty(),
-                detail: match expired.is_empty() {
-                    true => String::new(),
-                    false => format!("ended, without a later issue: {}", expired.join(", ")),
-                },
-            },
-        ]
-    }
-
-    /// Notes who did what.
-    pub(super) fn note(
-        &self,
-        actor: &str,
-        action: &str,
-        subject: String,
-        details: &serde_json::Value,
-    ) -> Result<(), Problem> {
-        let collection = self.keeper.collection();
-        collection.store().record(&Event {
-            at: collection.now().at,
-            actor: actor.to_owned(),
-            action: action.to_owned(),
-            subject,
-            details: details.to_string(),
-        })?;
-        Ok(())
-    }
-}
-
-fn upstream(health: &UpstreamHealth) -> Upstream {
-    Upstream {
-        name: health.name.to_string(),
-        kind: health.kind,
-        breaker: match health.breaker {
-            Breaker::Closed => "closed",
-            Breaker::HalfOpen => "half-open",
-            _ => "open",
-        },
-        held_for: health.held_for.map(|time| time.as_secs()),
-        last_success: health.last_success.map(|time| time.as_secs()),
-        last_failure: health.last_failure.as_ref().map(|last| last.age.as_secs()),
-        last_failure_reason: health.last_failure.as_ref().map(|last| last.reason.clone()),
-        counts: health.counts.named().into_iter().collect(),
-    }
-}
-
-/// Whether a document is what clients get who do not ask for a number: that of a number which the
-/// vendor no longer signs is allowed to end.
-fn is_in_use(snapshot: &crate::held::Snapshot, held: &Held) -> bool {
-    match held.slot.series() {
-        None => true,
-        Some(series) => snapshot.selections().any(|(other, selector, selected)| {
-            selector == Selector::Standard
-                && other == series
-                && Some(selected.number) == held.slot.number()
-        }),
     }
 }
 

@@ -9,13 +9,10 @@ use bulla_store::fleet::PlatformId;
 use bulla_verifier::Verdict;
 use serde::Serialize;
 
-use super::{Administration, Outcome, Problem, Query, json};
+use super::{Administration, MOST, Outcome, Problem, Query, json};
 use crate::fleet::NotObserved;
 use crate::http::Asked;
 use crate::judging::NoVerdict;
-
-/// Most platforms in one answer.
-const MOST: usize = 1_000;
 
 /// Longest quote that is taken, in bytes, in any encoding: the longest have 12 KB with the
 /// certificate chain, in hexadecimal digits twice that.
