@@ -126,6 +126,11 @@ impl Site {
         }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sets these faults and no others.
     pub fn set(&self, faults: &[&str]) {
         let faults = faults.iter().map(|text| text.parse().unwrap());

@@ -29,10 +29,15 @@ pub struct Folder(PathBuf);
 impl Folder {
     /// An empty folder.
     pub fn new() -> Self {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// An empty folder in another, which is there.
+    pub fn below(parent: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("bulla-test-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         fs::create_dir_all(&path).expect("a folder can be made");
         Self(path)
     }
