@@ -28,9 +28,12 @@ impl Gauges {
     fn documents(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let now = self.keeper.collection().now();
         let snapshot = self.keeper.collection().snapshot();
+        let retired = snapshot.retired();
         let states = Freshness::ALL.map(|state| {
             let in_state = snapshot
                 .documents()
+                // Nothing follows these, and nobody is to be woken for it.
+                .filter(|held| !retired.contains(held.slot))
                 .filter(|held| held.freshness(now.at) == state);
             (
                 vec![("state", state.as_str().to_owned())],

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bulla_collateral::{Selector, Series, Slot};
+use bulla_collateral::{
+    EnclaveId, EvaluationDataNumbers, Selector, Series, SignedText, Slot, TcbInfoId,
+};
 use bulla_pki::{Timestamp, Window, pem};
 use bulla_protocol::caching::EntityTag;
 use bulla_protocol::percent;
@@ -243,6 +245,20 @@ impl Snapshot {
         self.documents().map(|held| held.window.from).max()
     }
 
+    /// The numbers that the vendor no longer signs, by its own lists.
+    pub fn retired(&self) -> Retired {
+        let first = |id| {
+            let held = self.get(Slot::EvaluationDataNumbers(id))?;
+            let (_, text) = SignedText::from_wrapped(&held.body).ok()?;
+            let list = EvaluationDataNumbers::parse(&text.body).ok()?;
+            list.numbers.iter().map(|entry| entry.number).min()
+        };
+        Retired {
+            first_sgx: first(TcbInfoId::Sgx),
+            first_tdx: first(TcbInfoId::Tdx),
+        }
+    }
+
     /// The same with a document in place of what was in its slot.
     #[must_use]
     pub fn with(mut self, held: Arc<Held>) -> Self {
@@ -262,5 +278,31 @@ impl Snapshot {
     pub fn with_selected(mut self, series: Series, selector: Selector, number: Selected) -> Self {
         self.selected.insert((series, selector), number);
         self
+    }
+}
+
+/// Numbers that the vendor no longer signs: those below all that its list has. What it signed
+/// last of them is good until its end, and nothing follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retired {
+    /// The smallest number of the list for SGX; absent where there is no list.
+    first_sgx: Option<u32>,
+    first_tdx: Option<u32>,
+}
+
+impl Retired {
+    /// Whether a document has such a number.
+    pub fn contains(&self, slot: Slot) -> bool {
+        let Slot::Numbered(series, number) = slot else {
+            return false;
+        };
+        let first = match series {
+            Series::TcbInfo {
+                id: TcbInfoId::Tdx, ..
+            }
+            | Series::EnclaveIdentity(EnclaveId::TdQe) => self.first_tdx,
+            Series::TcbInfo { .. } | Series::EnclaveIdentity(_) => self.first_sgx,
+        };
+        first.is_some_and(|first| number < first)
     }
 }

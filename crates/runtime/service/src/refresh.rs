@@ -240,8 +240,10 @@ fn kept(snapshot: &Snapshot, now: Timestamp) -> BTreeMap<Want, Timestamp> {
         });
         wants.insert(want, due);
     }
+    let retired = snapshot.retired();
     for held in snapshot.documents() {
-        if selected.contains(&held.slot) {
+        let has_ended = held.until() < now;
+        if selected.contains(&held.slot) || has_ended && retired.contains(held.slot) {
             continue;
         }
         let want = match held.slot {
