@@ -1,10 +1,14 @@
 //! The collateral service and the vendor in a box: what is fetched, kept, served and followed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bulla_collateral::{EnclaveId, PckCa, Selector, Series, Slot, TcbInfoId, TcbStatus};
 use bulla_pki::Timestamp;
 use bulla_service::collection::{Change, Rejection};
+use bulla_service::gauges::Gauges;
+use bulla_service::held::Snapshot;
+use bulla_service::http::Metrics;
 use bulla_service::keeper::{Absent, Mode};
 use bulla_service::want::Want;
 use bulla_store::audit::Entry;
@@ -50,6 +54,14 @@ fn recovery(number: u32, at: &Clock, vendor: &mut Vendor) {
     vendor
         .record(at.now(), Event::Recovery(recovery))
         .expect("a recovery");
+}
+
+/// How many documents have a number.
+fn with_a_number(snapshot: &Snapshot) -> usize {
+    let documents = snapshot.documents();
+    documents
+        .filter(|held| held.slot.series().is_some())
+        .count()
 }
 
 fn happened(keeping: &Keeping, action: &str) -> Vec<Entry> {
@@ -231,6 +243,25 @@ async fn numbers_are_followed_forward_served_while_signed_and_gone_after() {
     );
     assert_eq!(keeping.get(path).await.status, 200);
     assert!(happened(&keeping, "selection.back").is_empty());
+    // Nobody is alarmed about it, and the vendor not asked for it day after day.
+    let old = Slot::Numbered(QE, 1);
+    let snapshot = keeping.keeper.collection().snapshot();
+    assert!(snapshot.get(old).is_some() && snapshot.retired().contains(old));
+    let metrics = Metrics::new("test", true);
+    let gauges = Box::new(Gauges::new(Arc::clone(&keeping.keeper)));
+    metrics.register(|registry| registry.register_collector(gauges));
+    let states = metrics.text();
+    for state in ["overdue", "expired"] {
+        let row = format!("bulla_documents{{simulated=\"true\",state=\"{state}\"}} 0\n");
+        assert!(states.contains(&row), "{states}");
+    }
+    clock.pass(2 * DAY);
+    let exchanges = keeping.exchanges();
+    keeping.settle().await;
+    let selected = snapshot.selections().count();
+    let others = snapshot.documents().count() - with_a_number(&snapshot);
+    let expected = u64::try_from(selected + others).expect("few");
+    assert!(keeping.exchanges() - exchanges <= expected);
 }
 
 #[tokio::test]
@@ -412,4 +443,47 @@ async fn the_store_keeps_every_issue() {
     // The root's list is one and the same all the time.
     let history = store.document_history(anchor, Slot::RootCaCrl, 100);
     assert_eq!(history.expect("a history").len(), 1);
+}
+
+#[tokio::test]
+async fn what_has_ended_is_served_by_permission_alone_and_says_so() {
+    let clock = noon();
+    let site = Site::open(vendor(), &clock);
+    let store = store();
+    let keeping = Keeping::open(&clock, &store, vec![site.upstream("vendor")], Mode::Lazy);
+    let before = keeping.bytes(standard(QE)).await.expect("an identity");
+    drop(keeping);
+    let offline = Keeping::open(&clock, &store, Vec::new(), Mode::Offline);
+    clock.pass(31 * DAY);
+    let path = "/sgx/certification/v4/qe/identity";
+    assert_eq!(offline.get(path).await.status, 503);
+    offline.keeper.serve_expired(true);
+    let said = offline.get(path).await;
+    assert_eq!((said.status, said.body), (200, before));
+    let said = offline.get(path).await;
+    assert!(said.header("warning").starts_with("110 "), "{said:?}");
+    assert_eq!(said.header("cache-control"), "max-age=0");
+    assert_eq!(said.header("age"), (31 * DAY).to_string());
+    // What never was there is not there by permission either.
+    let other = offline.get("/tdx/certification/v4/qe/identity").await;
+    assert_eq!(other.status, 404);
+}
+
+#[tokio::test]
+async fn tcb_info_of_version_3_is_not_asked_for() {
+    let clock = noon();
+    let site = Site::open(vendor(), &clock);
+    let keeping = Keeping::open(&clock, &store(), vec![site.upstream("vendor")], Mode::Lazy);
+    let fmspc = hex::encode(PROCESSOR_FMSPC);
+    let said = keeping
+        .get(&format!("/sgx/certification/v3/tcb?fmspc={fmspc}"))
+        .await;
+    assert_eq!(said.status, 410);
+    assert_eq!(said.header("error-code"), "Version3Ended");
+    assert_eq!(keeping.exchanges(), 0);
+    // What is the same in both versions is served in both.
+    let old = keeping.get("/sgx/certification/v3/qe/identity").await;
+    let new = keeping.get("/sgx/certification/v4/qe/identity").await;
+    assert_eq!((old.status, &old.body), (200, &new.body));
+    assert!(old.header("warning").starts_with("299 "), "{old:?}");
 }

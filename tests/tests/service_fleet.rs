@@ -582,3 +582,38 @@ async fn what_is_removed_is_not_known_any_more() {
     assert_eq!(post(&keeping, &host).await.status, 200);
     assert_eq!(keeping.get(&host.target()).await.status, 200);
 }
+
+#[tokio::test]
+async fn certificates_are_asked_for_anew_when_the_vendor_enforces_a_new_number() {
+    let clock = noon();
+    let mut vendor = recovered();
+    let promoted = time("2026-11-26T09:00:00Z");
+    let promotion = Event::Promotion { number: 2 };
+    vendor.record(promoted, promotion).expect("a promotion");
+    let site = Site::open(vendor.clone(), &clock);
+    let keeping = Keeping::open(&clock, &store(), vec![site.upstream("vendor")], Mode::Lazy);
+    let hosts = ["one", "twin"].map(|name| Host::of(&vendor, name, clock.now()));
+    for host in &hosts {
+        assert_eq!(keeping.get(&host.target_with_ppid()).await.status, 200);
+    }
+    keeping.settle().await;
+    assert_eq!(keeping.fleet.look().await.expect("a look"), 0);
+    clock.set(promoted.saturating_add(30 * HOUR));
+    keeping.settle().await;
+    // With the vendor away the first failure ends the look, and nothing is lost.
+    site.set(&["*/pckcerts* reset"]);
+    assert_eq!(keeping.fleet.look().await.expect("a look"), 1);
+    for host in &hosts {
+        assert_eq!(keeping.get(&host.target()).await.status, 200);
+    }
+    site.set(&[]);
+    assert_eq!(keeping.fleet.look().await.expect("a look"), 2);
+    assert_eq!(keeping.fleet.look().await.expect("a look"), 0);
+    for host in &hosts {
+        assert_eq!(keeping.get(&host.target()).await.status, 200);
+    }
+    // And after thirty days in any case.
+    clock.pass(31 * 24 * HOUR);
+    keeping.settle().await;
+    assert_eq!(keeping.fleet.look().await.expect("a look"), 2);
+}
