@@ -11,7 +11,7 @@ use super::{Administration, MOST, Outcome, Problem, Query, json};
 use crate::held::Held;
 use crate::keeper::Mode;
 
-/// The last seconds of every instant are written as RFC 3339.
+/// An instant as RFC 3339.
 fn time(at: Timestamp) -> String {
     at.to_string()
 }
