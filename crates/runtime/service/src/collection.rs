@@ -20,6 +20,9 @@ use crate::held::{Held, Parts, Selected, Snapshot};
 use crate::realm::Realm;
 use crate::want::Want;
 
+/// The code of a genuine copy that was replaced long ago.
+pub(crate) const ROLLED_BACK: &str = "DocumentRolledBack";
+
 /// How much older than what is there a copy may be, in seconds, and still be taken for one that
 /// came late: a day. The vendor's machines sign the same document minutes apart, and other caches
 /// ask about daily. What lies further back is refused, so that whoever else can be asked is asked.
@@ -365,7 +368,7 @@ fn rolled_back(arrival: &Arrival, held: Option<&Arc<Held>>) -> Option<(&'static 
             "{} of {given} was given, long after that of {here} was.",
             arrival.slot
         );
-        ("DocumentRolledBack", reason)
+        (ROLLED_BACK, reason)
     })
 }
 

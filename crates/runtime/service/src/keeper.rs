@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bulla_collateral::{EnclaveId, Selector, Series};
+use bulla_collateral::{EnclaveId, Selector, Series, Slot};
 use bulla_pki::Timestamp;
 use bulla_protocol::pcs::{Answer, CrlFile, EncodedCrl, Request};
 use bulla_store::Documents as _;
@@ -14,7 +14,7 @@ use bulla_upstream::{Failure, SingleFlight, Supplied, Upstreams};
 use bulla_verifier::arrival::Received;
 
 use crate::clock;
-use crate::collection::{Admission, Change, Collection, Rejection};
+use crate::collection::{Admission, Change, Collection, ROLLED_BACK, Rejection};
 use crate::freshness::Freshness;
 use crate::held::Held;
 use crate::want::{Choice, Want};
@@ -183,6 +183,9 @@ impl Keeper {
         if let Some(held) = self.at_hand(want) {
             return Ok(held);
         }
+        if let Some(gone) = self.retired(want) {
+            return Err(gone);
+        }
         let may_ask = match self.mode {
             Mode::Lazy => true,
             Mode::Req => insist,
@@ -323,6 +326,12 @@ impl Keeper {
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
             }
+            // Genuine, and long replaced: whoever lags behind is no forger.
+            Err(Rejection::Refused { code, .. }) if *code == ROLLED_BACK => {
+                if let Some(counter) = self.counters.arrived.get(place(Change::Older)) {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            }
             Err(Rejection::Refused { .. }) => {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
             }
@@ -379,6 +388,22 @@ impl Keeper {
                 "{want} is not here, and upstreams are not asked in this mode."
             )),
         }
+    }
+
+    /// That the vendor no longer signs a number, where its own list says so.
+    fn retired(&self, want: Want) -> Option<Absent> {
+        let Want::Series(series, Choice::Number(number)) = want else {
+            return None;
+        };
+        let slot = Slot::Numbered(series, number);
+        let is_retired = self
+            .collection
+            .look(|snapshot| snapshot.retired().contains(slot));
+        is_retired.then(|| {
+            Absent::Gone(format!(
+                "{want}: the vendor no longer signs this number, as its list says."
+            ))
+        })
     }
 
     /// Since when the document at hand is no longer good; absent where there is none, or it is.
