@@ -262,6 +262,18 @@ async fn numbers_are_followed_forward_served_while_signed_and_gone_after() {
     let others = snapshot.documents().count() - with_a_number(&snapshot);
     let expected = u64::try_from(selected + others).expect("few");
     assert!(keeping.exchanges() - exchanges <= expected);
+    // Also with nobody to ask, and whatever was kept of it.
+    let store = Arc::clone(keeping.keeper.collection().store());
+    drop(keeping);
+    for mode in [Mode::Offline, Mode::Req] {
+        let alone = Keeping::open(&clock, &store, Vec::new(), mode);
+        for number in [0, 1] {
+            let query = format!("tcbEvaluationDataNumber={number}");
+            assert_eq!(alone.get(&by(&query)).await.status, 410, "{number}");
+        }
+        let unknown = alone.get(&by("tcbEvaluationDataNumber=3")).await;
+        assert_eq!(unknown.status, 404);
+    }
 }
 
 #[tokio::test]
