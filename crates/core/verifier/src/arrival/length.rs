@@ -72,3 +72,50 @@ fn chain_header_length(slot: Slot, chain: &[u8]) -> usize {
     };
     encoded.saturating_add(plain).saturating_mul(times)
 }
+
+#[cfg(test)]
+mod tests {
+    use bulla_collateral::{PckCa, TcbInfoId};
+
+    use super::*;
+    use crate::finding::Stage;
+
+    fn is_noted(slot: Slot, body: usize, chain: &str) -> bool {
+        let mut findings = Findings::new(Stage::TcbInfo);
+        note(slot, &vec![0; body], chain.as_bytes(), &mut findings);
+        !findings.as_slice().is_empty()
+    }
+
+    #[test]
+    fn what_is_just_short_enough_is_not_noted() {
+        let tcb_info = Series::TcbInfo {
+            id: TcbInfoId::Sgx,
+            fmspc: [0; 6],
+            version: 3,
+        };
+        let tcb_info = Slot::Numbered(tcb_info, 1);
+        let qe = Slot::Numbered(Series::EnclaveIdentity(EnclaveId::Qe), 1);
+        let qve = Slot::Numbered(Series::EnclaveIdentity(EnclaveId::Qve), 1);
+        let numbers = Slot::EvaluationDataNumbers(TcbInfoId::Sgx);
+        let pck_crl = Slot::PckCrl(PckCa::Platform);
+        for (slot, longest) in [
+            (tcb_info, 65_533),
+            (qe, 65_533),
+            (pck_crl, 32_766),
+            (Slot::RootCaCrl, 32_767),
+        ] {
+            assert!(!is_noted(slot, longest, ""), "{slot}");
+            assert!(is_noted(slot, longest + 1, ""), "{slot}");
+        }
+        for (slot, longest) in [(tcb_info, 7_168), (qe, 14_336), (pck_crl, 14_336)] {
+            assert!(!is_noted(slot, 0, &"a".repeat(longest)), "{slot}");
+            assert!(is_noted(slot, 0, &"a".repeat(longest + 1)), "{slot}");
+            // In headers a line end is three characters.
+            let other = format!("{}\n", "a".repeat(longest - 2));
+            assert!(is_noted(slot, 0, &other), "{slot}");
+        }
+        // Not asked for, counted in more bits, or without a chain.
+        assert!(!is_noted(qve, 100_000, "") && !is_noted(numbers, 100_000, ""));
+        assert!(!is_noted(Slot::RootCaCrl, 0, &"a".repeat(20_000)));
+    }
+}
