@@ -13,7 +13,7 @@ use bulla_service::http::{
     Limits, Listener, Metrics, Place, Reach, Server, ServerSettings, Speech, Token, Tokens,
 };
 use bulla_service::keeper::Mode;
-use bulla_store::Store;
+use bulla_store::{Audit as _, Documents as _, Fleet as _, Governance as _, Store};
 use bulla_upstream::UpstreamSettings;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -101,6 +101,35 @@ impl Front {
     /// Runs something where the service runs.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.as_ref().unwrap().block_on(future)
+    }
+
+    /// What is stored, as text that differs where anything does: documents, platforms with what they
+    /// reported, evidence, how many wait, policies, refusals; and apart from it how long the audit is.
+    pub fn state(&self) -> (String, u64) {
+        let (store, anchor) = (&self.store, self.keeping.keeper.collection().realm().id());
+        let documents: Vec<_> = store
+            .latest_documents(anchor)
+            .unwrap()
+            .into_iter()
+            .map(|stored| (stored.document.slot.to_string(), stored.document.sha256))
+            .collect();
+        let platforms: Vec<_> = store
+            .platforms(anchor, None, None, 1_000)
+            .unwrap()
+            .into_iter()
+            .map(|platform| {
+                let reported = store.raw_tcbs(anchor, &platform.id).unwrap();
+                (platform.id.qe_id, platform.registered, reported)
+            })
+            .collect();
+        let rest = (
+            store.evidence(anchor, None, 1_000).unwrap().len(),
+            store.queue_length(anchor).unwrap(),
+            store.decisions("appraisal-policy").unwrap(),
+            store.all_set_aside(anchor, 1_000).unwrap().len(),
+        );
+        let audit = store.head().unwrap().map_or(0, |entry| entry.sequence);
+        (format!("{documents:?} {platforms:?} {rest:?}"), audit)
     }
 
     /// Asks for something.

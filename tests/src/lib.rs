@@ -9,6 +9,7 @@ pub mod liar;
 pub mod load;
 pub mod openapi;
 pub mod qvl;
+pub mod routes;
 pub mod scenarios;
 pub mod service;
 pub mod site;

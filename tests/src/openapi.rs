@@ -58,11 +58,13 @@ pub fn operation(method: &str, target: &str) -> Option<&'static Value> {
             is_file.then(|| &paths["/pcs/{file}"])?
         }
     };
-    let method = match method {
-        "HEAD" => "get",
-        _ => &method.to_ascii_lowercase(),
-    };
-    place.get(method)
+    place.get(match method {
+        "GET" | "HEAD" => "get",
+        "POST" => "post",
+        "PUT" => "put",
+        "DELETE" => "delete",
+        _ => return None,
+    })
 }
 
 /// What is wrong with an answer by the description of its operation: a status, a header or a media

@@ -48,7 +48,7 @@ impl Administration {
 
     pub(super) fn audit(&self, query: &Query) -> Outcome {
         query.only(&["after", "limit"])?;
-        let after: u64 = query.typed("after")?.unwrap_or(0);
+        let after = query.number("after")?.unwrap_or(0);
         let store = self.keeper.collection().store();
         let entries: Vec<Entry> = store
             .entries(after, query.limit(MOST)?)?

@@ -81,11 +81,23 @@ impl Query {
             .ok_or_else(|| Problem::bad_request(&format!("the parameter {name} is missing")))
     }
 
+    /// The value of a parameter that is a number: decimal digits alone; absent where it is.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        match self.find(name) {
+            Some(text) if !is_number(text) => {
+                Err(Problem::bad_request(&format!("{name}: decimal digits")))
+            }
+            _ => self.typed(name),
+        }
+    }
+
     /// How many entries are wanted: `limit`, at most `most`, which is also the default.
     pub(crate) fn limit(&self, most: usize) -> Result<usize, Problem> {
-        match self.typed::<usize>("limit")? {
+        let limit = self.number("limit")?.map(usize::try_from);
+        match limit {
             None => Ok(most),
-            Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+            Some(Ok(limit)) if (1..=most).contains(&limit) => Ok(limit),
             Some(_) => Err(Problem::bad_request(&format!("limit: from 1 to {most}"))),
         }
     }
@@ -108,6 +120,15 @@ mod tests {
         assert!(query.limit(6).is_err());
         assert!(query.only(&["slot", "limit"]).is_ok());
         assert!(query.only(&["slot"]).is_err());
+        for text in [
+            "limit=+7",
+            "limit=",
+            "limit=0",
+            "limit=-1",
+            "limit=99999999999999999999",
+        ] {
+            assert!(Query::read(text).unwrap().limit(10).is_err(), "{text}");
+        }
         for text in ["a=1&a=2", "a=%2", "a=%FF", "a&b&c&d&e&f&g&h&i"] {
             assert!(Query::read(text).is_err(), "{text}");
         }
