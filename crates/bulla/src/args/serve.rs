@@ -37,7 +37,7 @@ pub(crate) struct ServiceArgs {
     pub(crate) check_config: bool,
 
     /// Where to listen on this machine, in plain HTTP; port 0 is any free one; repeatable [default:
-    /// 127.0.0.1:8081 and [::1]:8081]
+    /// port 8081 of 127.0.0.1 and ::1]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Vec<String>,
 
