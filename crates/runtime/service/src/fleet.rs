@@ -4,6 +4,7 @@ mod certificates;
 mod error;
 mod evidence;
 mod registration;
+mod unknown;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,8 +16,10 @@ use bulla_store::{Fleet as _, Store};
 use bulla_upstream::SingleFlight;
 
 use crate::judging::Judge;
-use crate::keeper::{Keeper, Mode};
+use crate::keeper::{Absent, Keeper, Mode, TOO_MUCH_IN_VAIN};
 use crate::refresh::Refresh;
+
+use unknown::{Question, Unknown};
 
 pub use certificates::Brought;
 pub use error::NoCertificate;
@@ -32,7 +35,8 @@ pub struct Fleet {
     keeper: Arc<Keeper>,
     refresh: Arc<Refresh>,
     judge: Judge,
-    flights: SingleFlight<PlatformId, Result<(), NoCertificate>>,
+    flights: SingleFlight<(PlatformId, Question), Result<(), NoCertificate>>,
+    unknown: Unknown,
     /// Platforms whose certificates the vendor refused to renew, and until when they are left in
     /// peace.
     refused: Mutex<HashMap<PlatformId, Timestamp>>,
@@ -60,6 +64,7 @@ impl Fleet {
             keeper,
             refresh,
             flights: SingleFlight::default(),
+            unknown: Unknown::default(),
             refused: Mutex::default(),
         }
     }
@@ -97,8 +102,7 @@ impl Fleet {
             pce_svn: wanted.pce_svn,
             selected: None,
         };
-        self.select(&wanted.id, &[raw]).await?;
-        self.selected(wanted)?.ok_or(NoCertificate::TcbTooLow)
+        self.answer(&wanted.id, raw).await
     }
 
     /// Removes a platform and all that is known of it; `false` where there is none. Blocks.
@@ -143,7 +147,30 @@ impl Fleet {
                 registered: self.keeper.collection().now().at,
             },
         };
-        self.fetch(platform).await
+        self.fetch_measured(platform).await
+    }
+
+    /// As a client may: what the vendor has nothing for is not asked again for a while, and not too
+    /// often in vain at all.
+    async fn fetch_measured(&self, platform: Platform) -> Result<(), NoCertificate> {
+        let now = self.keeper.collection().now().at;
+        if let Some(absent) = self.unknown.find(certificates::question(&platform)?, now) {
+            return Err(absent.into());
+        }
+        let key = (platform.id.clone(), certificates::question(&platform)?);
+        self.flights
+            .run(key, || async {
+                self.keeper.measure().map_err(|wait| Absent::Unavailable {
+                    reason: TOO_MUCH_IN_VAIN.to_owned(),
+                    retry_after: wait,
+                })?;
+                let fetched = self.fetch_alone(platform).await;
+                if fetched.is_ok() {
+                    self.keeper.was_not_in_vain();
+                }
+                fetched
+            })
+            .await
     }
 
     fn store(&self) -> &Arc<Store> {

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::collection::{Admission, Change, Collection, ROLLED_BACK, Rejection};
 use crate::freshness::Freshness;
 use crate::held::Held;
+use crate::vain::Vain;
 use crate::want::{Choice, Want};
 
 /// How long an upstream's "there is no such thing" is believed, in seconds: a platform that is
@@ -28,6 +29,10 @@ const MOST_MISSING: usize = 1_024;
 
 /// When to come again where no upstream said so, in seconds.
 pub(crate) const COME_AGAIN: u32 = 30;
+
+/// What is said where upstreams are not asked because of that.
+pub(crate) const TOO_MUCH_IN_VAIN: &str =
+    "clients have asked for too much of late that could not be had, and upstreams are spared";
 
 /// When upstreams are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +105,7 @@ pub struct Keeper {
     mode: Mode,
     flights: SingleFlight<Want, Result<Arc<Held>, Absent>>,
     missing: Mutex<HashMap<Want, (Absent, Timestamp)>>,
+    vain: Vain,
     counters: Counters,
     serve_expired: AtomicBool,
 }
@@ -126,6 +132,7 @@ impl Keeper {
             mode,
             flights: SingleFlight::default(),
             missing: Mutex::default(),
+            vain: Vain::default(),
             counters: Counters::default(),
             serve_expired: AtomicBool::new(false),
         }
@@ -178,7 +185,8 @@ impl Keeper {
     }
 
     /// The document that is wanted, never an expired one. In [`Mode::Lazy`] upstreams are asked
-    /// for what is missing; `insist` has them asked also in [`Mode::Req`].
+    /// for what is missing, if clients have not asked for too much in vain of late; `insist` has
+    /// them asked also in [`Mode::Req`], and in any case.
     pub async fn get(self: &Arc<Self>, want: Want, insist: bool) -> Result<Arc<Held>, Absent> {
         if let Some(held) = self.at_hand(want) {
             return Ok(held);
@@ -197,7 +205,35 @@ impl Keeper {
         if let Some(absent) = self.believed_missing(want) {
             return Err(absent);
         }
-        self.fetch(want).await
+        if insist {
+            return self.fetch(want).await;
+        }
+        let keeper = Arc::clone(self);
+        self.flights
+            .run(want, || async move { keeper.ask_measured(want).await })
+            .await
+    }
+
+    /// Asks for a client, if that is granted.
+    async fn ask_measured(&self, want: Want) -> Result<Arc<Held>, Absent> {
+        self.measure()
+            .map_err(|wait| self.unavailable(want, TOO_MUCH_IN_VAIN.to_owned(), wait))?;
+        let found = self.ask(want).await;
+        if found.is_ok() {
+            self.was_not_in_vain();
+        }
+        found
+    }
+
+    /// Has a question of a client granted that may come to nothing; otherwise the seconds until
+    /// another is.
+    pub(crate) fn measure(&self) -> Result<(), u32> {
+        self.vain.take(self.collection.now().at)
+    }
+
+    /// What was granted came to something.
+    pub(crate) fn was_not_in_vain(&self) {
+        self.vain.give_back();
     }
 
     /// Asks the upstreams, whatever is at hand. Equal questions at one time are one.
@@ -297,7 +333,14 @@ impl Keeper {
         };
         let admission = self
             .admit(received, want, &supplied.upstream)
-            .map_err(|rejection| rejection.to_string())?;
+            .map_err(|rejection| match rejection {
+                // What the disk says is for the operator; this is told to clients.
+                Rejection::Store(error) => {
+                    tracing::error!(%error, what = %want, "a document cannot be kept");
+                    "it cannot be kept".to_owned()
+                }
+                refused => refused.to_string(),
+            })?;
         let held = admission.held;
         // An upstream that stands still must not keep the next from being asked.
         let now = self.collection.now().at;
@@ -360,17 +403,22 @@ impl Keeper {
         match failure {
             Failure::NotFound { .. } => Absent::Missing(format!("{want}: {reason}.")),
             Failure::Gone { .. } => Absent::Gone(format!("{want}: {reason}.")),
-            _ => match self.ended(want) {
-                Some(since) => Absent::Expired {
-                    what: want.to_string(),
-                    since,
-                    reason,
-                    retry_after,
-                },
-                None => Absent::Unavailable {
-                    reason: format!("{want}: {reason}."),
-                    retry_after,
-                },
+            _ => self.unavailable(want, reason, retry_after),
+        }
+    }
+
+    /// It cannot be had now, and perhaps there is one that has ended.
+    fn unavailable(&self, want: Want, reason: String, retry_after: u32) -> Absent {
+        match self.ended(want) {
+            Some(since) => Absent::Expired {
+                what: want.to_string(),
+                since,
+                reason,
+                retry_after,
+            },
+            None => Absent::Unavailable {
+                reason: format!("{want}: {reason}."),
+                retry_after,
             },
         }
     }

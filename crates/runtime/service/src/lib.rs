@@ -16,6 +16,7 @@ pub mod judging;
 pub mod keeper;
 pub mod realm;
 pub mod refresh;
+mod vain;
 pub mod want;
 
 pub use app::{PCS_BASE, Service};

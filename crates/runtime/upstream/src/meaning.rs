@@ -91,6 +91,20 @@ pub(crate) fn meaning(refusal: &Refusal, says_when: bool, request: &Request) -> 
             },
             |counts| &mut counts.not_found,
         ),
+        // The key of a package is that of whoever adds it: that it is wrong says nothing of the
+        // upstream, which must not be left alone because of it.
+        status
+            if [401, 403].contains(&status.number())
+                && matches!(request, Request::AddPackage { .. }) =>
+        {
+            Meaning::Nothing(
+                Miss::NotFound {
+                    reason: said(refusal),
+                    is_understood: false,
+                },
+                |counts| &mut counts.not_found,
+            )
+        }
         Status::TOO_MANY_REQUESTS => Meaning::Wait(wait),
         Status::SERVICE_UNAVAILABLE if says_when => Meaning::Wait(wait),
         status => match status.number() {

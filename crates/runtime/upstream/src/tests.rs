@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulla_protocol::pcs::{Answer, CrlFile, EncodedCrl, Refusal, Request, Selection, Tee};
+use bulla_protocol::pcs::{
+    Answer, CrlFile, EncodedCrl, Refusal, Request, Selection, SubscriptionKey, Tee,
+};
 use bulla_protocol::value::{Fmspc, PlatformManifest};
 use bulla_protocol::wire::Status;
 use tokio::time::{Instant, advance};
@@ -300,6 +302,20 @@ async fn an_upstream_that_has_nothing_works() {
         (Breaker::Closed, None)
     );
     assert_eq!(health.counts.not_found, u64::from(OPENS_AFTER * 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_a_client_brought_says_nothing_of_the_upstream() {
+    let (upstreams, _) = list([source("a", [refuses(401), refuses(403)])]);
+    let package = Request::AddPackage {
+        add_request: vec![1; 300],
+        key: SubscriptionKey::new("not-a-key").unwrap(),
+    };
+    for _ in 0..OPENS_AFTER * 2 {
+        let failure = ask_for(&upstreams, &package).await.unwrap_err();
+        assert!(matches!(failure, Failure::NotFound { .. }), "{failure}");
+    }
+    assert_eq!(only(&upstreams).breaker, Breaker::Closed);
 }
 
 #[tokio::test(start_paused = true)]

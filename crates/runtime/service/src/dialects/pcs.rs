@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::http::header::{HeaderName, HeaderValue};
 use crate::http::{HeaderMap, Reply};
 use bulla_collateral::{PckCa, Series};
-use bulla_protocol::pcs::{self, Answer, CrlEncoding, ErrorCode, Refusal, Request, RequestError};
+use bulla_protocol::pcs::{self, Answer, CrlEncoding, Refusal, Request, RequestError};
 use bulla_protocol::value::HeaderText;
 use bulla_protocol::wire::{RequestParts, ResponseParts, Status};
 use bulla_upstream::{Failure, Supplied};
@@ -15,7 +15,7 @@ use super::document::{self, Form};
 use super::written;
 use crate::fleet::{Fleet, NoCertificate};
 use crate::held::Body;
-use crate::keeper::{Absent, COME_AGAIN, Keeper, Mode};
+use crate::keeper::{Absent, COME_AGAIN, Keeper, Mode, TOO_MUCH_IN_VAIN};
 use crate::want::{self, Choice, Want};
 
 static TCB_INFO: [HeaderName; 2] = [
@@ -112,12 +112,21 @@ impl Pcs {
     /// What only the vendor can answer: by an encrypted PPID, which is another text each time it
     /// is encrypted, nothing can be found again here. Certificates are verified on their way.
     async fn pass_on(&self, route: &'static str, request: &Request) -> Reply {
-        if self.keeper.mode() == Mode::Offline {
+        let may_ask = match self.keeper.mode() {
+            Mode::Lazy => true,
+            Mode::Req => is_registration(request),
+            Mode::Offline => false,
+        };
+        if !may_ask {
             let message = "upstreams are not asked in this mode";
             return refused(
                 route,
                 Refusal::new(Status::NOT_FOUND).because(said(message)),
             );
+        }
+        if let Err(wait) = self.keeper.measure() {
+            let refusal = Refusal::new(Status::SERVICE_UNAVAILABLE).because(said(TOO_MUCH_IN_VAIN));
+            return refused(route, refusal.retry_after(wait));
         }
         let supplied = self
             .keeper
@@ -125,7 +134,13 @@ impl Pcs {
             .ask(request, |supplied| self.examine(request, supplied))
             .await;
         match supplied {
-            Ok(answer) => written(route, response(Ok(answer))),
+            Ok(answer) => {
+                // The list of families is there for whoever asks, as often as he likes.
+                if !matches!(answer, Answer::Fmspcs(_)) {
+                    self.keeper.was_not_in_vain();
+                }
+                written(route, response(Ok(answer)))
+            }
             Err(failure) => refused(route, failed(&failure)),
         }
     }
@@ -144,6 +159,13 @@ impl Pcs {
             _ => Err("the answer is not what was asked for".to_owned()),
         }
     }
+}
+
+fn is_registration(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::RegisterPlatform(_) | Request::AddPackage { .. }
+    )
 }
 
 fn route(request: &Request) -> &'static str {
@@ -205,12 +227,7 @@ fn failed(failure: &Failure) -> Refusal {
 }
 
 fn unreadable(error: &RequestError) -> Reply {
-    let refusal = Refusal::new(error.status()).because(said(&error.to_string()));
-    let refusal = match error.status() {
-        Status::BAD_REQUEST => refusal.coded(ErrorCode::INVALID_REQUEST_SYNTAX),
-        _ => refusal,
-    };
-    refused("pcs.unreadable", refusal)
+    refused("pcs.unreadable", error.refusal())
 }
 
 fn refused(route: &'static str, refusal: Refusal) -> Reply {

@@ -11,11 +11,12 @@ use bulla_protocol::pcs::{Answer, PckCertificateEntry, PlatformKey, Request};
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn, Tcbm};
 use bulla_store::Fleet as _;
 use bulla_store::documents::SetAside;
-use bulla_store::fleet::{PckCertificates, Platform, PlatformId, RawTcb};
+use bulla_store::fleet::{PckAnswer, PckCertificates, Platform, PlatformId, RawTcb};
 use bulla_upstream::{Failure, Supplied};
 use bulla_verifier::Code;
 use bulla_verifier::arrival::{self, PckExpectation};
 
+use super::unknown::Question;
 use super::{Fleet, NoCertificate};
 use crate::clock;
 use crate::held::Held;
@@ -49,30 +50,31 @@ pub struct Brought {
     pub source: String,
 }
 
+/// Most TCBs that are kept of a platform because somebody without a token asked for them. A machine
+/// has a new one with each update of microcode or BIOS: two a year for thirty years.
+const MOST_TCBS: usize = 64;
+
 impl Fleet {
     /// Asks the upstreams for a platform's certificates and keeps both. Equal questions at one
     /// time are one.
     pub(super) async fn fetch(&self, platform: Platform) -> Result<(), NoCertificate> {
-        let id = platform.id.clone();
-        self.flights.run(id, || self.fetch_alone(platform)).await
+        let key = (platform.id.clone(), question(&platform)?);
+        self.flights.run(key, || self.fetch_alone(platform)).await
     }
 
-    async fn fetch_alone(&self, platform: Platform) -> Result<(), NoCertificate> {
-        let key = match (&platform.manifest, &platform.encrypted_ppid) {
-            (Some(manifest), _) => PlatformKey::Manifest(manifest.clone()),
-            (None, Some(ppid)) => PlatformKey::EncryptedPpid(ppid.clone()),
-            (None, None) => return Err(NoCertificate::PpidMissing),
-        };
-        let request = Request::PckCertificates {
-            platform: key,
-            pceid: platform.id.pce_id,
-        };
-        let brought = self
+    pub(super) async fn fetch_alone(&self, platform: Platform) -> Result<(), NoCertificate> {
+        let request = request(&platform)?;
+        let supplied = self
             .keeper
             .upstreams()
             .ask(&request, |supplied| self.take(&platform.id, supplied))
-            .await
-            .map_err(absent)?;
+            .await;
+        let brought = supplied.map_err(|failure| {
+            let absent = absent(failure);
+            let now = self.keeper.collection().now().at;
+            self.unknown.note(Question::of(&request), &absent, now);
+            absent
+        })?;
         self.keep(platform, brought).await
     }
 
@@ -387,6 +389,45 @@ impl Fleet {
         Ok(())
     }
 
+    /// The certificate for a TCB that somebody reports of a platform. It is kept as that platform's
+    /// if it has not many: whoever knows a platform's name can invent them.
+    pub(super) async fn answer(
+        &self,
+        id: &PlatformId,
+        raw: RawTcb,
+    ) -> Result<PckAnswer, NoCertificate> {
+        let kept = self.store().pck_certificates(self.anchor(), id)?;
+        let certificates = kept.ok_or(NoCertificate::NotStored)?;
+        let tcb_info = self.tcb_info(certificates.fmspc).await?;
+        let selected = select(&tcb_info, &certificates, id, &[raw])?;
+        let found = selected.first().and_then(|raw| {
+            let mut all = certificates.certificates.iter();
+            let (tcbm, text) = all.find(|(tcbm, _)| Some(*tcbm) == raw.selected)?;
+            Some((*raw, *tcbm, text.clone()))
+        });
+        let (raw, tcbm, certificate) = found.ok_or(NoCertificate::TcbTooLow)?;
+        self.keep_reported(id, &raw);
+        Ok(PckAnswer {
+            certificate,
+            tcbm,
+            fmspc: certificates.fmspc,
+            ca: certificates.ca,
+            issuer_chain: certificates.issuer_chain,
+        })
+    }
+
+    /// Keeps what was selected. That it cannot be, as on a full disk, is no reason not to answer.
+    fn keep_reported(&self, id: &PlatformId, raw: &RawTcb) {
+        let known = self.store().raw_tcbs(self.anchor(), id);
+        let kept = known.and_then(|known| match known.len() < MOST_TCBS {
+            true => self.store().put_raw_tcb(self.anchor(), id, raw),
+            false => Ok(()),
+        });
+        if let Err(error) = kept {
+            tracing::error!(%error, "what a platform reported cannot be kept");
+        }
+    }
+
     /// Selects for TCBs that a platform reports, and keeps what was selected; an error where none
     /// is for some of them.
     pub(super) async fn select(
@@ -489,9 +530,27 @@ fn candidate(text: &[u8]) -> Result<SgxExtension, NoCertificate> {
     SgxExtension::parse(content).map_err(|error| unreadable(&error))
 }
 
-fn absent(failure: Failure) -> NoCertificate {
+/// How the vendor is asked for all certificates of a platform.
+fn request(platform: &Platform) -> Result<Request, NoCertificate> {
+    let key = match (&platform.manifest, &platform.encrypted_ppid) {
+        (Some(manifest), _) => PlatformKey::Manifest(manifest.clone()),
+        (None, Some(ppid)) => PlatformKey::EncryptedPpid(ppid.clone()),
+        (None, None) => return Err(NoCertificate::PpidMissing),
+    };
+    Ok(Request::PckCertificates {
+        platform: key,
+        pceid: platform.id.pce_id,
+    })
+}
+
+/// That request as it is remembered.
+pub(super) fn question(platform: &Platform) -> Result<Question, NoCertificate> {
+    request(platform).map(|request| Question::of(&request))
+}
+
+fn absent(failure: Failure) -> Absent {
     let reason = failure.to_string();
-    NoCertificate::Absent(match failure {
+    match failure {
         Failure::NotFound { .. } => Absent::Missing(reason),
         Failure::Gone { .. } => Absent::Gone(reason),
         Failure::Unavailable { retry_after, .. } => Absent::Unavailable {
@@ -502,5 +561,5 @@ fn absent(failure: Failure) -> NoCertificate {
             reason,
             retry_after: COME_AGAIN,
         },
-    })
+    }
 }
