@@ -131,7 +131,11 @@ impl Pccs {
             Err(refusal) => written(route, refusal.version(version).write()),
         };
         if version == Version::V3 {
-            response.headers.insert(WARNING, VERSION_3);
+            // A document that has ended says so as well.
+            let mut warnings = response.headers.get_all(WARNING).iter();
+            if !warnings.any(|warning| warning == VERSION_3) {
+                response.headers.append(WARNING, VERSION_3);
+            }
         }
         response.route = route;
         response
