@@ -13,7 +13,9 @@ use bulla_pki::{Timestamp, pem};
 use bulla_store::audit::Event;
 use bulla_store::documents::{NewDocument, Selection, SetAside};
 use bulla_store::{Audit, Documents, Store, StoreError};
-use bulla_verifier::arrival::{self, Arrival, Received, RevocationList};
+use bulla_verifier::arrival::{
+    self, Arrival, Known, Received, RevocationList, Succession, selector_step, succession,
+};
 
 use crate::clock::{self, Clock, Instant};
 use crate::held::{Held, Parts, Selected, Snapshot};
@@ -173,15 +175,23 @@ impl Collection {
         if let Some(refusal) = rolled_back(&arrival, snapshot.get(slot)) {
             return Err(self.set_aside(refusal, received, wanted, source, now));
         }
-        let change = match snapshot.get(slot) {
-            None => Change::First,
-            Some(held) if held.sha256 == arrival.sha256 => Change::Same,
-            Some(held) if held.window.from > arrival.window.from => Change::Older,
-            Some(_) => Change::Newer,
+        let kept = snapshot.get(slot).map(|held| Known {
+            window: held.window,
+            sha256: held.sha256,
+        });
+        let given = Known {
+            window: arrival.window,
+            sha256: arrival.sha256,
+        };
+        let change = match succession(kept.as_ref(), &given) {
+            Succession::First => Change::First,
+            Succession::Same => Change::Same,
+            Succession::Newer => Change::Newer,
+            Succession::Older => Change::Older,
         };
         let selected = selected_by(wanted, &arrival, &snapshot, now);
         if let Some((_, row)) = &selected {
-            self.report_step_back(row, &snapshot, source)?;
+            self.report_step_back(row, arrival.window.from, &snapshot, source)?;
         }
         let rows: Vec<Selection> = selected.iter().map(|(_, row)| *row).collect();
         let list = arrival.revocations.clone();
@@ -269,18 +279,34 @@ impl Collection {
         }
     }
 
-    /// A selector that goes back to a smaller number is genuine and still worth a look: the
-    /// vendor does not do that.
+    /// A selector that goes back, to a smaller number or a much older issue, is genuine and still
+    /// worth a look: the vendor does not do that.
     fn report_step_back(
         &self,
         row: &Selection,
+        issued: Timestamp,
         snapshot: &Snapshot,
         source: &str,
     ) -> Result<(), StoreError> {
-        let before = snapshot.selected(row.series, row.selector);
-        let Some(before) = before.filter(|before| before.number > row.number) else {
+        let Some(before) = snapshot.selected(row.series, row.selector) else {
             return Ok(());
         };
+        let Some(held) = snapshot.get(Slot::Numbered(row.series, before.number)) else {
+            return Ok(());
+        };
+        let step = selector_step(
+            Some(&arrival::Selection {
+                number: before.number,
+                issued: held.window.from,
+            }),
+            &arrival::Selection {
+                number: row.number,
+                issued,
+            },
+        );
+        if !step.is_backward() {
+            return Ok(());
+        }
         let details = serde_json::json!({
             "from": before.number,
             "to": row.number,
