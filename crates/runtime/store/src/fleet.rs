@@ -160,8 +160,8 @@ pub trait Fleet {
     /// The families of all platforms, each once.
     fn families(&self, anchor: AnchorId) -> Result<Vec<Fmspc>>;
 
-    /// Removes a platform with its certificates, TCBs and registrations; `false` where there was
-    /// none of this name. Registrations under the name go in any case.
+    /// Removes a platform with its certificates, TCBs and registrations, and the evidence whose
+    /// QE-ID is its name; `false` where there is no platform of this name.
     fn remove_platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<bool>;
 
     /// Keeps a platform's certificates, in place of those before, and what was selected anew for

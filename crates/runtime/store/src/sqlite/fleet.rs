@@ -60,6 +60,7 @@ impl Fleet for Store {
     fn remove_platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<bool> {
         self.write(|transaction| {
             queue::remove(transaction, anchor, id)?;
+            evidence::remove(transaction, anchor, id)?;
             platforms::remove(transaction, anchor, id)
         })
     }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row};
 
 use crate::AnchorId;
 use crate::encoding::Encoding;
-use crate::fleet::Evidence;
+use crate::fleet::{Evidence, PlatformId};
 use crate::sqlite::column::{limit, sealed, timestamp};
 use crate::sqlite::fault::Outcome;
 
@@ -33,6 +33,16 @@ pub(super) fn put(connection: &Connection, anchor: AnchorId, evidence: &Evidence
             seal(anchor, evidence),
             &evidence.quote,
         ))?;
+    Ok(())
+}
+
+/// Removes the evidence of a platform: that whose QE-ID is its name.
+pub(super) fn remove(connection: &Connection, anchor: AnchorId, id: &PlatformId) -> Outcome<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM evidence WHERE anchor = ?1 AND hex(qe_id) = ?2 AND pce_id = ?3",
+        )?
+        .execute((anchor.0, &id.qe_id, id.pce_id.0))?;
     Ok(())
 }
 

@@ -167,6 +167,26 @@ pub(crate) fn a_removed_platform_leaves_nothing(store: &impl Fleet) {
     assert_eq!(store.pck_certificates(ANCHOR, &id("A")).unwrap(), None);
 }
 
+pub(crate) fn with_a_platform_goes_its_evidence(store: &impl Fleet) {
+    for number in [1, 2] {
+        let evidence = evidence(number, "tdx", 1);
+        store.put_evidence(ANCHOR, &evidence).unwrap();
+        store.put_evidence(OTHER, &evidence).unwrap();
+    }
+    // QE-IDs of evidence are bytes, names of platforms their digits in upper case.
+    let name = "02".repeat(16);
+    store.put_platform(ANCHOR, &platform(&name)).unwrap();
+    assert!(store.remove_platform(ANCHOR, &id(&name)).unwrap());
+    let left = |anchor| {
+        let left = store.evidence(anchor, None, 9).unwrap();
+        left.iter()
+            .map(|evidence| evidence.ppid[0])
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(left(ANCHOR), [2]);
+    assert_eq!(left(OTHER), [1, 2]);
+}
+
 fn answer(store: &impl Fleet, number: u8) -> Option<PckAnswer> {
     let tcb = raw(number, None);
     store
