@@ -161,7 +161,8 @@ pub trait Fleet {
     fn families(&self, anchor: AnchorId) -> Result<Vec<Fmspc>>;
 
     /// Removes a platform with its certificates, TCBs and registrations, and the evidence whose
-    /// QE-ID is its name; `false` where there is no platform of this name.
+    /// QE-ID is its name; `false` where there is no platform of this name. Registrations and evidence
+    /// under the name go in any case.
     fn remove_platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<bool>;
 
     /// Keeps a platform's certificates, in place of those before, and what was selected anew for
