@@ -42,6 +42,8 @@ pub use settings::{Kind, Proxy, SettingsError, UpstreamSettings};
 pub use single_flight::SingleFlight;
 pub use upstreams::{Supplied, Upstreams};
 
+use bulla_protocol::pcs::ErrorCode;
+
 /// Why no upstream gave an acceptable answer: of several reasons the one that says most.
 ///
 /// What a source says (an upstream with the last word) ends the search and is the reason. Without
@@ -80,5 +82,8 @@ pub enum Failure {
         upstream: String,
         /// Its `Error-Code` and `Error-Message`, or its status.
         reason: String,
+        /// Its name for what is wrong with the request; absent where it has none, and where it did
+        /// not say that the request is wrong.
+        error_code: Option<ErrorCode>,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bulla_protocol::pcs::{Refusal, Request, Selection};
+use bulla_protocol::pcs::{ErrorCode, Refusal, Request, Selection};
 use bulla_protocol::wire::Status;
 
 use crate::gate::{Shut, UNREADABLE_HOLD};
@@ -26,6 +26,8 @@ pub(crate) enum Miss {
     /// It has no such thing, or does not understand.
     NotFound {
         reason: String,
+        /// What it found wrong with what it was asked.
+        error_code: Option<ErrorCode>,
         /// Whether it understood what it was asked for.
         is_understood: bool,
     },
@@ -87,6 +89,10 @@ pub(crate) fn meaning(refusal: &Refusal, says_when: bool, request: &Request) -> 
         status if [400, 404, 410, 461, 462].contains(&status.number()) => Meaning::Nothing(
             Miss::NotFound {
                 reason: said(refusal),
+                error_code: match status {
+                    Status::BAD_REQUEST => refusal.error_code.clone(),
+                    _ => None,
+                },
                 is_understood: status != Status::BAD_REQUEST,
             },
             |counts| &mut counts.not_found,
@@ -100,6 +106,7 @@ pub(crate) fn meaning(refusal: &Refusal, says_when: bool, request: &Request) -> 
             Meaning::Nothing(
                 Miss::NotFound {
                     reason: said(refusal),
+                    error_code: None,
                     is_understood: false,
                 },
                 |counts| &mut counts.not_found,

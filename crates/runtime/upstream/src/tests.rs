@@ -385,6 +385,7 @@ async fn the_source_is_believed_about_what_does_not_exist() {
             404 => Failure::NotFound {
                 upstream: "vendor".to_owned(),
                 reason: "status 404".to_owned(),
+                error_code: None,
             },
             _ => Failure::Gone {
                 upstream: "vendor".to_owned(),

@@ -159,12 +159,14 @@ impl Search {
             }
             Miss::NotFound {
                 reason,
+                error_code,
                 is_understood,
             } => {
                 self.others.push(format!("{name}: {reason}"));
                 let failure = Failure::NotFound {
                     upstream: name.to_string(),
                     reason,
+                    error_code,
                 };
                 if upstream.has_last_word && is_understood {
                     self.settled = Some(failure);

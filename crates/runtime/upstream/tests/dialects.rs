@@ -60,6 +60,7 @@ async fn a_cache_is_asked_in_its_own_words() {
         let expected = Failure::NotFound {
             upstream: "cache".to_owned(),
             reason: "status 404".to_owned(),
+            error_code: None,
         };
         assert_eq!(failure, expected);
     }

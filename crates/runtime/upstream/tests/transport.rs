@@ -5,7 +5,7 @@ mod fake;
 
 use std::time::Duration;
 
-use bulla_protocol::pcs::{Answer, EncodedCrl, MAX_RESPONSE_BODY_SIZE};
+use bulla_protocol::pcs::{Answer, EncodedCrl, ErrorCode, MAX_RESPONSE_BODY_SIZE};
 use bulla_upstream::{Failure, Supplied, Upstreams};
 use tokio::time;
 
@@ -75,6 +75,7 @@ async fn every_status_has_one_meaning() {
                 let expected = Failure::NotFound {
                     upstream: "a".to_owned(),
                     reason: format!("status {status}, Oops: No such thing"),
+                    error_code: (status == 400).then(|| ErrorCode::new("Oops").unwrap()),
                 };
                 assert_eq!(failure, expected);
             }

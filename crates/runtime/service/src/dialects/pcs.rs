@@ -215,6 +215,12 @@ fn refusal(absent: &Absent) -> Refusal {
 fn failed(failure: &Failure) -> Refusal {
     let message = said(&failure.to_string());
     match failure {
+        Failure::NotFound {
+            error_code: Some(code),
+            ..
+        } => Refusal::new(Status::BAD_REQUEST)
+            .because(message)
+            .coded(code.clone()),
         Failure::NotFound { .. } => Refusal::new(Status::NOT_FOUND).because(message),
         Failure::Gone { .. } => Refusal::new(Status::GONE).because(message),
         Failure::Unavailable { retry_after, .. } => Refusal::new(Status::SERVICE_UNAVAILABLE)
