@@ -30,6 +30,25 @@ use crate::http;
 use crate::settings::SettingsError;
 use crate::trouble::Trouble;
 
+/// The files in which the answer to a request lies, below the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a document and its chain")]
+pub struct Files {
+    /// The document.
+    pub document: String,
+    /// The chain of its issuer; absent where there is none.
+    pub issuer_chain: Option<String>,
+}
+
+/// Where the answer to a request lies; `None` for what is not kept in directories.
+pub fn files(request: &Request) -> Option<Files> {
+    let place = place(request)?;
+    Some(Files {
+        document: place.document(),
+        issuer_chain: place.chain.map(|_| place.issuer_chain()),
+    })
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
@@ -85,15 +104,23 @@ impl Directory {
 }
 
 impl Place {
+    fn document(&self) -> String {
+        format!("{}.{}", self.stem, self.ending)
+    }
+
+    fn issuer_chain(&self) -> String {
+        format!("{}.issuer-chain.pem", self.stem)
+    }
+
     fn read(self, folder: &Path) -> Result<ResponseParts, Trouble> {
         let media_type = match self.ending {
             "json" => "application/json",
             _ => "application/pkix-crl",
         };
-        let body = contents(&folder.join(format!("{}.{}", self.stem, self.ending)))?;
+        let body = contents(&folder.join(self.document()))?;
         let mut headers = Headers::new().with(header::CONTENT_TYPE, media_type);
         if let Some(name) = self.chain {
-            let chain = contents(&folder.join(format!("{}.issuer-chain.pem", self.stem)))?;
+            let chain = contents(&folder.join(self.issuer_chain()))?;
             let chain = String::from_utf8(chain)
                 .map_err(|_| Trouble::Malformed("the issuer chain is no PEM".to_owned()))?;
             headers.add(name, percent::encode(&chain));
