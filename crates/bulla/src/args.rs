@@ -1,6 +1,9 @@
 //! The command line as typed. Nothing is read or opened here.
 
+mod collateral;
+mod platform;
 mod serve;
+mod service;
 mod vendor;
 
 use std::ffi::OsString;
@@ -12,7 +15,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::error::Error;
 use crate::output::{self, Exit};
 
+pub(crate) use collateral::{
+    CollateralCommand, FetchArgs, HistoryArgs, ListArgs, RefreshArgs, RefusedArgs,
+};
+pub(crate) use platform::{FleetCommand, FleetListArgs, ObserveArgs, RegisterArgs, RemoveArgs};
 pub(crate) use serve::ServiceArgs;
+pub(crate) use service::{RootArgs, ServiceAt, TokenAt};
 pub(crate) use vendor::{
     CaArg, EventArgs, InitArgs, KindArg, NumberArgs, PlaceArgs, PlatformAddArgs, PlatformCommand,
     PlatformManifestArgs, PlatformRegisterArgs, PlatformShowArgs, PlatformUpdateArgs, QuoteArgs,
@@ -31,6 +39,8 @@ Examples:
       bulla inspect quote.bin
   Keep and serve the vendor's documents, on port 8081:
       bulla serve
+  See what a service keeps:
+      bulla collateral list
   Have a vendor and platforms of your own, without hardware:
       bulla vendor --help
 
@@ -45,6 +55,10 @@ Collateral is one of
                  qe-identity-issuer-chain.pem, pck-crl.der, pck-crl-issuer-chain.pem,
                  root-ca-crl.der (the CRLs also as .pem or .hex) and perhaps
                  pck-certificate-chain.pem
+
+Or --service URL fetches the set that is in force now, for the platform that the quote names: from
+Intel's cache or what speaks like it, from Intel's own service, or from below /pcs of bulla. What
+comes is verified like any other collateral, and is as good as its signatures.
 
 Several quotes come as JSON Lines: {\"quote\": hex or base64, \"id\": any text, \"collateral\":
 object as above, \"at\": time} on each line, all but the quote optional; what --collateral or --at
@@ -61,6 +75,7 @@ Examples:
   bulla verify --quote quote.hex --collateral set.json --format json | jq .tcb.status
   bulla verify --quote quote.bin --collateral set/ \\
       --accept-tcb-status UpToDate,SWHardeningNeeded
+  bulla verify --quote quote.bin --service http://127.0.0.1:8081
   bulla verify --quote fleet.jsonl --collateral set/ > verdicts.jsonl
 
 Exit status: 0 accepted, 1 refused, 2 usage, input or other error. For several quotes: 2 if any
@@ -116,6 +131,12 @@ pub(crate) enum Command {
     /// Serve collateral: keep what the vendor publishes, current and verified
     #[command(after_long_help = serve::DETAILS)]
     Serve(ServiceArgs),
+    /// See and fetch collateral: what a service keeps, what an upstream has
+    #[command(subcommand)]
+    Collateral(CollateralCommand),
+    /// Look after the platforms that a service knows
+    #[command(subcommand)]
+    Platform(FleetCommand),
     /// Run a vendor in a box: platforms, certificates, collateral, recoveries, revocations
     Vendor(VendorArgs),
 }
@@ -128,6 +149,8 @@ impl Command {
             Self::Inspect(args) => args.format,
             Self::Demo(args) => args.format,
             Self::Serve(args) => args.format,
+            Self::Collateral(command) => command.format(),
+            Self::Platform(command) => command.format(),
             Self::Vendor(args) => args.format(),
         }
     }
@@ -142,6 +165,15 @@ pub(crate) struct VerifyArgs {
     /// The collateral of the quote: a directory or a JSON file
     #[arg(long, value_name = "PATH")]
     pub(crate) collateral: Option<PathBuf>,
+
+    /// Take the collateral from a service instead: a cache by its address, another interface by
+    /// pcs=URL. It is not trusted
+    #[arg(long, value_name = "URL", conflicts_with = "collateral")]
+    pub(crate) service: Option<String>,
+
+    /// The CAs by which the service's TLS is judged, in PEM [default: those of the operating system]
+    #[arg(long, value_name = "FILE", requires = "service")]
+    pub(crate) ca_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) terms: TermsArgs,

@@ -1,8 +1,10 @@
 //! One file for each command.
 
+pub(crate) mod collateral;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod inspect;
+pub(crate) mod platform;
 pub(crate) mod serve;
 pub(crate) mod vendor;
 pub(crate) mod verify;

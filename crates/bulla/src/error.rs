@@ -57,7 +57,7 @@ pub(crate) enum Error {
 
     #[error(
         "no collateral was given; add `--collateral PATH` with the directory or JSON file that \
-         holds it"
+         holds it, or `--service URL`"
     )]
     CollateralNotGiven,
 
@@ -192,6 +192,36 @@ pub(crate) enum Error {
     #[error(transparent)]
     Service(#[from] DaemonError),
 
+    #[error("{url}: the service cannot be asked: {reason}; check the address, and that it runs")]
+    ServiceUnreachable { url: String, reason: String },
+
+    #[error(
+        "{url}: the service refused (status {status}{}{code}): {reason}",
+        comma(code)
+    )]
+    ServiceRefused {
+        url: String,
+        status: u16,
+        code: String,
+        reason: String,
+    },
+
+    #[error("{url}: this is no answer of a service of bulla: {reason}; check the address")]
+    ServiceAnswerUnknown { url: String, reason: String },
+
+    #[error("{url} gives no {what}: {reason}")]
+    CollateralUnavailable {
+        url: String,
+        what: String,
+        reason: String,
+    },
+
+    #[error("nobody can tell which collateral the quote needs: {reason}; give it by --collateral")]
+    CollateralUntold { reason: String },
+
+    #[error("{}: no platform can be read from it: {reason}", shown(path))]
+    PlatformFileMalformed { path: PathBuf, reason: String },
+
     #[error("the log cannot be written: {reason}")]
     LogUnusable { reason: String },
 
@@ -237,6 +267,12 @@ impl Error {
             Self::SecretReadable { .. } => "SecretExposed",
             Self::SecretMalformed { .. } => "SecretMalformed",
             Self::Service(error) => daemon_code(error),
+            Self::ServiceUnreachable { .. } => "ServiceUnreachable",
+            Self::ServiceRefused { .. } => "ServiceRefused",
+            Self::ServiceAnswerUnknown { .. } => "ServiceAnswerUnknown",
+            Self::CollateralUnavailable { .. } => "CollateralUnavailable",
+            Self::CollateralUntold { .. } => "CollateralUntold",
+            Self::PlatformFileMalformed { .. } => "PlatformFileMalformed",
             Self::LogUnusable { .. } => "OutputFailed",
             Self::OutputFailed(_) => "OutputFailed",
         }
@@ -293,6 +329,11 @@ fn daemon_code(error: &DaemonError) -> &'static str {
         DaemonError::LocalToken(_) => "FileUnwritable",
         _ => "SystemExhausted",
     }
+}
+
+/// What stands before a text that may be empty.
+fn comma(text: &str) -> &'static str {
+    if text.is_empty() { "" } else { ", " }
 }
 
 /// A path as people know it.

@@ -84,6 +84,11 @@ impl QuoteInput {
             },
         }
     }
+
+    /// The quote in binary form, as far as it could be decoded.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Verdict and decision on one quote.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod client;
 mod collateral;
 mod commands;
 mod config;
@@ -18,6 +19,8 @@ mod judge;
 mod output;
 mod render;
 mod roots;
+mod service;
+mod supply;
 mod time;
 
 use std::process::ExitCode;
@@ -40,6 +43,8 @@ fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect::run(&args, &mut output),
         Command::Demo(args) => commands::demo::run(&args, &mut output),
         Command::Serve(args) => commands::serve::run(&args, &mut output),
+        Command::Collateral(command) => commands::collateral::run(&command, &mut output),
+        Command::Platform(command) => commands::platform::run(&command, &mut output),
         Command::Vendor(args) => commands::vendor::run(&args.command, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit));

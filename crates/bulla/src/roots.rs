@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use bulla_pki::{AnchorError, TrustAnchors, pem};
+use bulla_service::realm::Realm;
 
+use crate::args::RootArgs;
 use crate::error::{Error, Result};
 use crate::input;
 
@@ -24,6 +26,18 @@ pub(crate) fn load(paths: &[PathBuf], simulated: bool) -> Result<TrustAnchors> {
                 source,
             })
         })
+}
+
+/// The one root that documents are checked by: the vendor's, or the one that is named.
+pub(crate) fn realm(args: &RootArgs) -> Result<Realm> {
+    let realm = match &args.trust_root {
+        None => Realm::vendor(),
+        Some(path) => Realm::named(load(std::slice::from_ref(path), args.simulated)?),
+    };
+    realm.ok_or_else(|| Error::Usage {
+        message: "--trust-root names the vendor's own root, which is the default; leave it out"
+            .to_owned(),
+    })
 }
 
 fn remedy(error: &AnchorError) -> &'static str {

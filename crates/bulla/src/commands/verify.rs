@@ -13,6 +13,7 @@ use crate::judge::{Judge, Outcome, QuoteInput};
 use crate::output::{Exit, Output};
 use crate::render::json::Answer;
 use crate::render::text;
+use crate::supply::{self, Supplier, Way};
 
 /// What the quote is called in error messages.
 const QUOTE: &str = "quote";
@@ -36,11 +37,27 @@ pub(crate) fn judge_one(
     args: &VerifyArgs,
 ) -> Result<(PreparedCollateral, Outcome)> {
     let quote = QuoteInput::decode(&source.read_all(MAX_TEXT_SIZE)?);
-    let path = args.collateral.as_ref().ok_or(Error::CollateralNotGiven)?;
     let judge = Judge::from_args(&args.terms)?;
-    let prepared = PreparedCollateral::new(&collateral::load(path)?, &judge.anchors);
+    let set = match (&args.collateral, supplier(args)?) {
+        (Some(path), _) => collateral::load(path)?,
+        (None, Some(supplier)) => supplier.set(Supplier::need(quote.bytes())?)?,
+        (None, None) => return Err(Error::CollateralNotGiven),
+    };
+    let prepared = PreparedCollateral::new(&set, &judge.anchors);
     let outcome = judge.judge(quote, |quote| prepared.verify(quote, judge.at));
     Ok((prepared, outcome))
+}
+
+/// The service that collateral is to come from; absent where none is named.
+fn supplier(args: &VerifyArgs) -> Result<Option<Supplier>> {
+    let open = |text: &String| {
+        let way = Way {
+            ca_file: args.ca_file.as_deref(),
+            ..Way::default()
+        };
+        Supplier::open("--service", supply::kind(text, supply::service), way)
+    };
+    args.service.as_ref().map(open).transpose()
 }
 
 /// Whether the content is JSON: no quote begins so, in any encoding.

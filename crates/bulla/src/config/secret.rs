@@ -22,7 +22,7 @@ pub(super) fn check(what: &'static str, path: &Path) -> Result<()> {
 }
 
 /// The one line of such a file, without white space around it.
-pub(super) fn read_line(what: &'static str, path: &Path) -> Result<String> {
+pub(crate) fn read_line(what: &'static str, path: &Path) -> Result<String> {
     let bytes = input::read(what, path, MAX_SIZE)?;
     check(what, path)?;
     let text = String::from_utf8(bytes).unwrap_or_default();

@@ -1,13 +1,15 @@
 //! Many quotes as JSON Lines: answered one by one in constant memory, in their order.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bulla_collateral::CollateralSet;
 use bulla_evidence::input::MAX_TEXT_SIZE;
-use bulla_pki::Timestamp;
+use bulla_pki::{Timestamp, TrustAnchors};
+use bulla_service::judging::Need;
 use bulla_verifier::{KnownPlatforms, PreparedCollateral};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -19,6 +21,7 @@ use crate::input::{MAX_COLLATERAL_SIZE, Source};
 use crate::judge::{Judge, Outcome, QuoteInput};
 use crate::output::{Exit, Output};
 use crate::render::line::{self, Id};
+use crate::supply::Supplier;
 use crate::time;
 
 /// Longest line: the largest collateral set, and as much as that again for the quote and white
@@ -28,19 +31,21 @@ const MAX_LINE_SIZE: usize = MAX_COLLATERAL_SIZE + 2 * MAX_TEXT_SIZE;
 /// Platforms that are remembered under the shared collateral: about 16 MB.
 const KNOWN_PLATFORMS: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
 
+/// Most sets of a service that are kept prepared: one for each family, technology and CA. The vendor
+/// has about fifty families; quotes that name more are forged.
+const MOST_SETS: usize = 128;
+
 /// After how many quotes a person who waits is told how far we are.
 const PROGRESS_STEP: u64 = 1000;
 
 pub(super) fn run(source: Source, args: &VerifyArgs, output: &mut Output) -> Result<Exit> {
     let judge = Judge::from_args(&args.terms)?;
-    let shared = match &args.collateral {
-        Some(path) => {
-            let prepared = PreparedCollateral::new(&collateral::load(path)?, &judge.anchors);
-            Some(KnownPlatforms::new(Arc::new(prepared), KNOWN_PLATFORMS))
-        }
-        None => None,
+    let shared = match (&args.collateral, super::supplier(args)?) {
+        (Some(path), _) => Shared::Set(prepare(&collateral::load(path)?, &judge.anchors)),
+        (None, Some(supplier)) => Shared::Service(supplier, HashMap::new()),
+        (None, None) => Shared::Nothing,
     };
-    let bench = Bench {
+    let mut bench = Bench {
         judge,
         at_given: args.terms.at.is_some(),
         shared,
@@ -72,11 +77,24 @@ pub(super) fn run(source: Source, args: &VerifyArgs, output: &mut Output) -> Res
 struct Bench {
     judge: Judge,
     at_given: bool,
-    shared: Option<KnownPlatforms>,
+    shared: Shared,
+}
+
+/// The collateral of all quotes that bring none of their own.
+enum Shared {
+    Nothing,
+    Set(KnownPlatforms),
+    /// What a service has, each set fetched once, when the first quote needs it.
+    Service(Supplier, HashMap<Need, KnownPlatforms>),
+}
+
+fn prepare(set: &CollateralSet, anchors: &TrustAnchors) -> KnownPlatforms {
+    let prepared = Arc::new(PreparedCollateral::new(set, anchors));
+    KnownPlatforms::new(prepared, KNOWN_PLATFORMS)
 }
 
 impl Bench {
-    fn judge_line(&self, line: &Line) -> (Id, Result<Outcome>) {
+    fn judge_line(&mut self, line: &Line) -> (Id, Result<Outcome>) {
         let text = match &line.content {
             Ok(text) => text,
             Err(TooLong) => {
@@ -110,21 +128,24 @@ impl Bench {
         }
     }
 
-    fn judge_request(&self, request: &Request<'_>, number: u64) -> Result<Outcome> {
+    fn judge_request(&mut self, request: &Request<'_>, number: u64) -> Result<Outcome> {
         // What the command line says is not for a line to change: whoever could would judge a
         // revoked platform by a day on which it was not.
+        let shared = match &self.shared {
+            Shared::Nothing => None,
+            Shared::Set(_) => Some("--collateral"),
+            Shared::Service(..) => Some("--service"),
+        };
         for (field, stands, given) in [
-            ("at", request.at.is_some(), self.at_given),
-            (
-                "collateral",
-                request.collateral.is_some(),
-                self.shared.is_some(),
-            ),
+            ("at", request.at.is_some(), self.at_given.then_some("--at")),
+            ("collateral", request.collateral.is_some(), shared),
         ] {
-            if stands && given {
+            if let Some(option) = given
+                && stands
+            {
                 return Err(Error::LineMalformed {
                     number,
-                    reason: format!("`{field}` was given for all quotes by --{field}"),
+                    reason: format!("`{field}` was given for all quotes by {option}"),
                 });
             }
         }
@@ -134,11 +155,23 @@ impl Bench {
             None => self.judge.at,
         };
         let quote = self.quote(request, number)?;
-        match (request.collateral, &self.shared) {
-            (Some(own), _) => self.judge_with(own, quote, at, number),
-            (None, Some(known)) => Ok(self.judge.judge(quote, |quote| known.verify(quote, at))),
-            (None, None) => Err(Error::CollateralNotGiven),
-        }
+        let known = match (request.collateral, &mut self.shared) {
+            (Some(own), _) => return self.judge_with(own, quote, at, number),
+            (None, Shared::Set(known)) => known,
+            (None, Shared::Service(supplier, sets)) => {
+                let need = Supplier::need(quote.bytes())?;
+                if !sets.contains_key(&need) {
+                    let set = prepare(&supplier.set(need)?, &self.judge.anchors);
+                    if sets.len() >= MOST_SETS {
+                        sets.clear();
+                    }
+                    sets.insert(need, set);
+                }
+                sets.get(&need).ok_or(Error::CollateralNotGiven)?
+            }
+            (None, Shared::Nothing) => return Err(Error::CollateralNotGiven),
+        };
+        Ok(self.judge.judge(quote, |quote| known.verify(quote, at)))
     }
 
     fn quote(&self, request: &Request<'_>, number: u64) -> Result<QuoteInput> {

@@ -1,0 +1,103 @@
+//! The command line of a service's fleet, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Format;
+use super::service::TokenAt;
+
+const REGISTER_DETAILS: &str = "\
+The file is JSON, one object or a list of them, with qe_id, pce_id, cpu_svn, pce_svn, enc_ppid and
+platform_manifest, as Intel's tools write it; or the CSV of Intel's PCKIDRetrievalTool: enc_ppid,
+pce_id, cpu_svn, pce_svn, qe_id and perhaps platform_manifest, without a line of titles.
+
+Exit status: 0 all are registered, 1 the service refused one, 2 usage, input or other error.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetCommand {
+    /// List the platforms that a service knows
+    List(FleetListArgs),
+    /// Give a service a quote as evidence of the state of its platform
+    Observe(ObserveArgs),
+    /// Remove a platform from a service, and everything about it
+    Remove(RemoveArgs),
+    /// Register platforms with a service
+    #[command(after_long_help = REGISTER_DETAILS)]
+    Register(RegisterArgs),
+}
+
+impl FleetCommand {
+    pub(super) fn format(&self) -> Option<Format> {
+        match self {
+            Self::List(args) => args.format,
+            Self::Observe(args) => args.format,
+            Self::Remove(args) => args.format,
+            Self::Register(args) => args.format,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetListArgs {
+    /// Only the platforms of this family, 12 hexadecimal digits
+    #[arg(long, value_name = "FMSPC", conflicts_with = "evidence")]
+    pub(crate) fmspc: Option<String>,
+
+    /// The last evidence of each platform instead
+    #[arg(long)]
+    pub(crate) evidence: bool,
+
+    #[command(flatten)]
+    pub(crate) at: TokenAt,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ObserveArgs {
+    /// The quote: raw, hex or base64; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) quote: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) at: TokenAt,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// The platform, as `bulla platform list` names it
+    #[arg(value_name = "QE_ID")]
+    pub(crate) qe_id: String,
+
+    /// Identity of its provisioning certification enclave, 4 hexadecimal digits
+    #[arg(long, value_name = "ID", default_value = "0000")]
+    pub(crate) pce_id: String,
+
+    #[command(flatten)]
+    pub(crate) at: TokenAt,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegisterArgs {
+    /// The platforms, as JSON or CSV; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) at: TokenAt,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}

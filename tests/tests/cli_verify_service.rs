@@ -1,0 +1,200 @@
+//! `bulla verify --service` and `bulla explain --service`: collateral from a service that nobody
+//! trusts.
+
+use bulla_tests::daemon::{Daemon, found_vendor};
+use bulla_tests::workbench::{Answer, Folder, run};
+use serde_json::{Value, json};
+
+/// A vendor with a platform that has attested, and a service that asks it.
+struct World {
+    folder: Folder,
+    vendor: Daemon,
+    service: Daemon,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = Folder::new();
+        found_vendor(&folder);
+        let vendor = Daemon::vendor(&folder);
+        let upstream = format!("http://{}", vendor.address);
+        let root = folder.text_path("root.pem");
+        let arguments = [
+            "--upstream",
+            &upstream,
+            "--trust-root",
+            &root,
+            "--simulated",
+        ];
+        let service = Daemon::service(&folder, &arguments);
+        Self {
+            folder,
+            vendor,
+            service,
+        }
+    }
+
+    /// A command about the quote with collateral from this service, by the vendor's root.
+    fn ask(&self, command: &str, service: &str, more: &[&str]) -> Answer {
+        let (root, policy) = (
+            self.folder.text_path("root.pem"),
+            self.folder.text_path("attested/policy.toml"),
+        );
+        let quote = self.folder.text_path("attested/quote.bin");
+        let arguments = [
+            &[command, "--quote", &quote, "--service", service][..],
+            &["--trust-root", &root, "--simulated", "--policy", &policy],
+            &["--format", "json"],
+            more,
+        ];
+        run(&arguments.concat())
+    }
+
+    fn addresses(&self) -> [String; 6] {
+        let (service, vendor) = (&self.service.address, &self.vendor.address);
+        [
+            format!("http://{service}"),
+            format!("http://{service}/"),
+            format!("http://{service}/sgx/certification/v4/"),
+            format!("http://{service}/pcs"),
+            format!("pccs=http://{service}"),
+            format!("pcs=http://{vendor}"),
+        ]
+    }
+}
+
+#[test]
+fn the_collateral_of_every_dialect_gives_the_verdict_of_the_set() {
+    let world = World::new();
+    let set = world.folder.text_path("attested/collateral.json");
+    let facts = |answer: &Value| {
+        let evidence = answer["evidence"].clone();
+        let tcb = answer["tcb"].clone();
+        (answer["appraisal"].clone(), evidence, tcb)
+    };
+    let quote = world.folder.text_path("attested/quote.bin");
+    let root = world.folder.text_path("root.pem");
+    let policy = world.folder.text_path("attested/policy.toml");
+    let by_set = run(&[
+        "verify",
+        "--quote",
+        &quote,
+        "--collateral",
+        &set,
+        "--trust-root",
+        &root,
+        "--simulated",
+        "--policy",
+        &policy,
+        "--format",
+        "json",
+    ]);
+    assert_eq!(by_set.status, 0, "{}", by_set.stdout);
+    for address in world.addresses() {
+        let answer = world.ask("verify", &address, &[]);
+        assert_eq!(answer.status, 0, "{address}: {}", answer.stdout);
+        assert_eq!(facts(&answer.json()), facts(&by_set.json()), "{address}");
+        assert_eq!(answer.json()["trust_anchor"]["genuine"], false);
+    }
+    let explained = world.ask("explain", &world.addresses()[0], &[]);
+    assert_eq!(explained.status, 0, "{}", explained.stdout);
+    assert_eq!(explained.json()["answer"]["appraisal"], "accepted");
+}
+
+#[test]
+fn the_service_is_not_trusted() {
+    let world = World::new();
+    let quote = world.folder.text_path("attested/quote.bin");
+    let service = format!("http://{}", world.service.address);
+    // Its root is known to nobody here, whatever the service believes.
+    let arguments = [
+        "verify",
+        "--quote",
+        &quote,
+        "--service",
+        &service,
+        "--format",
+        "json",
+    ];
+    let answer = run(&arguments);
+    assert_eq!(answer.status, 1, "{}", answer.stdout);
+    assert_eq!(answer.json()["verification"], "failed");
+
+    let vendor = format!("pcs=http://{}", world.vendor.address);
+    let faults = json!([{"paths": "*/tcb", "fault": "wrong_signature"}]);
+    let body = faults.to_string();
+    let set = world.vendor.send(
+        "PUT",
+        "/simulation/faults",
+        &[("Content-Type", "application/json")],
+        body.as_bytes(),
+    );
+    assert!(set.status() < 300, "{}", set.head);
+    let answer = world.ask("verify", &vendor, &[]);
+    assert_eq!(answer.status, 1, "{}", answer.stdout);
+    let found = answer.json()["findings"].to_string();
+    assert!(found.contains("SignatureInvalid"), "{found}");
+}
+
+#[test]
+fn lines_share_what_was_fetched() {
+    let world = World::new();
+    let quote = std::fs::read(world.folder.path("attested/quote.bin")).expect("a quote");
+    let line = json!({ "quote": hex::encode(&quote) });
+    let own = json!({ "quote": hex::encode(&quote), "collateral": {} });
+    let text = format!("{line}\n{line}\n{own}\n{{\"quote\": \"00\"}}\n");
+    let lines = world.folder.write("quotes.jsonl", text);
+    let (root, policy) = (
+        world.folder.text_path("root.pem"),
+        world.folder.text_path("attested/policy.toml"),
+    );
+    let vendor = format!("pcs=http://{}", world.vendor.address);
+    let lines = lines.to_str().expect("UTF-8");
+    let answer = run(&[
+        "verify",
+        "--quote",
+        lines,
+        "--service",
+        &vendor,
+        "--trust-root",
+        &root,
+        "--simulated",
+        "--policy",
+        &policy,
+    ]);
+    assert_eq!(answer.status, 2, "{}", answer.stdout);
+    let answers = answer.json_lines();
+    assert_eq!(answers.len(), 4);
+    assert_eq!(answers[0]["appraisal"], "accepted");
+    assert_eq!(answers[1]["appraisal"], "accepted");
+    assert_eq!(answers[2]["error"]["code"], "LineMalformed");
+    let told = answers[2]["error"]["message"].as_str().expect("text");
+    assert!(told.contains("--service"), "{told}");
+    assert_eq!(answers[3]["error"]["code"], "CollateralUntold");
+}
+
+#[test]
+fn without_collateral_there_is_no_verdict() {
+    let world = World::new();
+    let refuse = |service: &str| {
+        let answer = world.ask("verify", service, &[]);
+        assert_eq!(answer.status, 2, "{service}: {}", answer.stdout);
+        let error = answer.json()["error"].clone();
+        let message = error["message"].as_str().expect("text").to_owned();
+        (error["code"].as_str().expect("text").to_owned(), message)
+    };
+    let gone = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address")
+    };
+    let (code, message) = refuse(&format!("http://{gone}"));
+    assert_eq!(code, "CollateralUnavailable");
+    assert!(message.contains(&gone.to_string()), "{message}");
+    for wrong in ["nowhere", "ftp://127.0.0.1", "http://a:b@127.0.0.1"] {
+        assert_eq!(refuse(wrong).0, "ArgumentInvalid", "{wrong}");
+    }
+    let set = world.folder.text_path("attested/collateral.json");
+    let service = format!("http://{}", world.service.address);
+    let both = world.ask("verify", &service, &["--collateral", &set]);
+    assert_eq!(both.json()["error"]["code"], "UsageInvalid");
+}
