@@ -20,8 +20,9 @@ use tokio::sync::oneshot;
 
 use crate::daemon::{Reply, exchange};
 use crate::openapi::{operation, undescribed};
-use crate::service::{Keeping, store};
+use crate::service::Keeping;
 use crate::site::Clock;
+use crate::workbench::Folder;
 
 /// The token of a user, as a header.
 pub const USER: (&str, &str) = ("user-token", "token-of-a-user");
@@ -42,25 +43,27 @@ pub struct Front {
     pub address: String,
     runtime: Option<Runtime>,
     stop: Option<oneshot::Sender<()>>,
+    _folder: Folder,
 }
 
 impl Front {
     /// The service under the root of the vendor of all tests, over an empty store.
     pub fn open(clock: &Clock, upstreams: Vec<UpstreamSettings>, mode: Mode) -> Self {
-        Self::over(clock, &store(), upstreams, mode, RouteRules::default())
+        Self::with_rules(clock, upstreams, mode, RouteRules::default())
     }
 
-    /// The same over a store, with rules.
-    pub fn over(
+    /// The same with rules.
+    pub fn with_rules(
         clock: &Clock,
-        store: &Arc<Store>,
         upstreams: Vec<UpstreamSettings>,
         mode: Mode,
         rules: RouteRules,
     ) -> Self {
         let runtime = Runtime::new().unwrap();
         let _inside = runtime.enter();
-        let keeping = Keeping::open(clock, store, upstreams, mode);
+        let folder = Folder::new();
+        let store = Arc::new(Store::open(&folder.path("store.sqlite")).unwrap());
+        let keeping = Keeping::open(clock, &store, upstreams, mode);
         let metrics = Arc::new(Metrics::new("0.0.0", true));
         let token = |(_, token): (&str, &str)| {
             Token::new("test", &hex::encode(sha512(token.as_bytes()))).unwrap()
@@ -91,10 +94,11 @@ impl Front {
         }));
         Self {
             keeping,
-            store: Arc::clone(store),
+            store,
             address,
             runtime: Some(runtime),
             stop: Some(stop),
+            _folder: folder,
         }
     }
 

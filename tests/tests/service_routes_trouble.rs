@@ -10,7 +10,6 @@ use bulla_tests::daemon::Reply;
 use bulla_tests::front::{ADMINISTRATOR, Front, JSON, USER};
 use bulla_tests::host::Host;
 use bulla_tests::routes::{Dialect, operations};
-use bulla_tests::service::store;
 use bulla_tests::site::{Clock, DAY, Site, source, vendor};
 use bulla_upstream::UpstreamSettings;
 use bulla_vendor::Event;
@@ -303,7 +302,7 @@ fn version_3_warns_everywhere_and_what_is_not_there_is_gone() {
     let site = Site::open(vendor(), &clock);
     let rules = RouteRules::default().refresh_by_get(true);
     let upstreams = vec![site.upstream("vendor")];
-    let front = Front::over(&clock, &store(), upstreams, Mode::Lazy, rules);
+    let front = Front::with_rules(&clock, upstreams, Mode::Lazy, rules);
     let gone = front.get("/sgx/certification/v3/tcb?fmspc=FF53494D554C");
     assert_eq!(gone.status(), 410);
     assert_eq!(
