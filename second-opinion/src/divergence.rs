@@ -235,6 +235,7 @@ mod tests {
         let (_, tables) = document
             .split_once("\n## The differences\n")
             .expect("a section on the differences");
+        let tables = tables.split("\n## ").next().unwrap_or_default();
         let counted: BTreeSet<&str> = tables
             .lines()
             .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
