@@ -1,6 +1,7 @@
 //! The command line as typed. Nothing is read or opened here.
 
 mod collateral;
+mod doctor;
 mod platform;
 mod serve;
 mod service;
@@ -18,6 +19,7 @@ use crate::output::{self, Exit};
 pub(crate) use collateral::{
     CollateralCommand, FetchArgs, HistoryArgs, ListArgs, RefreshArgs, RefusedArgs,
 };
+pub(crate) use doctor::{DialectArg, DoctorArgs};
 pub(crate) use platform::{FleetCommand, FleetListArgs, ObserveArgs, RegisterArgs, RemoveArgs};
 pub(crate) use serve::ServiceArgs;
 pub(crate) use service::{RootArgs, ServiceAt, TokenAt};
@@ -39,8 +41,9 @@ Examples:
       bulla inspect quote.bin
   Keep and serve the vendor's documents, on port 8081:
       bulla serve
-  See what a service keeps:
+  See what a service keeps, and what is wrong with any cache:
       bulla collateral list
+      bulla doctor https://cache.example:8081
   Have a vendor and platforms of your own, without hardware:
       bulla vendor --help
 
@@ -137,6 +140,9 @@ pub(crate) enum Command {
     /// Look after the platforms that a service knows
     #[command(subcommand)]
     Platform(FleetCommand),
+    /// Examine any cache of collateral, and print the settings for its clients
+    #[command(after_long_help = doctor::DETAILS)]
+    Doctor(DoctorArgs),
     /// Run a vendor in a box: platforms, certificates, collateral, recoveries, revocations
     Vendor(VendorArgs),
 }
@@ -151,6 +157,7 @@ impl Command {
             Self::Serve(args) => args.format,
             Self::Collateral(command) => command.format(),
             Self::Platform(command) => command.format(),
+            Self::Doctor(args) => args.format,
             Self::Vendor(args) => args.format(),
         }
     }

@@ -7,7 +7,7 @@ use std::error::Error as _;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bulla_protocol::wire::{Headers, RequestParts, ResponseParts, Status};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -49,10 +49,11 @@ pub(crate) struct Client {
     base: Url,
 }
 
-/// What came back.
+/// What came back, and after how long.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) parts: ResponseParts,
+    pub(crate) took: Duration,
 }
 
 impl Reply {
@@ -180,6 +181,7 @@ impl Client {
         if !request.body.is_empty() {
             sent = sent.body(request.body.clone());
         }
+        let start = Instant::now();
         let mut response = sent.send().await.map_err(told)?;
         let status = response.status().as_u16();
         let status = Status::new(status).ok_or_else(|| format!("the status is {status}"))?;
@@ -197,6 +199,7 @@ impl Client {
                 headers,
                 body,
             },
+            took: start.elapsed(),
         })
     }
 }

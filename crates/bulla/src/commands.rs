@@ -2,6 +2,7 @@
 
 pub(crate) mod collateral;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod platform;

@@ -11,6 +11,7 @@ mod collateral;
 mod commands;
 mod config;
 mod describe;
+mod doctor;
 mod error;
 mod explain;
 mod input;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(&args, &mut output),
         Command::Collateral(command) => commands::collateral::run(&command, &mut output),
         Command::Platform(command) => commands::platform::run(&command, &mut output),
+        Command::Doctor(args) => commands::doctor::run(&args, &mut output),
         Command::Vendor(args) => commands::vendor::run(&args.command, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit));

@@ -2,13 +2,20 @@
 //! server under test, and a vendor in a box. What each client finds there stands in `tests`.
 
 mod binary;
+#[cfg(feature = "fortanix")]
+pub mod fortanix;
+mod gateway;
+pub mod qvl;
 mod server;
+mod service;
 mod vendor;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use binary::bulla;
+pub use gateway::Gateway;
 pub use server::Server;
+pub use service::Service;
 pub use vendor::{PlatformRequest, Vendor};
 
 /// Seconds since 1970.

@@ -18,7 +18,7 @@ impl Server {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
         let mut told = String::new();
-        while !told.ends_with("}\n") {
+        while !told.ends_with("\n}\n") {
             if output.read_line(&mut told).expect("text") == 0 {
                 process.wait().expect("it ends");
                 return None;

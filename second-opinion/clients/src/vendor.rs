@@ -20,7 +20,7 @@ const PORTS: usize = 3;
 /// A vendor that was founded two months ago, with the platforms `one` and, of several packages,
 /// `two`; its service runs until this is dropped.
 pub struct Vendor {
-    server: Server,
+    server: Option<Server>,
     folder: tempfile::TempDir,
 }
 
@@ -47,12 +47,22 @@ impl Vendor {
         }
         let server = Server::start(command(folder.path(), &["serve"]))?;
         assert_eq!(server.url(), url);
+        let server = Some(server);
         Some(Self { server, folder })
     }
 
     /// The service.
+    ///
+    /// # Panics
+    ///
+    /// If it was switched off.
     pub fn server(&self) -> &Server {
-        &self.server
+        self.server.as_ref().expect("a service that runs")
+    }
+
+    /// Ends the service; what was founded stays.
+    pub fn switch_off(&mut self) {
+        self.server = None;
     }
 
     /// What `bulla vendor` answers to this about the vendor.
@@ -100,16 +110,26 @@ impl Vendor {
 
     /// The manifest of a platform of several packages.
     pub fn manifest_of(&self, platform: &str) -> Vec<u8> {
+        fs::read(self.manifest_file(platform)).expect("a manifest")
+    }
+
+    /// Registers a platform of several packages: without that it has no certificates.
+    pub fn register(&self, platform: &str) {
+        let file = self.manifest_file(platform);
+        self.run(&["platform", "register", file.to_str().expect("UTF-8")]);
+    }
+
+    fn manifest_file(&self, platform: &str) -> PathBuf {
         let file = self.folder.path().join("manifest");
         let out = file.to_str().expect("UTF-8");
         self.run(&["platform", "manifest", platform, "--out", out]);
-        fs::read(&file).expect("a manifest")
+        file
     }
 
     /// Sets these faults of the service and no others; a JSON list.
     pub fn set_faults(&self, faults: &str) {
         let response = reqwest::blocking::Client::new()
-            .put(format!("{}/simulation/faults", self.server.url()))
+            .put(format!("{}/simulation/faults", self.server().url()))
             .header("Content-Type", "application/json")
             .body(faults.to_owned())
             .send()

@@ -3,96 +3,14 @@
 //! The library verifies documents and certificates of signers with Intel's own names only, which the
 //! simulated vendor does not use on purpose. CRLs it verifies by key.
 
-use std::time::Duration;
+use dcap_artifact_retrieval::{Error, ProvisioningClient, StatusCode};
+use independent_clients::Vendor;
+use independent_clients::fortanix::{ADVISORY, fmspc, intel_client, joined, levels, pck_id};
+use pcs::{DcapArtifactIssuer, RootCaCrl};
 
-use dcap_artifact_retrieval::{
-    Error, Fetcher, IntelProvisioningClientBuilder, PcsVersion, ProvisioningClient, StatusCode,
-};
-use independent_clients::{PlatformRequest, Vendor};
-use pcs::{DcapArtifactIssuer, Fmspc, PckID, RootCaCrl};
-use serde_json::Value;
-
-/// It knows advisories by their form, and takes no other.
-const ADVISORY: &str = "INTEL-SA-99999";
-
-/// Carries its requests, which name the vendor's own hosts, to the vendor in a box.
-struct Detour {
-    to: String,
-    client: reqwest::blocking::Client,
-}
-
-impl Fetcher<'_> for Detour {
-    type Request = reqwest::blocking::RequestBuilder;
-    type Response = reqwest::blocking::Response;
-
-    fn build_request(
-        &self,
-        url: &String,
-        headers: Vec<(String, String)>,
-    ) -> Result<Self::Request, Error> {
-        let root = "https://certificates.trustedservices.intel.com/IntelSGXRootCA";
-        let url = url
-            .replace("https://api.trustedservices.intel.com", &self.to)
-            .replace(root, &format!("{}/SimulatedSGXRootCA", self.to));
-        assert!(url.starts_with(&self.to), "{url}");
-        let request = self.client.get(url);
-        Ok(headers.into_iter().fold(request, |request, (name, value)| {
-            request.header(name, value)
-        }))
-    }
-
-    fn send(&self, request: Self::Request) -> Result<(StatusCode, Self::Response), Error> {
-        let response = request.send().map_err(|error| error.to_string())?;
-        let status = StatusCode::try_from(response.status().as_u16());
-        Ok((status.map_err(|error| error.to_string())?, response))
-    }
-
-    fn parse_response(
-        &self,
-        response: Self::Response,
-    ) -> Result<(String, Vec<(String, String)>), Error> {
-        let headers = response.headers().iter().map(|(name, value)| {
-            let value = value.to_str().expect("ASCII");
-            (name.to_string(), value.to_owned())
-        });
-        let headers = headers.collect();
-        let body = response.text().map_err(|error| error.to_string())?;
-        Ok((body, headers))
-    }
-}
-
-fn client(vendor: &Vendor) -> impl ProvisioningClient {
-    let detour = Detour {
-        to: vendor.server().url().to_owned(),
-        client: reqwest::blocking::Client::new(),
-    };
-    IntelProvisioningClientBuilder::new(PcsVersion::V4)
-        .set_retry_timeout(Duration::from_secs(20))
-        .build(detour)
-}
-
-fn fmspc(request: &PlatformRequest) -> Fmspc {
-    Fmspc::try_from(request.fmspc.as_str()).expect("an FMSPC")
-}
-
-fn pck_id(request: &PlatformRequest) -> PckID {
-    let octets = |digits: &str| hex::decode(digits).expect("digits");
-    let number = |digits: &str| u16::from_le_bytes(octets(digits).try_into().expect("two bytes"));
-    PckID {
-        enc_ppid: octets(&request.encrypted_ppid),
-        pce_id: number(&request.pceid),
-        cpu_svn: octets(&request.cpusvn).try_into().expect("16 bytes"),
-        pce_isvsvn: number(&request.pcesvn),
-        qe_id: octets(&request.qe_id).try_into().expect("16 bytes"),
-    }
-}
-
-/// Certificates as it keeps them, put together as the vendor writes them.
-fn joined(chain: &[String]) -> String {
-    chain
-        .iter()
-        .map(|pem| format!("{}\n", pem.trim()))
-        .collect()
+fn client(vendor: &Vendor) -> impl ProvisioningClient + use<> {
+    let url = vendor.server().url();
+    intel_client(url, &format!("{url}/SimulatedSGXRootCA"))
 }
 
 fn root_crl(vendor: &Vendor) -> RootCaCrl {
@@ -141,21 +59,6 @@ fn documents_are_those_that_the_vendor_writes_and_can_be_read() {
         ];
         assert_eq!(read, before.map(|written| levels(&written)));
     }
-}
-
-/// CPUSVN and PCESVN of the levels of TCB info that the vendor wrote.
-fn levels(collateral: &Value) -> Vec<([u8; 16], u16)> {
-    let text = collateral["tcb_info"].as_str().expect("a text");
-    let info: Value = serde_json::from_str(text).expect("JSON");
-    let levels = info["tcbLevels"].as_array().expect("a list").iter();
-    let number = |value: &Value| u16::try_from(value.as_u64().expect("a number"));
-    let levels = levels.map(|level| {
-        let tcb = &level["tcb"];
-        let svn = |at: usize| number(&tcb["sgxtcbcomponents"][at]["svn"]).expect("an SVN");
-        let cpusvn = std::array::from_fn(|at| u8::try_from(svn(at)).expect("a byte"));
-        (cpusvn, number(&tcb["pcesvn"]).expect("two bytes"))
-    });
-    levels.collect()
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod fetch;
 mod fetched;
 mod list;
 
+pub(crate) use fetch::fmspc;
+
 use bulla_pki::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -361,8 +361,20 @@ impl Collection {
             let document = stored.document;
             let at = now.at.min(document.window.until);
             let received = received_parts(document.slot, &document.body, &document.issuer_chain);
-            let Ok(arrival) = self.check(received, None, at) else {
-                continue;
+            let checked = self.check(received, None, at).and_then(|arrival| {
+                let is_there = arrival.slot == document.slot && arrival.window == document.window;
+                is_there.then_some(arrival).ok_or_else(|| {
+                    let reason = "What is kept under this name is another document.".to_owned();
+                    ("DocumentNotAsked", reason)
+                })
+            });
+            let arrival = match checked {
+                Ok(arrival) => arrival,
+                Err((code, reason)) => {
+                    let slot = tracing::field::display(document.slot);
+                    tracing::error!(slot, code, reason, "a document of the store is not served");
+                    continue;
+                }
             };
             if document.slot == Slot::RootCaCrl {
                 let list = arrival.revocations.clone();

@@ -44,6 +44,8 @@ pub struct Held {
     pub asked: Timestamp,
     /// Where it came from, for people.
     pub source: Arc<str>,
+    /// By how much sooner than others it is due.
+    jitter: u16,
 }
 
 /// In which form a document is sent.
@@ -134,6 +136,7 @@ impl Held {
             arrived: parts.arrived,
             asked: parts.arrived,
             source: parts.source.into(),
+            jitter: jitter(&parts.slot.to_string()),
         })
     }
 
@@ -181,7 +184,7 @@ impl Held {
 
     /// How fresh it is.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
-        self.age().freshness(now, jitter(&self.slot.to_string()))
+        self.age().freshness(now, self.jitter)
     }
 }
 
@@ -201,6 +204,7 @@ pub struct Selected {
 pub struct Snapshot {
     documents: BTreeMap<Slot, Arc<Held>>,
     selected: BTreeMap<(Series, Selector), Selected>,
+    latest_issue: Option<Timestamp>,
 }
 
 impl Snapshot {
@@ -242,7 +246,7 @@ impl Snapshot {
 
     /// The latest instant that the vendor has signed; absent where nothing is there.
     pub fn latest_issue(&self) -> Option<Timestamp> {
-        self.documents().map(|held| held.window.from).max()
+        self.latest_issue
     }
 
     /// The numbers that the vendor no longer signs, by its own lists.
@@ -263,13 +267,19 @@ impl Snapshot {
     #[must_use]
     pub fn with(mut self, held: Arc<Held>) -> Self {
         self.documents.insert(held.slot, held);
-        self
+        self.dated()
     }
 
     /// The same without a document.
     #[must_use]
     pub fn without(mut self, slot: Slot) -> Self {
         self.documents.remove(&slot);
+        self.dated()
+    }
+
+    /// Every request asks for the latest issue, so that it is looked for once.
+    fn dated(mut self) -> Self {
+        self.latest_issue = self.documents().map(|held| held.window.from).max();
         self
     }
 

@@ -1,0 +1,209 @@
+//! Settings with which clients use a cache, ready to be copied.
+
+use reqwest::Url;
+use serde::Serialize;
+use serde_json::json;
+
+use super::plan::Dialect;
+use super::site::{Site, Transport};
+use crate::client;
+
+/// The settings of one client.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Settings {
+    pub(crate) client: &'static str,
+    /// Whether this client can use this cache.
+    pub(crate) usable: bool,
+    /// Where the settings belong.
+    pub(crate) place: &'static str,
+    /// The settings; empty where there are none to be made.
+    pub(crate) content: String,
+    /// What else there is to know.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Where the vendor's dialect of a bulla stands below its cache's.
+const PCS_BASE: &str = "/pcs";
+
+/// What requests of both dialects begin with, and clients' addresses end with.
+const MOUNT: &str = "/sgx/certification/v4/";
+
+/// The addresses of a cache by dialect; absent where it does not have that one.
+struct Addresses {
+    pccs: Option<String>,
+    pcs: Option<String>,
+    is_intels: bool,
+}
+
+pub(super) fn settings(site: &Site) -> Vec<Settings> {
+    let addresses = Addresses::of(&site.base, site.dialect, site.is_bulla);
+    let distrusted = site.transport == Transport::TlsUntrusted;
+    vec![
+        qcnl(&addresses, distrusted),
+        dcap_qvl(&addresses),
+        go_tdx_guest(&addresses),
+        trustee(&addresses),
+        azure(&site.base, site.speaks_azures),
+    ]
+}
+
+impl Addresses {
+    fn of(base: &Url, dialect: Dialect, is_bulla: bool) -> Self {
+        let url = client::shown(base);
+        let is_intels = url.contains("trustedservices.intel.com");
+        match dialect {
+            Dialect::Pccs => Self {
+                pcs: is_bulla.then(|| format!("{url}{PCS_BASE}")),
+                pccs: Some(url),
+                is_intels,
+            },
+            Dialect::Pcs => Self {
+                pccs: url.strip_suffix(PCS_BASE).map(str::to_owned),
+                pcs: Some(url),
+                is_intels,
+            },
+        }
+    }
+}
+
+const QCNL: &str = "Intel QPL, QCNL";
+
+fn qcnl(addresses: &Addresses, distrusted: bool) -> Settings {
+    let mut notes = Vec::new();
+    let usable = addresses.pccs.is_some() || addresses.is_intels;
+    let mut settings = json!({
+        "use_secure_cert": true,
+        "tcb_update_type": "standard",
+        "pccs_api_version": "3.0",
+        "retry_times": 6,
+        "retry_delay": 10,
+        "pck_cache_expire_hours": 168,
+        // A week, as in the file that Intel ships, is how long a revocation would not be seen.
+        "verify_collateral_cache_expire_hours": 24,
+        "local_cache_only": false,
+    });
+    match (&addresses.pccs, &addresses.pcs) {
+        (Some(url), _) => settings["pccs_url"] = json!(format!("{url}{MOUNT}")),
+        (None, Some(url)) => settings["collateral_service"] = json!(format!("{url}{MOUNT}")),
+        (None, None) => {}
+    }
+    if distrusted {
+        notes.push(
+            "Its certificate is not trusted here. Add its CA to those of the system, rather than \
+             set use_secure_cert to false."
+                .to_owned(),
+        );
+    }
+    if addresses.is_intels {
+        notes.push(
+            "PCK certificates do not come from there: set pccs_url to a cache of yours.".to_owned(),
+        );
+    }
+    if !usable {
+        notes.push(
+            "This client takes the vendor's dialect from Intel's own hosts alone; it needs a cache."
+                .to_owned(),
+        );
+    }
+    Settings {
+        client: QCNL,
+        usable,
+        place: "sgx_default_qcnl.conf, or the file that $QCNL_CONF_PATH names",
+        content: match usable {
+            true => format!("{settings:#}\n"),
+            false => String::new(),
+        },
+        notes,
+    }
+}
+
+fn dcap_qvl(addresses: &Addresses) -> Settings {
+    let url = addresses.pccs.as_ref().or(addresses.pcs.as_ref());
+    let usable = addresses.pccs.is_some() || addresses.is_intels;
+    Settings {
+        client: "dcap-qvl",
+        usable,
+        place: "the environment, or the address that its collateral client is given",
+        content: match url.filter(|_| usable) {
+            Some(url) => format!("PCCS_URL={url}\n"),
+            None => String::new(),
+        },
+        notes: match usable {
+            true => Vec::new(),
+            false => vec!["This client asks a cache for the root's CRL; it needs one.".to_owned()],
+        },
+    }
+}
+
+fn go_tdx_guest(addresses: &Addresses) -> Settings {
+    let mut notes = Vec::new();
+    let content = match &addresses.pcs {
+        Some(_) if addresses.is_intels => {
+            notes.push("This client asks there by itself.".to_owned());
+            String::new()
+        }
+        Some(url) => {
+            notes.push(
+                "This client has Intel's addresses compiled in. Give verify.Options a Getter that \
+                 puts the second address in the place of the first."
+                    .to_owned(),
+            );
+            format!("https://api.trustedservices.intel.com\n{url}\n")
+        }
+        None => {
+            notes.push(
+                "This client speaks the vendor's dialect alone, which this cache does not."
+                    .to_owned(),
+            );
+            String::new()
+        }
+    };
+    Settings {
+        client: "go-tdx-guest",
+        usable: addresses.pcs.is_some(),
+        place: "the Getter in verify.Options",
+        content,
+        notes,
+    }
+}
+
+fn trustee(addresses: &Addresses) -> Settings {
+    let usable = addresses.pccs.is_some() || addresses.is_intels;
+    Settings {
+        client: "Confidential Containers trustee",
+        usable,
+        place: "the environment of its attestation service, with the file there",
+        content: match usable {
+            true => "QCNL_CONF_PATH=/etc/sgx_default_qcnl.conf\n".to_owned(),
+            false => String::new(),
+        },
+        notes: vec![format!(
+            "It verifies with Intel's library: the file is that of {QCNL}."
+        )],
+    }
+}
+
+fn azure(base: &Url, usable: bool) -> Settings {
+    let url = client::shown(base);
+    Settings {
+        client: "Azure-DCAP-Client",
+        usable,
+        place: "the environment",
+        content: match usable {
+            true => format!(
+                "AZDCAP_BASE_CERT_URL={url}/sgx/certification\n\
+                 AZDCAP_SECONDARY_BASE_CERT_URL={url}/sgx/certification\n\
+                 AZDCAP_BYPASS_BASE_URL=true\nAZDCAP_COLLATERAL_VERSION=v4\n"
+            ),
+            false => String::new(),
+        },
+        notes: match usable {
+            true => Vec::new(),
+            false => vec![
+                "This client asks for CRLs by pckcrl?uri= and for certificates as JSON, which this \
+                 service does not answer."
+                    .to_owned(),
+            ],
+        },
+    }
+}

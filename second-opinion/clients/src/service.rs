@@ -1,0 +1,57 @@
+//! bulla's collateral service, with a vendor in a box behind it.
+
+use std::fs::{self, File};
+
+use crate::{Server, Vendor, bulla};
+
+/// A service with an empty store that asks one vendor, under its root; it runs until this is
+/// dropped.
+pub struct Service {
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Service {
+    /// Starts the service of a vendor whose own runs.
+    pub fn of(vendor: &Vendor) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = |name| folder.path().join(name);
+        fs::write(place("root.der"), vendor.root()).expect("the root's certificate");
+        let mut command = bulla();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["--upstream", vendor.server().url()])
+            .arg("--trust-root")
+            .arg(place("root.der"))
+            .arg("--simulated")
+            .arg("--store")
+            .arg(place("state"))
+            .args(["--format", "json"])
+            .stderr(File::create(place("log")).expect("a log"));
+        let server = Server::start(command).unwrap_or_else(|| {
+            let log = fs::read_to_string(place("log")).expect("a log");
+            panic!("the service ended: {log}")
+        });
+        Self { server, folder }
+    }
+
+    /// Where it is reached.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Has the vendor asked anew for every document that is there.
+    pub fn refresh(&self) {
+        let token = self.folder.path().join("state/administrator-token");
+        let token = fs::read_to_string(token).expect("a token");
+        let response = reqwest::blocking::Client::new()
+            .post(format!(
+                "{}/sgx/certification/v4/refresh",
+                self.server.url()
+            ))
+            .header("admin-token", token.trim())
+            .send()
+            .expect("the service answers");
+        assert!(response.status().is_success(), "{}", response.status());
+    }
+}
