@@ -511,6 +511,7 @@ fn every_dependency_has_a_line_and_every_line_a_dependency() {
         "crates/runtime/upstream",
         "crates/simulation/issuer",
         "crates/simulation/processor",
+        "crates/simulation/enclave",
         "crates/simulation/vendor",
         "crates/bulla",
         "tests",

@@ -71,6 +71,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "bulla-processor",
         &["bulla-evidence", "bulla-pki", "bulla-issuer"],
     ),
+    ("bulla-enclave", &["bulla-processor"]),
     (
         "bulla-vendor",
         &[
@@ -96,6 +97,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bulla-service",
             "bulla-issuer",
             "bulla-processor",
+            "bulla-enclave",
             "bulla-vendor",
         ],
     ),
@@ -113,6 +115,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bulla-service",
             "bulla-issuer",
             "bulla-processor",
+            "bulla-enclave",
             "bulla-vendor",
         ],
     ),

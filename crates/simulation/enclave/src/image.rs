@@ -1,0 +1,1 @@
+//! Enclave images: made from ELF files, and compared.
