@@ -13,5 +13,6 @@ pub mod routes;
 pub mod scenarios;
 pub mod service;
 pub mod site;
+pub mod tsm;
 pub mod vectors;
 pub mod workbench;

@@ -509,6 +509,7 @@ fn every_dependency_has_a_line_and_every_line_a_dependency() {
         "crates/runtime/store",
         "crates/runtime/service",
         "crates/runtime/upstream",
+        "crates/runtime/gate",
         "crates/simulation/issuer",
         "crates/simulation/processor",
         "crates/simulation/enclave",

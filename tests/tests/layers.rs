@@ -67,6 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bulla-upstream",
         ],
     ),
+    ("bulla-gate", &[]),
     (
         "bulla-processor",
         &["bulla-evidence", "bulla-pki", "bulla-issuer"],
@@ -95,6 +96,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bulla-store",
             "bulla-upstream",
             "bulla-service",
+            "bulla-gate",
             "bulla-issuer",
             "bulla-processor",
             "bulla-enclave",
@@ -113,6 +115,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bulla-store",
             "bulla-upstream",
             "bulla-service",
+            "bulla-gate",
             "bulla-issuer",
             "bulla-processor",
             "bulla-enclave",
