@@ -1,5 +1,4 @@
-//! What the operator decided: objects with history. Nothing is stored here yet but by tests; the
-//! baselines will be.
+//! What the operator decided: objects with history, as policies and the keys of the gate.
 
 use bulla_pki::Timestamp;
 

@@ -1,8 +1,8 @@
 //! What the service remembers.
 //!
-//! Four ports, each small: [`Documents`] keeps every issue of the vendor's documents, [`Fleet`]
-//! the platforms, [`Governance`] what the operator decided, [`Audit`] who did what. [`Store`] has
-//! all four over embedded SQLite. Calls block, for as long as a disk takes; what was acknowledged
+//! Five ports, each small: [`Documents`] keeps every issue of the vendor's documents, [`Fleet`]
+//! the platforms, [`Governance`] what the operator decided, [`Secrets`] what the gate releases,
+//! [`Audit`] who did what. [`Store`] has all five over embedded SQLite. Calls block, for as long as a disk takes; what was acknowledged
 //! survives a power failure.
 //!
 //! Nothing is checked here: what comes in was verified before.
@@ -14,6 +14,7 @@ mod encoding;
 pub mod error;
 pub mod fleet;
 pub mod governance;
+pub mod secrets;
 pub mod sqlite;
 
 pub use audit::Audit;
@@ -21,6 +22,7 @@ pub use documents::Documents;
 pub use error::StoreError;
 pub use fleet::Fleet;
 pub use governance::Governance;
+pub use secrets::Secrets;
 pub use sqlite::{Checked, Pruned, Retention, Store};
 
 /// What a call to a store gives.

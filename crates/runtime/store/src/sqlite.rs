@@ -35,6 +35,7 @@ mod lock;
 mod migrations;
 mod readers;
 mod retention;
+mod secrets;
 mod set_aside;
 #[cfg(test)]
 mod tests;

@@ -11,50 +11,7 @@ use crate::{Audit, Result};
 
 impl Audit for Store {
     fn record(&self, event: &Event) -> Result<Entry> {
-        self.write(|transaction| {
-            let (before, previous) = head(transaction)?.unwrap_or_default();
-            let last: Option<u64> = transaction
-                .prepare_cached("SELECT max(sequence) AS last FROM audit")?
-                .query_row([], |row| row.get("last"))?;
-            if last.unwrap_or(0) > before {
-                return Err(Fault::Damaged(format!(
-                    "the audit chain goes on behind entry {before}, which was noted as the last"
-                )));
-            }
-            let sequence = before + 1;
-            let entry = Entry {
-                sequence,
-                event: event.clone(),
-                sha256: digest(
-                    &previous,
-                    sequence,
-                    event.at.unix_seconds(),
-                    [&event.actor, &event.action, &event.subject, &event.details]
-                        .map(|text| text.as_bytes()),
-                ),
-            };
-            transaction
-                .prepare_cached(
-                    "INSERT INTO audit (sequence, at, actor, action, subject, details, sha256)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((
-                    sequence,
-                    event.at.unix_seconds(),
-                    &event.actor,
-                    &event.action,
-                    &event.subject,
-                    &event.details,
-                    entry.sha256,
-                ))?;
-            transaction
-                .prepare_cached(
-                    "INSERT INTO audit_head (one, sequence, sha256) VALUES (1, ?1, ?2)
-                     ON CONFLICT (one) DO UPDATE SET sequence = ?1, sha256 = ?2",
-                )?
-                .execute((sequence, entry.sha256))?;
-            Ok(entry)
-        })
+        self.write(|transaction| record(transaction, event))
     }
 
     fn entries(&self, after: u64, most: usize) -> Result<Vec<Entry>> {
@@ -85,6 +42,52 @@ impl Audit for Store {
 
 /// The last number that SQLite has.
 const LAST: u64 = i64::MAX.unsigned_abs();
+
+/// Adds an event to the chain, in the transaction of what it tells of.
+pub(super) fn record(connection: &Connection, event: &Event) -> Outcome<Entry> {
+    let (before, previous) = head(connection)?.unwrap_or_default();
+    let last: Option<u64> = connection
+        .prepare_cached("SELECT max(sequence) AS last FROM audit")?
+        .query_row([], |row| row.get("last"))?;
+    if last.unwrap_or(0) > before {
+        return Err(Fault::Damaged(format!(
+            "the audit chain goes on behind entry {before}, which was noted as the last"
+        )));
+    }
+    let sequence = before + 1;
+    let entry = Entry {
+        sequence,
+        event: event.clone(),
+        sha256: digest(
+            &previous,
+            sequence,
+            event.at.unix_seconds(),
+            [&event.actor, &event.action, &event.subject, &event.details]
+                .map(|text| text.as_bytes()),
+        ),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO audit (sequence, at, actor, action, subject, details, sha256)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            sequence,
+            event.at.unix_seconds(),
+            &event.actor,
+            &event.action,
+            &event.subject,
+            &event.details,
+            entry.sha256,
+        ))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO audit_head (one, sequence, sha256) VALUES (1, ?1, ?2)
+             ON CONFLICT (one) DO UPDATE SET sequence = ?1, sha256 = ?2",
+        )?
+        .execute((sequence, entry.sha256))?;
+    Ok(entry)
+}
 
 /// Sequence and digest of the last entry, as noted beside the entries.
 fn head(connection: &Connection) -> Outcome<Option<(u64, [u8; 32])>> {

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::fault::{Fault, Outcome};
-use super::{Store, audit, documents, fleet, governance, set_aside};
+use super::{Store, audit, documents, fleet, governance, secrets, set_aside};
 use crate::Result;
 
 /// What a check has looked at.
@@ -38,6 +38,7 @@ pub(super) fn check(connection: &Connection) -> Outcome<Checked> {
     set_aside::check(connection)?;
     fleet::check(connection)?;
     governance::check(connection)?;
+    secrets::check(connection)?;
     match audit::verify(connection)? {
         Ok(audit_entries) => Ok(Checked { audit_entries }),
         Err(found) => Err(Fault::Damaged(format!(

@@ -78,6 +78,17 @@ impl Governance for Store {
     }
 }
 
+/// The latest version of an object, also of one that was removed.
+pub(super) fn latest(connection: &Connection, kind: &str, name: &str) -> Outcome<Option<Decision>> {
+    connection
+        .prepare_cached(
+            "SELECT * FROM decisions WHERE kind = ?1 AND name = ?2 ORDER BY version DESC LIMIT 1",
+        )?
+        .query_and_then((kind, name), read)?
+        .next()
+        .transpose()
+}
+
 fn decisions(
     connection: &Connection,
     sql: &str,

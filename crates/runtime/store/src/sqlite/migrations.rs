@@ -34,6 +34,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(2, "0002_fleet.sql"),
     migration!(3, "0003_decisions.sql"),
     migration!(4, "0004_audit.sql"),
+    migration!(5, "0005_secrets.sql"),
 ];
 
 /// Marks a file as a store of bulla: `bull` in ASCII.

@@ -9,7 +9,8 @@ use bulla_pki::{Timestamp, Window};
 use super::*;
 use crate::audit::Event;
 use crate::documents::NewDocument;
-use crate::{AnchorId, Audit, Documents, Fleet, Governance, StoreError};
+use crate::secrets::{Claim, Limits, NewSecret};
+use crate::{AnchorId, Audit, Documents, Fleet, Governance, Secrets, StoreError};
 
 const ANCHOR: AnchorId = AnchorId([1; 32]);
 
@@ -86,7 +87,7 @@ fn schema_error(path: &Path) -> (u32, u32, String) {
     }
 }
 
-const LATEST: u32 = 4;
+const LATEST: u32 = 5;
 
 #[test]
 fn every_older_schema_is_brought_up_and_keeps_what_is_in_it() {
@@ -100,6 +101,7 @@ fn every_older_schema_is_brought_up_and_keeps_what_is_in_it() {
         store.record(&event("")).unwrap();
         store.decide("kind", "name", None, at(1), "").unwrap();
         assert_eq!(store.platform_count(ANCHOR).unwrap(), 0);
+        assert_eq!(store.secrets().unwrap(), []);
         drop(store);
         Store::open(&folder.database()).unwrap();
     }
@@ -219,6 +221,49 @@ fn a_full_disk_is_named_and_takes_nothing_away() {
     store.record(&event(&long)).unwrap();
     assert_eq!(store.check().unwrap().audit_entries, 1);
     assert_eq!(history(), acknowledged);
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_released() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.database()).unwrap();
+    let secret = NewSecret {
+        name: "a".to_owned(),
+        version: 1,
+        policy: String::new(),
+        limits: Limits::default(),
+        value: b"sealed".to_vec(),
+    };
+    assert!(store.put_secret(&secret, &event("")).unwrap());
+    let claim = Claim {
+        name: "a".to_owned(),
+        version: 1,
+        platform: [0; 32],
+        at: at(1),
+        in_force: Vec::new(),
+    };
+    let pages = |pages: &str| {
+        let sql = format!("PRAGMA max_page_count{pages}");
+        let limit: i64 = store
+            .writer()
+            .query_row(&sql, [], |row| row.get(0))
+            .unwrap();
+        limit
+    };
+    let before = pages("");
+    // No more than there are.
+    pages(" = 1");
+    let long = event(&"x".repeat(50_000));
+    let refused = store.release(&claim, &long);
+    assert!(
+        matches!(&refused, Err(StoreError::Full { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(store.secret("a").unwrap().unwrap().releases, 0);
+    assert_eq!(store.check().unwrap().audit_entries, 1);
+    pages(&format!(" = {before}"));
+    assert_eq!(store.release(&claim, &long).unwrap().unwrap().number, 1);
+    assert_eq!(store.check().unwrap().audit_entries, 2);
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! What every backend of the four ports must do. A backend takes part by one line,
+//! What every backend of the five ports must do. A backend takes part by one line,
 //! `conformance!(name, open)`, where `open()` gives a pointer to an empty store.
 
 pub(crate) mod audit;
 pub(crate) mod documents;
 pub(crate) mod fleet;
 pub(crate) mod governance;
+pub(crate) mod secrets;
 
 /// Runs the whole suite against a backend, one test for each sentence.
 #[macro_export]
@@ -48,6 +49,20 @@ macro_rules! conformance {
                 versions_count_for_each_object
                 a_removed_object_has_its_history_and_can_come_back
                 kinds_never_meet
+            );
+            $crate::conformance!(@port secrets, $open:
+                a_secret_is_listed_without_its_value
+                a_version_follows_the_one_before_also_after_a_removal
+                each_change_is_in_the_audit
+                a_release_counts_and_is_in_the_audit
+                what_is_not_released_counts_nothing_and_is_in_no_audit
+                a_secret_is_released_so_often_and_no_more
+                a_secret_is_released_until_its_last_second
+                a_secret_is_released_to_its_platforms
+                a_removed_secret_is_not_released
+                what_changed_is_to_be_looked_at_anew
+                decisions_that_are_not_in_force_release_nothing
+                many_may_ask_at_once_for_the_last_one
             );
             $crate::conformance!(@port audit, $open:
                 an_event_gets_the_next_place

@@ -6,13 +6,13 @@ use std::sync::OnceLock;
 
 use bulla_collateral::{Selector, Slot};
 use bulla_store::fleet::RegistrationState;
-use bulla_store::{Audit, Documents, Fleet, Governance, Store, StoreError};
+use bulla_store::{Audit, Documents, Fleet, Governance, Secrets, Store, StoreError};
 use proptest::prelude::*;
 
 use crate::folder::Folder;
 use crate::samples::{
     ANCHOR, QE, certificates, day, document, event, evidence, id, manifest, platform, ppid, raw,
-    refused, reported, selection, slots,
+    refused, reported, secret, selection, slots,
 };
 
 /// Something of everything.
@@ -45,6 +45,9 @@ fn fill(store: &Store) {
             .decide("kind", name, Some("{}"), day(1), "me")
             .unwrap();
         store.record(&event(name)).unwrap();
+        let mut secret = secret(name, 1);
+        secret.limits.platforms = Some(vec![[1; 32], [2; 32]]);
+        store.put_secret(&secret, &event("put")).unwrap();
     }
     store.put_evidence(ANCHOR, &evidence(1, "sgx", 1)).unwrap();
     store.put_evidence(ANCHOR, &evidence(2, "tdx", 1)).unwrap();
@@ -113,6 +116,7 @@ fn ask(store: &Store) -> Answers {
             .collect();
         format!("{quotes:?}")
     }));
+    answers.push(all(store.secrets(), |found| format!("{found:?}")));
     let entries = store.entries(0, 9);
     answers.push(all(entries, |found| format!("{found:?}")));
     answers
@@ -230,6 +234,7 @@ fn every_value_that_changes_is_found() {
         "quote 1",
         "https://vendor.example",
         "operator",
+        "sealed A 1",
     ] {
         let places = bytes
             .windows(text.len())

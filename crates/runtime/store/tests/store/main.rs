@@ -8,6 +8,7 @@ mod folder;
 mod model;
 mod opening;
 mod processes;
+mod releases;
 mod retention;
 mod samples;
 mod secrets;

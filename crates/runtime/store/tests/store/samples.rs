@@ -9,6 +9,7 @@ use bulla_store::AnchorId;
 use bulla_store::audit::Event;
 use bulla_store::documents::{NewDocument, Selection, SetAside};
 use bulla_store::fleet::{Evidence, PckCertificates, Platform, PlatformId, RawTcb, Registration};
+use bulla_store::secrets::{Claim, InForce, Limits, NewSecret};
 
 pub(crate) const ANCHOR: AnchorId = AnchorId([1; 32]);
 pub(crate) const OTHER: AnchorId = AnchorId([2; 32]);
@@ -177,5 +178,36 @@ pub(crate) fn reported(name: &str, tcb: u8) -> Registration {
         pce_svn: Some(PceSvn(u16::from(tcb))),
         encrypted_ppid: Some(ppid(tcb)),
         manifest: None,
+    }
+}
+
+/// A secret under the policy `any`, without limits.
+pub(crate) fn secret(name: &str, version: u32) -> NewSecret {
+    NewSecret {
+        name: name.to_owned(),
+        version,
+        policy: "any".to_owned(),
+        limits: Limits::default(),
+        value: format!("sealed {name} {version}").into_bytes(),
+    }
+}
+
+/// A claim on a secret, on its first day, that rests on no decision.
+pub(crate) fn claim(name: &str, version: u32) -> Claim {
+    Claim {
+        name: name.to_owned(),
+        version,
+        platform: [7; 32],
+        at: day(1),
+        in_force: Vec::new(),
+    }
+}
+
+/// A version of a policy.
+pub(crate) fn policy(name: &str, version: u32) -> InForce {
+    InForce {
+        kind: "policy".to_owned(),
+        name: name.to_owned(),
+        version,
     }
 }

@@ -1,9 +1,12 @@
 //! What goes to logs.
 
-use bulla_store::Fleet;
 use bulla_store::fleet::{PckAnswer, Platform};
+use bulla_store::{Fleet, Secrets};
 
-use crate::samples::{ANCHOR, certificates, evidence, id, manifest, platform, ppid, raw, reported};
+use crate::samples::{
+    ANCHOR, certificates, claim, event, evidence, id, manifest, platform, ppid, raw, reported,
+    secret,
+};
 
 /// 0xab, in the ways in which bytes are printed.
 const SECRETS: [&str; 3] = ["abab", "ab, ab", "171, 171"];
@@ -51,4 +54,21 @@ fn nothing_personal_to_a_machine_is_printed() {
     shows_nothing_personal(&format!("{store:?}"));
     let refused = store.put_raw_tcb(ANCHOR, &id("OTHER"), &raw(1, None));
     shows_nothing_personal(&format!("{:?}", refused.unwrap_err()));
+}
+
+#[test]
+fn no_value_of_a_secret_is_printed() {
+    let mut secret = secret("NAME", 1);
+    secret.value = vec![0xab; 99];
+    let store = bulla_store::Store::open_in_memory().unwrap();
+    store.put_secret(&secret, &event("put")).unwrap();
+    let released = store.release(&claim("NAME", 1), &event("release")).unwrap();
+    for shown in [
+        format!("{secret:?}"),
+        format!("{:?}", store.secret("NAME").unwrap()),
+        format!("{released:?}"),
+    ] {
+        shows_nothing_personal(&shown);
+    }
+    assert_eq!(released.unwrap().value, secret.value);
 }
