@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use bulla_appraisal::policy::AcceptedStatuses;
 use bulla_appraisal::{Appraisal, Policy, appraise};
 use bulla_collateral::TcbStatus;
 use bulla_fuzz::bases;
@@ -80,7 +81,7 @@ fuzz_target!(|text: &str| {
         }
     };
     assert!(text.parse::<toml::Table>().is_ok(), "a policy is TOML");
-    assert!(!policy.accepted_tcb_statuses.contains(TcbStatus::Revoked));
+    assert!(!accepted(&policy).contains(TcbStatus::Revoked));
     for verdict in GENUINE.iter().chain(SIMULATED.iter()) {
         if accepts(&policy, verdict) {
             check_accepted(&policy, verdict);
@@ -90,6 +91,10 @@ fuzz_target!(|text: &str| {
         assert!(!accepts(&policy, verdict), "{verdict:?}");
     }
 });
+
+fn accepted(policy: &Policy) -> AcceptedStatuses {
+    policy.accepted_tcb_statuses.clone().unwrap_or_default()
+}
 
 fn accepts(policy: &Policy, verdict: &Verdict) -> bool {
     let decision = appraise(verdict, policy);
@@ -113,7 +118,7 @@ fn check_accepted(policy: &Policy, verdict: &Verdict) {
                 .all(|rejected| rejected.as_str() != &**id)
         );
     }
-    if !policy.accepted_tcb_statuses.contains(level.status) {
+    if !accepted(policy).contains(level.status) {
         assert!(!level.advisory_ids.is_empty());
         for id in &level.advisory_ids {
             let mut exceptions = policy.allowed_advisories.iter();

@@ -1,18 +1,20 @@
 //! A verdict held against a policy.
 
 mod anchor;
+pub(crate) mod baseline;
 mod collateral;
 mod measurement;
 mod platform;
 mod sgx;
-mod tcb;
+pub(crate) mod tcb;
 mod tdx;
 
 use bulla_evidence::Tee;
 use bulla_verifier::{EvidenceFacts, OwnedBody, Verdict, Verification};
 
+use crate::baseline::Demand;
 use crate::decision::{Decision, Finding, Reason};
-use crate::policy::{HexBytes, Policy, SgxPolicy, TdxPolicy};
+use crate::policy::{AcceptedStatuses, HexBytes, Policy, SgxPolicy, TdxPolicy};
 use measurement::one_of;
 
 /// Decides whether evidence is good enough by this policy at the instant of the verdict.
@@ -20,6 +22,19 @@ use measurement::one_of;
 /// A failed verification is refused with that one reason, since nothing that unproven evidence
 /// says deserves a second look.
 pub fn appraise(verdict: &Verdict, policy: &Policy) -> Decision {
+    decide(verdict, policy, None)
+}
+
+/// The same, where a baseline is demanded besides.
+///
+/// The baseline's word on TCB levels takes the place of the policy's defaults: which statuses pass,
+/// and which open advisories are tolerated. Where the policy has its own word on either, both bind,
+/// and so does everything else that the policy asks for. `Revoked` passes under none.
+pub fn appraise_under(verdict: &Verdict, policy: &Policy, demand: &Demand) -> Decision {
+    decide(verdict, policy, Some(demand))
+}
+
+fn decide(verdict: &Verdict, policy: &Policy, demand: Option<&Demand>) -> Decision {
     let (Verification::Ok, Some(root), Some(evidence), Some(levels)) = (
         verdict.verification(),
         &verdict.trust_anchor,
@@ -33,7 +48,16 @@ pub fn appraise(verdict: &Verdict, policy: &Policy) -> Decision {
     anchor::check(root, policy, &mut findings);
     collateral::check(&verdict.collateral, verdict.at, policy, &mut findings);
     collateral::check_evaluation_numbers(levels, policy, &mut findings);
-    tcb::check(levels, verdict.at, policy, &mut findings);
+    let default = AcceptedStatuses::default();
+    let own = || tcb::Terms::of_policy(policy, &default);
+    match demand {
+        None => tcb::check_levels(levels, verdict.at, &[own()], &mut findings),
+        Some(demand) => {
+            let own = policy.judges_levels().then(own);
+            baseline::check(verdict, evidence, levels, demand, own, &mut findings);
+        }
+    }
+    tcb::check_more(levels, policy, &mut findings);
     platform::check(evidence.platform.as_ref(), policy, &mut findings);
     check_evidence(evidence, policy, &mut findings);
     Decision::new(findings)

@@ -178,6 +178,8 @@ reasons! {
     AdvisoryRejected,
     /// The TCB level is older than the oldest accepted.
     TcbDateTooOld,
+    /// A security version is below the floor of the baseline.
+    TcbBelowFloor,
     /// The platform is not among those that may attest.
     PlatformNotListed,
     /// The policy is written for the other technology.

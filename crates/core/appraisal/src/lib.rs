@@ -19,11 +19,13 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod baseline;
 pub mod decision;
 pub mod policy;
 
 mod appraise;
 
-pub use appraise::appraise;
+pub use appraise::{appraise, appraise_under};
+pub use baseline::Demand;
 pub use decision::{Appraisal, Decision, Finding, Reason, Severity};
 pub use policy::{DOCUMENT_NAMES, Policy, PolicyError, ValueError};

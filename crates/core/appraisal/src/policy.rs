@@ -2,12 +2,12 @@
 
 mod anchor;
 mod error;
-mod exception;
+pub(crate) mod exception;
 mod flags;
 mod sgx;
 mod tcb;
 mod tdx;
-mod value;
+pub(crate) mod value;
 
 use bulla_collateral::TcbStatus;
 use bulla_pki::{Timestamp, TrustAnchor};
@@ -118,8 +118,8 @@ pub struct Policy {
     /// Absent: the vendors' roots, and no other.
     pub trust_anchors: Option<AnyOf<AnchorName>>,
     /// The TCB statuses that pass, in the vendor's spelling. `Revoked` is an error.
-    /// Absent: `UpToDate`.
-    pub accepted_tcb_statuses: AcceptedStatuses,
+    /// Absent: `UpToDate`, or what the baseline accepts where one is demanded; present, both bind.
+    pub accepted_tcb_statuses: Option<AcceptedStatuses>,
     /// Advisories that are tolerated for a while. Absent: none.
     ///
     /// A platform whose status is not accepted passes nevertheless when every advisory open on it
@@ -190,8 +190,14 @@ impl Policy {
 
     /// The same policy with these accepted TCB statuses instead of its own.
     pub fn with_accepted_statuses(mut self, statuses: Vec<TcbStatus>) -> Result<Self, ValueError> {
-        self.accepted_tcb_statuses = AcceptedStatuses::new(statuses)?;
+        self.accepted_tcb_statuses = Some(AcceptedStatuses::new(statuses)?);
         Ok(self)
+    }
+
+    /// Whether the policy has its own word on TCB levels: which statuses pass, or which open
+    /// advisories are tolerated.
+    pub fn judges_levels(&self) -> bool {
+        self.accepted_tcb_statuses.is_some() || !self.allowed_advisories.is_empty()
     }
 
     /// Whether evidence may end in this root.

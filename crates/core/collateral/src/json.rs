@@ -193,16 +193,6 @@ fn shortened(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-/// A string that is read and dropped.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DroppedText;
-
-impl<'de> Deserialize<'de> for DroppedText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::deserialize(deserializer).map(|_| Self)
-    }
-}
-
 /// Declares a struct that is read from a JSON object.
 ///
 /// Unlike serde's derived reader this one keeps the names of unknown fields, finds duplicate keys
@@ -375,18 +365,18 @@ mod tests {
     use super::*;
 
     object! {
-        struct Sample;
+        struct Sample<'de>;
         required { number: u8 = "number", }
-        optional { word: DroppedText = "word", }
+        optional { word: Text<'de> = "word", }
     }
 
-    impl std::fmt::Debug for Sample {
+    impl std::fmt::Debug for Sample<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "{} {:?} {:?}", self.number, self.word, self.unknown)
         }
     }
 
-    fn read(text: &str) -> Result<Sample, DocumentError> {
+    fn read(text: &str) -> Result<Sample<'_>, DocumentError> {
         parse(text.as_bytes())
     }
 

@@ -40,4 +40,6 @@ pub use set::{CollateralSet, SignedKind, SignedText};
 pub use set_json::{MAX_SET_SIZE, SetError};
 pub use slot::{PckCa, Selector, Series, Slot, SlotError};
 pub use status::{TcbStatus, UnknownTcbStatus};
-pub use tcb_info::{TcbInfo, TcbInfoId, TcbLevel, TcbLevels, TdxModule, TdxModuleIdentity};
+pub use tcb_info::{
+    ComponentName, TcbInfo, TcbInfoId, TcbLevel, TcbLevels, TdxModule, TdxModuleIdentity,
+};

@@ -8,7 +8,7 @@ use bulla_pki::{Timestamp, Window};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 use crate::json::{
-    self, Advisories, DocumentError, DroppedText, Hex, Status, Text, Time, UnknownFields, object,
+    self, Advisories, DocumentError, Hex, Status, Text, Time, UnknownFields, object,
 };
 use crate::levels::{IsvLevelWire, IsvLevels};
 use crate::status::TcbStatus;
@@ -54,6 +54,10 @@ pub struct TcbInfo {
     pub tdx_module_identities: Vec<TdxModuleIdentity>,
     /// The levels of the platform.
     pub tcb_levels: TcbLevels,
+    /// What the vendor calls the 16 SGX components; nothing in version 2.
+    pub sgx_component_names: [ComponentName; 16],
+    /// What the vendor calls the 16 TDX components; nothing for SGX.
+    pub tdx_component_names: [ComponentName; 16],
     /// Names of fields that this version does not know, sorted.
     pub unknown_fields: Vec<String>,
 }
@@ -79,6 +83,16 @@ pub struct TdxModuleIdentity {
     pub module: TdxModule,
     /// Its levels.
     pub tcb_levels: IsvLevels,
+}
+
+/// What the vendor says of a component, for people: nothing is decided by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the two words of the vendor")]
+pub struct ComponentName {
+    /// `category`: who brings the component, `BIOS` or `OS/VMM`; absent where the vendor says nothing.
+    pub category: Option<Box<str>>,
+    /// `type`: what it is, for example `TDX Module`; absent where the vendor says nothing.
+    pub kind: Option<Box<str>>,
 }
 
 impl TcbInfo {
@@ -180,6 +194,11 @@ impl TcbInfo {
             Some(list) => module_identities(list, &mut unknown)?,
             None => Vec::new(),
         };
+        // The vendor repeats the names in every level.
+        let first = wire.tcb_levels.first().map(|level| &level.tcb);
+        let names = |list: Option<&Svns>| list.map(|list| list.names.clone()).unwrap_or_default();
+        let sgx_component_names = names(first.and_then(|tcb| tcb.sgxtcbcomponents.as_ref()));
+        let tdx_component_names = names(first.and_then(|tcb| tcb.tdxtcbcomponents.as_ref()));
         let levels: Result<Vec<TcbLevel>, DocumentError> = wire
             .tcb_levels
             .into_iter()
@@ -198,6 +217,8 @@ impl TcbInfo {
             tdx_module,
             tdx_module_identities,
             tcb_levels: TcbLevels::sorted(levels?)?,
+            sgx_component_names,
+            tdx_component_names,
             unknown_fields: unknown.0.into_iter().collect(),
         })
     }
@@ -299,13 +320,13 @@ object! {
 }
 
 object! {
-    struct ComponentWire;
+    struct ComponentWire<'de>;
     required {
         svn: u8 = "svn",
     }
     optional {
-        _category: DroppedText = "category",
-        _kind: DroppedText = "type",
+        category: Text<'de> = "category",
+        kind: Text<'de> = "type",
     }
 }
 
@@ -371,6 +392,7 @@ impl TcbWire {
 #[derive(Default)]
 struct Svns {
     svns: [u8; 16],
+    names: [ComponentName; 16],
     unknown: UnknownFields,
 }
 
@@ -387,11 +409,16 @@ impl<'de> Deserialize<'de> for Svns {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Svns, A::Error> {
                 let mut all = Svns::default();
-                for (place, svn) in all.svns.iter_mut().enumerate() {
-                    let component: ComponentWire = list
+                let places = all.svns.iter_mut().zip(&mut all.names);
+                for (place, (svn, name)) in places.enumerate() {
+                    let component: ComponentWire<'_> = list
                         .next_element()?
                         .ok_or_else(|| A::Error::invalid_length(place, &self))?;
                     *svn = component.svn;
+                    *name = ComponentName {
+                        category: component.category.map(|text| text.0.into()),
+                        kind: component.kind.map(|text| text.0.into()),
+                    };
                     all.unknown.absorb(component.unknown);
                 }
                 Ok(all)

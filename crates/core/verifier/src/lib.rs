@@ -43,6 +43,7 @@ pub use bulla_collateral::PckCa;
 pub use finding::{Code, Finding, Severity, Stage};
 pub use known::KnownPlatforms;
 pub use prepare::PreparedCollateral;
+pub use tcb::{NoLevel, ReportedTcb};
 pub use verdict::{
     CollateralFacts, DocumentFacts, DocumentKind, EvidenceFacts, OwnedBody, PlatformFacts,
     ReachedLevel, TcbFacts, Verdict, Verification,

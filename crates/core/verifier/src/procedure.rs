@@ -11,7 +11,7 @@ use crate::finding::{Code, Finding, Findings, Severity, Stage};
 use crate::pck::Platform;
 use crate::prepare::PreparedCollateral;
 use crate::qe;
-use crate::tcb::{self, NoLevel};
+use crate::tcb::{NoLevel, ReportedTcb};
 use crate::verdict::{CollateralFacts, EvidenceFacts, OwnedBody, TcbFacts, Verdict};
 
 /// Verifies `bytes`, looking platforms up through `platform_of`.
@@ -166,13 +166,8 @@ fn check_content(
         return None;
     }
     let facts = platform.facts.as_ref()?;
-    Some(tcb::evaluate(
-        tcb_info,
-        identity,
-        facts,
-        body,
-        report.isvsvn.get(),
-    ))
+    let reported = ReportedTcb::new(facts, body, report.isvsvn.get());
+    Some(reported.level(tcb_info, identity))
 }
 
 fn check_signature(quote: &Quote<'_>, platform: &Platform, findings: &mut Findings) {

@@ -9,43 +9,89 @@ use bulla_collateral::{
 };
 use bulla_evidence::Body;
 
-use crate::verdict::{PlatformFacts, ReachedLevel, TcbFacts};
+use crate::verdict::{EvidenceFacts, PlatformFacts, ReachedLevel, TcbFacts};
 
 /// Which of the three parts of a platform reaches no level at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoLevel {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the parts that have levels")]
+pub enum NoLevel {
+    /// The platform: its SGX components and PCE, and its TDX components.
     Platform,
+    /// The TDX module.
     TdxModule,
+    /// The quoting enclave.
     Qe,
 }
 
-/// The level that the platform, its TDX module and its quoting enclave reach together.
-///
-/// A TD that knows its present SVNs beside those of its launch (TD report 1.5 and later) is
-/// evaluated with both.
-pub(crate) fn evaluate(
+/// The security versions that evidence reports, all that a level depends on. Platforms that report
+/// the same reach the same level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "what the vendor's levels compare"
+)]
+pub struct ReportedTcb {
+    /// The SVNs of the 16 SGX components, as the PCK certificate says.
+    pub components: [u8; 16],
+    /// SVN of the provisioning certification enclave, as the PCK certificate says.
+    pub pcesvn: u16,
+    /// `tee_tcb_svn` as of the TD's launch; absent for SGX.
+    pub tdx: Option<[u8; 16]>,
+    /// `tee_tcb_svn2`, as of now; absent for SGX and for TD reports 1.0, which do not have it.
+    pub tdx_now: Option<[u8; 16]>,
+    /// ISVSVN of the quoting enclave.
+    pub qe_isvsvn: u16,
+}
+
+impl ReportedTcb {
+    pub(crate) fn new(platform: &PlatformFacts, body: Body<'_>, qe_isvsvn: u16) -> Self {
+        Self {
+            components: platform.components,
+            pcesvn: platform.pcesvn,
+            tdx: body.td10().map(|td| td.tee_tcb_svn),
+            tdx_now: body.td15().map(|td| td.tee_tcb_svn2),
+            qe_isvsvn,
+        }
+    }
+
+    /// What evidence reports; absent where its PCK certificate could not be read.
+    pub fn of(evidence: &EvidenceFacts) -> Option<Self> {
+        let platform = evidence.platform.as_ref()?;
+        let qe_isvsvn = evidence.qe_report.isvsvn.get();
+        Some(Self::new(platform, evidence.body.borrow(), qe_isvsvn))
+    }
+
+    /// The level that platform, TDX module and quoting enclave reach together: what a verdict
+    /// under these documents would say. That the documents are for this family and technology, and
+    /// genuine, is the caller's to see to.
+    ///
+    /// A TD that knows its present SVNs beside those of its launch (TD report 1.5 and later) is
+    /// evaluated with both.
+    pub fn level(
+        &self,
+        tcb_info: &TcbInfo,
+        identity: &EnclaveIdentity,
+    ) -> Result<TcbFacts, NoLevel> {
+        evaluate(tcb_info, identity, self)
+    }
+}
+
+fn evaluate(
     tcb_info: &TcbInfo,
     identity: &EnclaveIdentity,
-    platform: &PlatformFacts,
-    body: Body<'_>,
-    qe_isvsvn: u16,
+    reported: &ReportedTcb,
 ) -> Result<TcbFacts, NoLevel> {
-    let qe = identity.tcb_levels.reached_by(qe_isvsvn);
+    let qe = identity.tcb_levels.reached_by(reported.qe_isvsvn);
     let at_launch = Levels::reached(
         tcb_info,
-        platform,
-        body.td10().map(|td| &td.tee_tcb_svn),
+        reported,
+        reported.tdx.as_ref(),
         qe.ok_or(NoLevel::Qe),
     )?;
     let launch = at_launch.converged();
     let (mut status, mut launch_status, mut current_status) = (launch, launch, launch);
-    if let Some(td15) = body.td15() {
-        let now = Levels::reached(
-            tcb_info,
-            platform,
-            Some(&td15.tee_tcb_svn2),
-            qe.ok_or(NoLevel::Qe),
-        )?;
+    if let Some(now) = &reported.tdx_now {
+        let now = Levels::reached(tcb_info, reported, Some(now), qe.ok_or(NoLevel::Qe))?;
         current_status = now.converged();
         if let Some(advice) = relaunch_advice(launch, current_status) {
             (status, launch_status) = (advice, advice);
@@ -91,13 +137,13 @@ struct Levels<'a> {
 impl<'a> Levels<'a> {
     fn reached(
         tcb_info: &'a TcbInfo,
-        platform: &PlatformFacts,
+        reported: &ReportedTcb,
         tee_tcb_svn: Option<&[u8; 16]>,
         qe: Result<&'a IsvLevel, NoLevel>,
     ) -> Result<Self, NoLevel> {
         let reaches = |level: &&TcbLevel| {
-            at_least(&platform.components, &level.sgx_components)
-                && platform.pcesvn >= level.pcesvn
+            at_least(&reported.components, &level.sgx_components)
+                && reported.pcesvn >= level.pcesvn
                 && match (tee_tcb_svn, &level.tdx_components) {
                     (Some(svn), Some(components)) => tdx_at_least(svn, components),
                     (None, None) => true,

@@ -6,8 +6,8 @@ use bulla_verifier::{CollateralFacts, DocumentFacts, TcbFacts};
 use crate::decision::{Finding, Reason, Severity};
 use crate::policy::{ExpiryException, Policy};
 
-const JSON_DOCUMENTS: [&str; 2] = ["tcb_info", "qe_identity"];
-const CRLS: [&str; 2] = ["pck_crl", "root_ca_crl"];
+pub(super) const JSON_DOCUMENTS: [&str; 2] = ["tcb_info", "qe_identity"];
+pub(super) const CRLS: [&str; 2] = ["pck_crl", "root_ca_crl"];
 
 pub(super) fn check(
     collateral: &CollateralFacts,
@@ -48,7 +48,10 @@ pub(super) fn check(
     for (minimum, names, reason, field) in minima {
         let Some(minimum) = minimum else { continue };
         for name in names {
-            findings.extend(issued_too_early(collateral, name, minimum, reason, field));
+            let who = "the policy";
+            findings.extend(issued_too_early(
+                collateral, name, minimum, reason, field, who,
+            ));
         }
     }
 }
@@ -63,7 +66,7 @@ pub(super) fn check_evaluation_numbers(
     if let Some(minimum) = policy.minimum_evaluation_data_number {
         for (name, actual) in JSON_DOCUMENTS.into_iter().zip([tcb_info, qe_identity]) {
             if actual < minimum {
-                findings.push(number_too_low(name, actual, minimum));
+                findings.push(number_too_low(name, actual, minimum, "the policy"));
             }
         }
     }
@@ -138,16 +141,17 @@ fn expiry_excepted(document: &DocumentFacts, exception: &ExpiryException) -> Fin
     Finding::new(Severity::Note, Reason::ExceptionApplied, check, message)
 }
 
-fn issued_too_early(
+pub(super) fn issued_too_early(
     collateral: &CollateralFacts,
     name: &str,
     minimum: Timestamp,
     reason: Reason,
     field: &str,
+    who: &str,
 ) -> Option<Finding> {
     let Some(document) = collateral.document(name) else {
         let message = format!(
-            "{name} is missing, and the policy asks for one issued at {minimum} or later; \
+            "{name} is missing, and {who} asks for one issued at {minimum} or later; \
              fetch it."
         );
         return Some(Finding::refusal(
@@ -159,7 +163,7 @@ fn issued_too_early(
     let issued = document.window.from;
     (issued < minimum).then(|| {
         let message = format!(
-            "{name} was issued at {issued} ({field}), and the policy asks for {minimum} or \
+            "{name} was issued at {issued} ({field}), and {who} asks for {minimum} or \
              later; fetch a newer one."
         );
         Finding::refusal(reason, subject(name), message)
@@ -167,9 +171,9 @@ fn issued_too_early(
     })
 }
 
-fn number_too_low(name: &str, actual: u32, minimum: u32) -> Finding {
+pub(super) fn number_too_low(name: &str, actual: u32, minimum: u32, who: &str) -> Finding {
     let message = format!(
-        "{name} has the evaluation data number {actual}, and the policy asks for {minimum} or \
+        "{name} has the evaluation data number {actual}, and {who} asks for {minimum} or \
          higher; fetch it with that number, and update the platform if it then falls behind."
     );
     Finding::refusal(Reason::EvaluationNumberTooLow, subject(name), message)

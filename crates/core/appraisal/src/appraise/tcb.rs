@@ -1,5 +1,6 @@
 //! The TCB level and the advisories open on it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use bulla_collateral::TcbStatus;
@@ -9,20 +10,50 @@ use bulla_verifier::{ReachedLevel, TcbFacts};
 use crate::decision::{Finding, Reason, Severity};
 use crate::policy::{AcceptedStatuses, AdvisoryException, Policy};
 
-pub(super) fn check(
+/// Which levels pass, and by whose word.
+pub(crate) struct Terms<'a> {
+    /// `the policy` or `the baseline NAME`.
+    pub(crate) whose: Cow<'static, str>,
+    /// Where its exceptions stand, for messages.
+    pub(crate) exceptions_in: &'static str,
+    /// The statuses that pass.
+    pub(crate) accepted: &'a AcceptedStatuses,
+    /// Exceptions for advisories, ended ones included.
+    pub(crate) allowed: Vec<&'a AdvisoryException>,
+}
+
+impl<'a> Terms<'a> {
+    /// Those of a policy.
+    pub(super) fn of_policy(policy: &'a Policy, default: &'a AcceptedStatuses) -> Self {
+        Self {
+            whose: Cow::Borrowed("the policy"),
+            exceptions_in: "`allowed_advisories`",
+            accepted: policy.accepted_tcb_statuses.as_ref().unwrap_or(default),
+            allowed: policy.allowed_advisories.iter().collect(),
+        }
+    }
+}
+
+/// Holds the levels against all of these terms, each of which binds.
+pub(crate) fn check_levels(
     levels: &TcbFacts,
     at: Timestamp,
-    policy: &Policy,
+    all: &[Terms<'_>],
     findings: &mut Vec<Finding>,
 ) {
     if is_revoked(levels) {
         findings.push(revoked());
-    } else if !policy.accepted_tcb_statuses.contains(levels.status) {
-        check_exceptions(levels, at, policy, findings);
     }
+    for terms in all {
+        if !is_revoked(levels) && !terms.accepted.contains(levels.status) {
+            check_exceptions(levels, at, terms, findings);
+        }
+        check_current(levels, terms, findings);
+    }
+}
 
-    check_current(levels, policy, findings);
-
+/// What only a policy can ask for.
+pub(super) fn check_more(levels: &TcbFacts, policy: &Policy, findings: &mut Vec<Finding>) {
     let open = open_advisories(levels);
     for id in policy
         .rejected_advisories
@@ -58,29 +89,26 @@ pub(super) fn check(
 
 /// A TD may have moved, after its launch, to a platform whose TCB is worse: the vendor's converged
 /// status is that of the launch and does not show it.
-fn check_current(levels: &TcbFacts, policy: &Policy, findings: &mut Vec<Finding>) {
+fn check_current(levels: &TcbFacts, terms: &Terms<'_>, findings: &mut Vec<Finding>) {
     let current = levels.current_status;
     let hidden = current != levels.status && levels.status == levels.launch_status;
     let relaunch = matches!(
         levels.status,
         TcbStatus::TDRelaunchAdvised | TcbStatus::TDRelaunchAdvisedConfigurationNeeded
     );
-    if !hidden
-        || relaunch
-        || current == TcbStatus::Revoked
-        || policy.accepted_tcb_statuses.contains(current)
-    {
+    if !hidden || relaunch || current == TcbStatus::Revoked || terms.accepted.contains(current) {
         return;
     }
     let message = format!(
-        "The TD was launched at {} and now runs on a platform that is {current}, which the policy \
+        "The TD was launched at {} and now runs on a platform that is {current}, which {} \
          does not accept; {}.",
         levels.launch_status,
+        terms.whose,
         remedy(current)
     );
     findings.push(
         Finding::refusal(Reason::TcbStatusNotAccepted, "tcb.current_status", message)
-            .sides(accepted_words(policy), current),
+            .sides(accepted_words(terms), current),
     );
 }
 
@@ -88,30 +116,30 @@ fn check_current(levels: &TcbFacts, policy: &Policy, findings: &mut Vec<Finding>
 fn check_exceptions(
     levels: &TcbFacts,
     at: Timestamp,
-    policy: &Policy,
+    terms: &Terms<'_>,
     findings: &mut Vec<Finding>,
 ) {
     let open = open_advisories(levels);
     let mut applied = Vec::new();
     let mut uncovered = Vec::new();
     for id in &open {
-        match exception_for(id, at, policy) {
+        match exception_for(id, at, terms) {
             Some(exception) => applied.push(excepted(exception)),
             None => uncovered.push(*id),
         }
     }
-    let silent = silent_levels(levels, &policy.accepted_tcb_statuses);
+    let silent = silent_levels(levels, terms.accepted);
     if !open.is_empty() && uncovered.is_empty() && silent.is_empty() {
         findings.append(&mut applied);
         return;
     }
 
-    findings.push(status_not_accepted(levels, &open, &silent, policy));
-    if !policy.allowed_advisories.is_empty() {
+    findings.push(status_not_accepted(levels, &open, &silent, terms));
+    if !terms.allowed.is_empty() {
         findings.extend(
             uncovered
                 .into_iter()
-                .map(|id| advisory_not_accepted(id, policy)),
+                .map(|id| advisory_not_accepted(id, terms)),
         );
     }
 }
@@ -156,11 +184,9 @@ fn silent_levels(levels: &TcbFacts, accepted: &AcceptedStatuses) -> Vec<&'static
         .collect()
 }
 
-fn exception_for<'a>(id: &str, at: Timestamp, policy: &'a Policy) -> Option<&'a AdvisoryException> {
-    policy
-        .allowed_advisories
-        .iter()
-        .find(|exception| exception.id.as_str() == id && exception.in_force(at))
+fn exception_for<'a>(id: &str, at: Timestamp, terms: &Terms<'a>) -> Option<&'a AdvisoryException> {
+    let mut allowed = terms.allowed.iter().copied();
+    allowed.find(|exception| exception.id.as_str() == id && exception.in_force(at))
 }
 
 fn excepted(exception: &AdvisoryException) -> Finding {
@@ -183,9 +209,9 @@ fn revoked() -> Finding {
         .sides("any status but Revoked", TcbStatus::Revoked)
 }
 
-fn accepted_words(policy: &Policy) -> String {
-    let words: Vec<&str> = policy
-        .accepted_tcb_statuses
+fn accepted_words(terms: &Terms<'_>) -> String {
+    let words: Vec<&str> = terms
+        .accepted
         .iter()
         .map(|status| status.as_str())
         .collect();
@@ -196,7 +222,7 @@ fn status_not_accepted(
     levels: &TcbFacts,
     open: &BTreeSet<&str>,
     silent: &[&str],
-    policy: &Policy,
+    terms: &Terms<'_>,
 ) -> Finding {
     let behind: Vec<String> = reached(levels)
         .map(|(name, level)| format!("{name} {} of {}", level.status, level.date))
@@ -217,18 +243,18 @@ fn status_not_accepted(
         remedy(levels.status)
     );
     Finding::refusal(Reason::TcbStatusNotAccepted, "tcb.status", message)
-        .sides(accepted_words(policy), levels.status)
+        .sides(accepted_words(terms), levels.status)
 }
 
-fn advisory_not_accepted(id: &str, policy: &Policy) -> Finding {
-    let exceptions = policy.allowed_advisories.iter();
+fn advisory_not_accepted(id: &str, terms: &Terms<'_>) -> Finding {
+    let exceptions = terms.allowed.iter();
     let ended = exceptions
         .filter(|e| e.id.as_str() == id)
         .map(|e| e.until)
         .max();
     let why = match ended {
         Some(ended) => format!("its exception ended at {ended}"),
-        None => "it has no exception in `allowed_advisories`".to_owned(),
+        None => format!("it has no exception in {}", terms.exceptions_in),
     };
     let message = format!("{id} is open on the platform, and {why}.");
     Finding::refusal(Reason::AdvisoryNotAccepted, "tcb.advisory_ids", message)

@@ -36,7 +36,7 @@ impl PolicyError {
     }
 
     /// An error of the TOML reader.
-    pub(super) fn reading(text: &str, error: &toml::de::Error) -> Self {
+    pub(crate) fn reading(text: &str, error: &toml::de::Error) -> Self {
         let offset = error.span().map_or(text.len(), |span| span.start);
         let field = fields(text)
             .into_iter()
@@ -47,7 +47,7 @@ impl PolicyError {
     }
 
     /// An error that shows only when several fields are read together.
-    pub(super) fn in_field(text: &str, path: &str, message: String) -> Self {
+    pub(crate) fn in_field(text: &str, path: &str, message: String) -> Self {
         let offset = fields(text)
             .into_iter()
             .find(|field| field.path == path)

@@ -85,7 +85,7 @@ impl ExpiryException {
 }
 
 /// Reads the reason of an exception.
-pub(super) fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let reason = String::deserialize(deserializer)?;
     if reason.trim().is_empty() {
         return Err(de::Error::custom(ValueError::BlankReason));

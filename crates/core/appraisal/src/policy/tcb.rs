@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use bulla_collateral::{TcbStatus, UnknownTcbStatus};
 use bulla_pki::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::exception::reason;
 use super::value::{ValueError, from_text, instant};
@@ -35,6 +35,12 @@ impl AcceptedStatuses {
     /// The statuses, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = TcbStatus> {
         self.0.iter().copied()
+    }
+}
+
+impl Serialize for AcceptedStatuses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(TcbStatus::as_str))
     }
 }
 
@@ -113,6 +119,12 @@ impl FromStr for AdvisoryId {
 impl fmt::Display for AdvisoryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+impl Serialize for AdvisoryId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -8,7 +8,7 @@ use bulla_collateral::TcbStatus;
 use bulla_evidence::layout::sgx_attributes;
 use bulla_pki::{Timestamp, TrustAnchors};
 use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{DOCUMENT_NAMES, allowed};
 
@@ -78,6 +78,20 @@ pub enum ValueError {
         /// The text as given.
         text: String,
     },
+    /// Text that cannot be the name of an object.
+    #[error(
+        "`{text}` is no name; expected 1 to 64 characters a-z, 0-9, - and ., starting with a letter or digit"
+    )]
+    Name {
+        /// The text as given, shortened.
+        text: String,
+    },
+    /// A choice of evaluation data number that there is not.
+    #[error("`{text}` chooses no number; expected `standard`, `early` or a number")]
+    Number {
+        /// The text as given.
+        text: String,
+    },
     /// An exception that nobody can account for later.
     #[error("an exception needs a reason, for example the number of a ticket")]
     BlankReason,
@@ -132,7 +146,7 @@ impl<T> TryFrom<Vec<T>> for AnyOf<T> {
 }
 
 /// `N` bytes, written as `2 * N` hexadecimal digits in the order of the evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HexBytes<const N: usize>(pub [u8; N]);
 
 impl<const N: usize> FromStr for HexBytes<N> {
@@ -161,6 +175,12 @@ impl<const N: usize> fmt::Display for HexBytes<N> {
     }
 }
 
+impl<const N: usize> Serialize for HexBytes<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl<'de, const N: usize> Deserialize<'de> for HexBytes<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         from_text(deserializer)
@@ -169,7 +189,7 @@ impl<'de, const N: usize> Deserialize<'de> for HexBytes<N> {
 
 /// Reads a string and parses it. The error then bears the place of the string itself, also in a
 /// list, because it arises inside of a visitor.
-pub(super) fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err = ValueError>,
@@ -192,7 +212,7 @@ where
 }
 
 /// Reads an instant, as a string or as TOML's own date-time.
-pub(super) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+pub(crate) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = match toml::Value::deserialize(deserializer)? {
         toml::Value::String(text) => text,
         other => other.to_string(),
@@ -202,7 +222,7 @@ pub(super) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time
 }
 
 /// Reads an instant that need not be there.
-pub(super) fn optional_instant<'de, D: Deserializer<'de>>(
+pub(crate) fn optional_instant<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
     instant(deserializer).map(Some)

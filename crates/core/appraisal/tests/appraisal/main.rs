@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod anchors;
+mod baselines;
+mod baselines_planned;
+mod baselines_properties;
 mod collateral;
 mod evidence;
 mod files;
