@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bulla_pki::Timestamp;
+
 /// Whether evidence is good enough for an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
@@ -52,6 +54,12 @@ impl Decision {
             .iter()
             .filter(|f| f.severity == Severity::Refusal)
     }
+
+    /// Last second at which every exception that was applied counts, and with it the longest that
+    /// the decision can; absent where none was.
+    pub fn exceptions_until(&self) -> Option<Timestamp> {
+        self.findings.iter().filter_map(|f| f.until).min()
+    }
 }
 
 /// How much a finding weighs.
@@ -92,6 +100,8 @@ pub struct Finding {
     pub expected: Option<String>,
     /// What was there; absent where there are no two sides.
     pub actual: Option<String>,
+    /// Last second at which an exception that was applied counts; absent for everything else.
+    pub until: Option<Timestamp>,
 }
 
 impl Finding {
@@ -112,6 +122,15 @@ impl Finding {
             message,
             expected: None,
             actual: None,
+            until: None,
+        }
+    }
+
+    /// A note that something passed by way of an exception.
+    pub(crate) fn excepted(check: impl Into<String>, message: String, until: Timestamp) -> Self {
+        Self {
+            until: Some(until),
+            ..Self::new(Severity::Note, Reason::ExceptionApplied, check, message)
         }
     }
 

@@ -1,4 +1,4 @@
-//! Signatures, digests and the X.509 profile of the vendors.
+//! Signatures, digests, codes, sealing, and the X.509 profile of the vendors.
 //!
 //! The only crate that calls the crypto library. Everything here is pure: no I/O, no clock; time
 //! and trust anchors are arguments. Types that exist are well formed; whether a signature holds is
@@ -29,9 +29,14 @@ pub mod digest;
 #[cfg(test)]
 mod encode;
 pub mod error;
+#[cfg(feature = "hpke")]
+pub mod hpke;
+pub mod mac;
 pub mod pem;
+pub mod seal;
 pub mod sgx_extension;
 pub mod signature;
+pub mod signing;
 pub mod time;
 pub mod x509;
 
@@ -40,7 +45,10 @@ pub use certificate::Certificate;
 pub use crl::Crl;
 pub use der::DerError;
 pub use error::{CertificateError, CrlError};
+pub use mac::MacKey;
+pub use seal::SealingKey;
 pub use sgx_extension::SgxExtension;
 pub use signature::{PublicKey, Signature, SignatureError};
+pub use signing::SigningKey;
 pub use time::{Timestamp, Window};
 pub use x509::{Name, Serial};

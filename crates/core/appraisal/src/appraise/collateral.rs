@@ -3,7 +3,7 @@
 use bulla_pki::Timestamp;
 use bulla_verifier::{CollateralFacts, DocumentFacts, TcbFacts};
 
-use crate::decision::{Finding, Reason, Severity};
+use crate::decision::{Finding, Reason};
 use crate::policy::{ExpiryException, Policy};
 
 pub(super) const JSON_DOCUMENTS: [&str; 2] = ["tcb_info", "qe_identity"];
@@ -137,8 +137,7 @@ fn expiry_excepted(document: &DocumentFacts, exception: &ExpiryException) -> Fin
         "{} was valid until {} and is tolerated until {}: {}",
         document.name, document.window.until, exception.until, exception.reason
     );
-    let check = subject(document.name);
-    Finding::new(Severity::Note, Reason::ExceptionApplied, check, message)
+    Finding::excepted(subject(document.name), message, exception.until)
 }
 
 pub(super) fn issued_too_early(

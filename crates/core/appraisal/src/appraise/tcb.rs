@@ -7,7 +7,7 @@ use bulla_collateral::TcbStatus;
 use bulla_pki::Timestamp;
 use bulla_verifier::{ReachedLevel, TcbFacts};
 
-use crate::decision::{Finding, Reason, Severity};
+use crate::decision::{Finding, Reason};
 use crate::policy::{AcceptedStatuses, AdvisoryException, Policy};
 
 /// Which levels pass, and by whose word.
@@ -194,12 +194,7 @@ fn excepted(exception: &AdvisoryException) -> Finding {
         "{} is open on the platform and is tolerated until {}: {}",
         exception.id, exception.until, exception.reason
     );
-    Finding::new(
-        Severity::Note,
-        Reason::ExceptionApplied,
-        "tcb.advisory_ids",
-        message,
-    )
+    Finding::excepted("tcb.advisory_ids", message, exception.until)
 }
 
 fn revoked() -> Finding {
