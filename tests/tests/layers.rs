@@ -83,7 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "bulla-processor",
         &["bulla-evidence", "bulla-pki", "bulla-issuer"],
     ),
-    ("bulla-enclave", &["bulla-processor"]),
+    ("bulla-enclave", &["bulla-evidence", "bulla-processor"]),
     (
         "bulla-vendor",
         &[

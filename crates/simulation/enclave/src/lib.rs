@@ -1,6 +1,15 @@
 //! Enclaves on the simulated processor.
 //!
 //! * [`image`]: from an ELF file to what the processor measures, and why two builds measure
-//!   differently.
+//!   differently;
+//! * [`machine`]: what executes an enclave where no processor does: its entries, its exits, and
+//!   the instructions it may use;
+//! * [`runner`]: the program outside, which does what an enclave for Fortanix EDP asks for.
+//!
+//! This is isolation for development, not confidentiality: whoever owns the computer can read every
+//! enclave here. `unsafe` stands in one module, `machine/ptrace/system.rs`, and nowhere else in
+//! bulla.
 
 pub mod image;
+pub mod machine;
+pub mod runner;

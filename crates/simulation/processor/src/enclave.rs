@@ -12,7 +12,7 @@ use crate::sgxs::{Image, Size};
 use crate::sigstruct::Sigstruct;
 use crate::structures::{PAGE_SIZE, SecinfoFlags, Secs, TargetInfo};
 
-pub use create::StartParameters;
+pub use create::{StartParameters, xsave_size};
 pub use init::Grants;
 
 /// A page of an enclave: permissions and type, and contents.
@@ -83,6 +83,15 @@ impl Enclave {
     pub fn page(&self, offset: u64) -> Option<(SecinfoFlags, &[u8; PAGE_SIZE as usize])> {
         let (flags, data) = self.pages.get(&offset)?;
         Some((*flags, data))
+    }
+
+    /// Every page by rising offset, in bytes from the start of the enclave.
+    pub fn pages(
+        &self,
+    ) -> impl Iterator<Item = (u64, SecinfoFlags, &[u8; PAGE_SIZE as usize])> + '_ {
+        self.pages
+            .iter()
+            .map(|(offset, (flags, data))| (*offset, *flags, &**data))
     }
 }
 

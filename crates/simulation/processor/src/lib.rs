@@ -70,7 +70,7 @@ mod td;
 #[cfg(test)]
 mod properties;
 
-pub use enclave::{Enclave, EnclaveBuild, Grants, StartParameters};
+pub use enclave::{Enclave, EnclaveBuild, Grants, StartParameters, xsave_size};
 pub use error::{ErrorCode, Failure};
 pub use fuses::{Fuses, FusesError};
 pub use kdf::Key;

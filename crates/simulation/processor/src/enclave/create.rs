@@ -224,8 +224,9 @@ fn check(secs: &Secs) -> Result<(), Failure> {
     )
 }
 
-/// Bytes of the `XSAVE` area in standard form; `None` for state that the model does not know.
-fn xsave_size(xfrm: u64) -> Option<u64> {
+/// Bytes of the `XSAVE` area in standard form for the components of `xfrm`; `None` for state that
+/// the model does not know.
+pub fn xsave_size(xfrm: u64) -> Option<u64> {
     let known = XSAVE_ENDS
         .iter()
         .fold(XFRM_REQUIRED, |known, (bit, _)| known | 1 << bit);
