@@ -4,6 +4,7 @@ pub mod binary;
 pub mod cases;
 pub mod daemon;
 pub mod front;
+pub mod gate;
 pub mod host;
 pub mod liar;
 pub mod load;

@@ -78,7 +78,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bulla-upstream",
         ],
     ),
-    ("bulla-gate", &[]),
+    (
+        "bulla-gate",
+        &["bulla-pki", "bulla-protocol", "bulla-token"],
+    ),
     (
         "bulla-processor",
         &["bulla-evidence", "bulla-pki", "bulla-issuer"],

@@ -2,6 +2,7 @@
 
 mod collateral;
 mod doctor;
+mod gate;
 mod platform;
 mod serve;
 mod service;
@@ -20,6 +21,9 @@ pub(crate) use collateral::{
     CollateralCommand, FetchArgs, HistoryArgs, ListArgs, RefreshArgs, RefusedArgs,
 };
 pub(crate) use doctor::{DialectArg, DoctorArgs};
+pub(crate) use gate::{
+    AttestArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand, GateRunArgs, SecretArg, SecretTarget,
+};
 pub(crate) use platform::{FleetCommand, FleetListArgs, ObserveArgs, RegisterArgs, RemoveArgs};
 pub(crate) use serve::ServiceArgs;
 pub(crate) use service::{RootArgs, ServiceAt, TokenAt};
@@ -44,6 +48,8 @@ Examples:
   See what a service keeps, and what is wrong with any cache:
       bulla collateral list
       bulla doctor https://cache.example:8081
+  Run a command only while this machine is attested:
+      bulla gate run --help
   Have a vendor and platforms of your own, without hardware:
       bulla vendor --help
 
@@ -143,6 +149,9 @@ pub(crate) enum Command {
     /// Examine any cache of collateral, and print the settings for its clients
     #[command(after_long_help = doctor::DETAILS)]
     Doctor(DoctorArgs),
+    /// Attest, and run what may run only while attested
+    #[command(subcommand)]
+    Gate(GateCommand),
     /// Run a vendor in a box: platforms, certificates, collateral, recoveries, revocations
     Vendor(VendorArgs),
 }
@@ -158,6 +167,7 @@ impl Command {
             Self::Collateral(command) => command.format(),
             Self::Platform(command) => command.format(),
             Self::Doctor(args) => args.format,
+            Self::Gate(command) => command.format(),
             Self::Vendor(args) => args.format(),
         }
     }

@@ -21,7 +21,7 @@ use crate::input;
 const MAX_BODY_SIZE: usize = 16 * 1024 * 1024;
 
 /// Longest file of CA certificates, in bytes: all that the public web knows have 300,000.
-const MAX_CA_FILE_SIZE: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_CA_FILE_SIZE: usize = 4 * 1024 * 1024;
 
 /// Time for one question to a service that answers from what it has, or asks its upstreams for one
 /// document. Intel's cache answers after 63 seconds when the vendor is down.

@@ -4,6 +4,7 @@ pub(crate) mod collateral;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod gate;
 pub(crate) mod inspect;
 pub(crate) mod platform;
 pub(crate) mod serve;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bulla_appraisal::{PolicyError, ValueError};
 use bulla_collateral::{DocumentError, SetError};
+use bulla_gate::GateError;
 use bulla_pki::AnchorError;
 use bulla_service::daemon::{DaemonError, LocalTokenError};
 use bulla_service::http::ListenError;
@@ -222,6 +223,12 @@ pub(crate) enum Error {
     #[error("{}: no platform can be read from it: {reason}", shown(path))]
     PlatformFileMalformed { path: PathBuf, reason: String },
 
+    #[error(transparent)]
+    Gate(Box<GateError>),
+
+    #[error("the command cannot be started: {reason}")]
+    CommandUnstartable { reason: String },
+
     #[error("the log cannot be written: {reason}")]
     LogUnusable { reason: String },
 
@@ -273,6 +280,8 @@ impl Error {
             Self::CollateralUnavailable { .. } => "CollateralUnavailable",
             Self::CollateralUntold { .. } => "CollateralUntold",
             Self::PlatformFileMalformed { .. } => "PlatformFileMalformed",
+            Self::Gate(error) => gate_code(error),
+            Self::CommandUnstartable { .. } => "CommandUnstartable",
             Self::LogUnusable { .. } => "OutputFailed",
             Self::OutputFailed(_) => "OutputFailed",
         }
@@ -328,6 +337,28 @@ fn daemon_code(error: &DaemonError) -> &'static str {
         DaemonError::LocalToken(LocalTokenError::Random(_)) => "RandomUnavailable",
         DaemonError::LocalToken(_) => "FileUnwritable",
         _ => "SystemExhausted",
+    }
+}
+
+impl From<GateError> for Error {
+    fn from(error: GateError) -> Self {
+        Self::Gate(Box::new(error))
+    }
+}
+
+/// Why a gate gives nothing.
+fn gate_code(error: &GateError) -> &'static str {
+    match error {
+        GateError::Setting { .. } => "ArgumentInvalid",
+        GateError::Evidence(_) | GateError::Provider { .. } => "EvidenceUnavailable",
+        GateError::Unreachable { .. } => "ServiceUnreachable",
+        GateError::Unavailable { .. } => "GateUnavailable",
+        GateError::Refused { .. } => "ServiceRefused",
+        GateError::Answer { .. } => "ServiceAnswerUnknown",
+        GateError::Token(_) | GateError::OtherToken { .. } => "TokenRefused",
+        GateError::Key { .. } => "SecretUnreadable",
+        GateError::Clock => "ClockUnusable",
+        _ => "AttestationEnded",
     }
 }
 

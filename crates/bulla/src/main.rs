@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Command::Collateral(command) => commands::collateral::run(&command, &mut output),
         Command::Platform(command) => commands::platform::run(&command, &mut output),
         Command::Doctor(args) => commands::doctor::run(&args, &mut output),
+        Command::Gate(command) => commands::gate::run(&command, &mut output),
         Command::Vendor(args) => commands::vendor::run(&args.command, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit));

@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     Refused,
     /// 2: usage, input or other error.
     Failed,
+    /// That of a command that was run.
+    Other(u8),
 }
 
 impl Exit {
@@ -38,6 +40,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => Self::from(0),
             Exit::Refused => Self::from(1),
             Exit::Failed => Self::from(2),
+            Exit::Other(status) => Self::from(status),
         }
     }
 }

@@ -5,6 +5,8 @@ mod platform;
 mod quote;
 mod serve;
 
+pub(crate) use quote::kind;
+
 use std::fmt::Display;
 use std::fs;
 use std::path::Path;
@@ -160,7 +162,7 @@ fn directory(place: &PlaceArgs) -> StateDirectory {
 }
 
 /// Reads an argument whose type says what is wrong with it.
-fn argument<T: FromStr<Err: Display>>(option: &'static str, text: &str) -> Result<T> {
+pub(crate) fn argument<T: FromStr<Err: Display>>(option: &'static str, text: &str) -> Result<T> {
     text.parse()
         .map_err(|error: T::Err| Error::ArgumentInvalid {
             option,

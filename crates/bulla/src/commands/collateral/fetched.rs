@@ -164,7 +164,7 @@ pub(super) fn table(rows: &[Row], text: &mut String) {
                 _ if matches!(row.outcome, Outcome::Same { .. }) => PLAIN,
                 Exit::Done => GOOD,
                 Exit::Refused => BAD,
-                Exit::Failed => CAUTION,
+                Exit::Failed | Exit::Other(_) => CAUTION,
             };
             let held = row.outcome.held();
             let day = |time: String| time.chars().take(10).collect();

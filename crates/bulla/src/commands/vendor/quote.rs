@@ -100,7 +100,7 @@ fn replace_all(out: &Path, files: &[(&str, &[u8])]) -> Result<()> {
     written
 }
 
-fn kind(kind: KindArg) -> QuoteKind {
+pub(crate) fn kind(kind: KindArg) -> QuoteKind {
     match kind {
         KindArg::SgxV3 => QuoteKind::SgxV3,
         KindArg::SgxV4 => QuoteKind::SgxV4,

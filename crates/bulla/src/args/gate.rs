@@ -1,0 +1,35 @@
+//! The command line of the gate, as typed.
+
+mod client;
+
+use clap::Subcommand;
+
+use super::Format;
+
+pub(crate) use client::{
+    AttestArgs, EvidenceArgs, ExecArgs, GateAt, GateRunArgs, SecretArg, SecretTarget,
+};
+
+/// What can be done with the gate.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GateCommand {
+    /// Attest this machine at a gate, and take the signed result
+    #[command(after_long_help = client::ATTEST_DETAILS)]
+    Attest(AttestArgs),
+    /// Run a command only while this machine is attested, with secrets from the gate
+    #[command(after_long_help = client::RUN_DETAILS)]
+    Run(GateRunArgs),
+    /// What `run` starts its command through
+    #[command(hide = true)]
+    Exec(ExecArgs),
+}
+
+impl GateCommand {
+    /// The format that was asked for.
+    pub(crate) fn format(&self) -> Option<Format> {
+        match self {
+            Self::Attest(args) => args.format,
+            Self::Run(_) | Self::Exec(_) => None,
+        }
+    }
+}
