@@ -42,8 +42,13 @@ impl Liar {
         })
     }
 
-    /// Answers what `tell` says.
+    /// Answers what `tell` says to requests of the vendor's dialect.
     pub fn answering(tell: impl Fn(&Request) -> ResponseParts + Send + 'static) -> Self {
+        Self::raw(move |parts| tell(&Request::read(parts).unwrap()))
+    }
+
+    /// Answers what `tell` says, whatever is asked.
+    pub fn raw(tell: impl Fn(RequestParts) -> ResponseParts + Send + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
@@ -62,6 +67,11 @@ impl Liar {
             stop,
             thread: Some(std::thread::spawn(serve)),
         }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The liar as an upstream that claims to be the source.
@@ -84,7 +94,7 @@ impl Drop for Liar {
 /// One request, one answer, and the end of the connection.
 fn exchange(
     mut stream: TcpStream,
-    tell: &impl Fn(&Request) -> ResponseParts,
+    tell: &impl Fn(RequestParts) -> ResponseParts,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
@@ -113,7 +123,7 @@ fn exchange(
         headers,
         body,
     };
-    let parts = tell(&Request::read(parts).unwrap());
+    let parts = tell(parts);
     let mut head = format!(
         "HTTP/1.1 {} As It Is\r\nConnection: close\r\nContent-Length: {}\r\n",
         parts.status.number(),

@@ -14,6 +14,7 @@ pub mod routes;
 pub mod scenarios;
 pub mod service;
 pub mod site;
+pub mod tls;
 pub mod tsm;
 pub mod vectors;
 pub mod workbench;

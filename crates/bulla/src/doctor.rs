@@ -8,8 +8,11 @@ mod document;
 mod finding;
 mod headers;
 mod plan;
+mod root;
 mod site;
 mod whole;
+
+use std::time::Duration;
 
 use bulla_pki::Timestamp;
 use bulla_service::realm::Realm;
@@ -48,6 +51,8 @@ pub(crate) struct Audit {
 struct Standard {
     realm: Realm,
     at: Timestamp,
+    /// From when on an answer is called slow.
+    slow_after: Duration,
 }
 
 /// Asks and examines.
@@ -55,21 +60,22 @@ pub(crate) fn examine(args: &DoctorArgs) -> Result<Audit> {
     let standard = Standard {
         realm: roots::realm(&args.root)?,
         at: time::given_or_now(args.at.as_deref())?,
+        slow_after: Duration::from_millis(args.slow_after),
     };
     let base = client::address("URL", &args.url)?;
-    let named = args.fmspc.iter().map(|text| plan::fmspc(text));
+    let named = args.fmspc.iter().map(|text| plan::Family::named(text));
     let named: Vec<_> = named.collect::<Result<_>>()?;
     let site = Site::find(base, args.ca_file.as_deref(), args.dialect)?;
     let mut findings = site.findings();
     let families = match named.is_empty() {
         true => site.families(),
-        false => named.clone(),
+        false => named,
     };
     if families.is_empty() {
         findings.push(finding::Ailment::FamiliesUnknown.of("tcb-info", String::new()));
     }
-    let questions = plan::questions(site.dialect, &families, !named.is_empty());
-    let asked = site.ask_all(&questions);
+    let questions = plan::questions(site.dialect, &families);
+    let asked = site.ask_all(&questions, standard.realm.anchor());
     let documents = document::examine_all(&asked, &standard, site.dialect, &mut findings);
     let honours_numbers = whole::examine(&site, &documents, &mut findings);
     // What is worst first; what belongs to one document stays together.

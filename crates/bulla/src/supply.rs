@@ -197,7 +197,12 @@ impl Supplier {
 /// alone is used, at the supplier's own address.
 pub(crate) fn root_crl_file(chain: &[u8]) -> Option<CrlFile> {
     let blocks = pem::decode(chain, "CERTIFICATE", 3).ok()?;
-    let root = Certificate::parse(blocks.last()?).ok()?;
+    crl_file(blocks.last()?)
+}
+
+/// The same, as a root in DER names it.
+pub(crate) fn crl_file(root: &[u8]) -> Option<CrlFile> {
+    let root = Certificate::parse(root).ok()?;
     let uri = root.extensions().crl_distribution_point??;
     CrlFile::new(uri.rsplit_once('/')?.1).ok()
 }

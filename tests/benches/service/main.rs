@@ -24,12 +24,13 @@ use bulla_tests::binary::bulla;
 use bulla_tests::daemon::Daemon;
 use bulla_tests::host::Host;
 use bulla_tests::site::{Clock, Site, platform, vendor};
+use bulla_tests::tls::Identity;
 use bulla_tests::workbench::Folder;
 
 use bare::Bare;
 use nginx::Nginx;
 use stores::Place;
-use tls::Identity;
+
 use visitor::{Questions, Visitor};
 
 const ROUNDS: usize = 21;
@@ -88,7 +89,7 @@ fn compare(with_million: bool) {
         answer.head.len()
     );
     for crowd in CROWDS {
-        let client = identity.client();
+        let client = tls::client(&identity);
         let open = |pid, address, tls: bool, questions| {
             let tls = tls.then(|| Arc::clone(&client));
             Visitor::open(pid, address, tls, crowd, questions)

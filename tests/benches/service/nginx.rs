@@ -6,9 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bulla_tests::daemon::Reply;
+use bulla_tests::tls::Identity;
 use bulla_tests::workbench::Folder;
-
-use crate::tls::Identity;
 
 /// nginx as one process, which ends when this is dropped.
 pub(crate) struct Nginx {

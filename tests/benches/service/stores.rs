@@ -12,10 +12,10 @@ use bulla_tests::daemon::Daemon;
 use bulla_tests::host::Host;
 use bulla_tests::service::realm;
 use bulla_tests::site::Site;
+use bulla_tests::tls::Identity;
 use bulla_tests::workbench::Folder;
 
 use crate::service;
-use crate::tls::Identity;
 
 /// A configuration and a store.
 pub(crate) struct Place {

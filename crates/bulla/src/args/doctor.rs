@@ -41,6 +41,10 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
+    /// From how many milliseconds on an answer is called slow
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]
+    pub(crate) slow_after: u64,
+
     /// The instant to judge by: RFC 3339 or Unix seconds [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,

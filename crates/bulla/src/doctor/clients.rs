@@ -28,6 +28,9 @@ const PCS_BASE: &str = "/pcs";
 /// What requests of both dialects begin with, and clients' addresses end with.
 const MOUNT: &str = "/sgx/certification/v4/";
 
+/// What the addresses of Azure's client end with; it adds the version itself.
+const AZURES_MOUNT: &str = "/sgx/certification";
+
 /// The addresses of a cache by dialect; absent where it does not have that one.
 struct Addresses {
     pccs: Option<String>,
@@ -39,7 +42,7 @@ pub(super) fn settings(site: &Site) -> Vec<Settings> {
     let addresses = Addresses::of(&site.base, site.dialect, site.is_bulla);
     let distrusted = site.transport == Transport::TlsUntrusted;
     vec![
-        qcnl(&addresses, distrusted),
+        qcnl(&addresses, is_azures(&site.base), distrusted),
         dcap_qvl(&addresses),
         go_tdx_guest(&addresses),
         trustee(&addresses),
@@ -66,9 +69,18 @@ impl Addresses {
     }
 }
 
+/// Where a machine of Azure asks for PCK certificates first.
+const AZURES_HOST_AGENT: &str = "http://169.254.169.254/metadata/THIM";
+
+/// Whether it is a service of Azure itself.
+fn is_azures(base: &Url) -> bool {
+    base.host_str()
+        .is_some_and(|host| host.ends_with(".azure.net"))
+}
+
 const QCNL: &str = "Intel QPL, QCNL";
 
-fn qcnl(addresses: &Addresses, distrusted: bool) -> Settings {
+fn qcnl(addresses: &Addresses, is_azures: bool, distrusted: bool) -> Settings {
     let mut notes = Vec::new();
     let usable = addresses.pccs.is_some() || addresses.is_intels;
     let mut settings = json!({
@@ -86,6 +98,16 @@ fn qcnl(addresses: &Addresses, distrusted: bool) -> Settings {
         (Some(url), _) => settings["pccs_url"] = json!(format!("{url}{MOUNT}")),
         (None, Some(url)) => settings["collateral_service"] = json!(format!("{url}{MOUNT}")),
         (None, None) => {}
+    }
+    if is_azures {
+        settings["pccs_api_version"] = json!("3.1");
+        settings["retry_delay"] = json!(5);
+        settings["pck_cache_expire_hours"] = json!(48);
+        settings["local_pck_url"] = json!(format!("{AZURES_HOST_AGENT}{MOUNT}"));
+        settings["custom_request_options"] = json!({ "get_cert": {
+            "headers": { "metadata": "true" },
+            "params": { "api-version": "2021-07-22-preview" },
+        }});
     }
     if distrusted {
         notes.push(
@@ -144,11 +166,14 @@ fn go_tdx_guest(addresses: &Addresses) -> Settings {
         }
         Some(url) => {
             notes.push(
-                "This client has Intel's addresses compiled in. Give verify.Options a Getter that \
-                 puts the second address in the place of the first."
+                "This client has Intel's address compiled in, and takes the other from the root. Give \
+                 verify.Options a Getter that puts the second address of each line in the place of \
+                 the first."
                     .to_owned(),
             );
-            format!("https://api.trustedservices.intel.com\n{url}\n")
+            ["api", "certificates"]
+                .map(|host| format!("https://{host}.trustedservices.intel.com {url}\n"))
+                .concat()
         }
         None => {
             notes.push(
@@ -185,25 +210,34 @@ fn trustee(addresses: &Addresses) -> Settings {
 
 fn azure(base: &Url, usable: bool) -> Settings {
     let url = client::shown(base);
+    let mut content = String::new();
+    let mut notes = Vec::new();
+    if usable {
+        content = format!(
+            "AZDCAP_BASE_CERT_URL={url}{AZURES_MOUNT}\n\
+             AZDCAP_SECONDARY_BASE_CERT_URL={url}{AZURES_MOUNT}\n\
+             AZDCAP_BYPASS_BASE_URL=true\nAZDCAP_COLLATERAL_VERSION=v4\n"
+        );
+        match url.strip_prefix("https://") {
+            // Azure has TDX on hosts of its own, which the client finds by itself.
+            Some(_) if is_azures(base) => {}
+            Some(place) => content.push_str(&format!(
+                "AZDCAP_REGION_URL={place}\nAZDCAP_BASE_CERT_URL_TDX={AZURES_MOUNT}\n"
+            )),
+            None => notes.push("For TDX this client asks by https alone.".to_owned()),
+        }
+    } else {
+        notes.push(
+            "This client asks for CRLs by pckcrl?uri= and for certificates as JSON, which this \
+             service does not answer."
+                .to_owned(),
+        );
+    }
     Settings {
         client: "Azure-DCAP-Client",
         usable,
         place: "the environment",
-        content: match usable {
-            true => format!(
-                "AZDCAP_BASE_CERT_URL={url}/sgx/certification\n\
-                 AZDCAP_SECONDARY_BASE_CERT_URL={url}/sgx/certification\n\
-                 AZDCAP_BYPASS_BASE_URL=true\nAZDCAP_COLLATERAL_VERSION=v4\n"
-            ),
-            false => String::new(),
-        },
-        notes: match usable {
-            true => Vec::new(),
-            false => vec![
-                "This client asks for CRLs by pckcrl?uri= and for certificates as JSON, which this \
-                 service does not answer."
-                    .to_owned(),
-            ],
-        },
+        content,
+        notes,
     }
 }

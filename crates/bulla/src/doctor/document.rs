@@ -1,23 +1,18 @@
 //! One document after the other: whether it came, holds by itself, and is fresh.
 
-use std::time::Duration;
-
+use bulla_collateral::Slot;
 use bulla_pki::{Timestamp, Window};
 use bulla_protocol::wire::ResponseParts;
 use bulla_service::freshness::{Age, Freshness};
 use bulla_service::want::Want;
 use bulla_verifier::Code;
-use bulla_verifier::arrival::{self, Arrival, Received, RevocationList};
+use bulla_verifier::arrival::{self, Arrival, Received, Refusal, RevocationList};
 use serde::Serialize;
 
 use super::finding::{self, Ailment, Finding};
 use super::plan::Dialect;
 use super::site::Asked;
-use super::{Standard, headers};
-
-/// From when on an answer is called slow: the vendor's own service answers within this, from
-/// another continent.
-const SLOW: Duration = Duration::from_secs(1);
+use super::{Standard, headers, root};
 
 /// How a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -74,6 +69,9 @@ pub(crate) struct Document {
     pub(crate) until: Option<String>,
     #[serde(skip)]
     pub(super) want: Want,
+    /// What it is, and when it was issued; absent where it is not genuine.
+    #[serde(skip)]
+    pub(super) issue: Option<(Slot, Timestamp)>,
     #[serde(skip)]
     pub(super) body: Vec<u8>,
 }
@@ -84,14 +82,14 @@ pub(super) fn examine_all(
     dialect: Dialect,
     findings: &mut Vec<Finding>,
 ) -> Vec<Document> {
-    let root = asked.iter().find_map(|one| chain_of(one));
-    let revoked = revocations(asked, root.as_deref(), standard);
+    let roots = root::certificates(asked, standard.realm.anchor());
+    let revoked = revocations(asked, &roots, standard);
     asked
         .iter()
         .map(|one| {
             let examination = Examination {
                 asked: one,
-                root: root.as_deref(),
+                roots: &roots,
                 revoked: revoked.as_ref(),
                 standard,
                 dialect,
@@ -101,36 +99,41 @@ pub(super) fn examine_all(
         .collect()
 }
 
-/// The chain of an answer with a document.
-fn chain_of(asked: &Asked<'_>) -> Option<String> {
-    let parts = &asked.reply.as_ref().ok()?.parts;
-    headers::chain(&parts.headers, asked.question.want)
-        .filter(|_| parts.status.is_success())?
-        .ok()
-}
-
 /// Whom the root has revoked, if that came and holds: every other document is held against it.
 fn revocations(
     asked: &[Asked<'_>],
-    root: Option<&str>,
+    roots: &[Vec<u8>],
     standard: &Standard,
 ) -> Option<RevocationList> {
     let list = asked
         .iter()
         .find(|one| one.question.want == Want::RootCaCrl)?;
-    let received = Received::RootCaCrl {
-        crl: &list.reply.as_ref().ok()?.parts.body,
-        root: root?.as_bytes(),
-    };
+    let crl = &list.reply.as_ref().ok()?.parts.body;
+    root_ca_crl(crl, roots, standard)?.ok()?.revocations
+}
+
+/// The root's CRL, by the first certificate of the root that it holds by; absent where there is no
+/// such certificate.
+fn root_ca_crl(
+    crl: &[u8],
+    roots: &[Vec<u8>],
+    standard: &Standard,
+) -> Option<Result<Arrival, Refusal>> {
     let anchors = standard.realm.anchors();
-    arrival::receive(received, anchors, None, standard.at)
-        .ok()?
-        .revocations
+    let mut arrivals = roots.iter().map(|root| {
+        let received = Received::RootCaCrl { crl, root };
+        arrival::receive(received, anchors, None, standard.at)
+    });
+    let first = arrivals.next()?;
+    match first {
+        Ok(_) => Some(first),
+        Err(_) => Some(arrivals.find(Result::is_ok).unwrap_or(first)),
+    }
 }
 
 struct Examination<'a> {
     asked: &'a Asked<'a>,
-    root: Option<&'a str>,
+    roots: &'a [Vec<u8>],
     revoked: Option<&'a RevocationList>,
     standard: &'a Standard,
     dialect: Dialect,
@@ -152,6 +155,7 @@ impl Examination<'_> {
             issued: None,
             until: None,
             want,
+            issue: None,
             body: Vec::new(),
         };
         let reply = match &self.asked.reply {
@@ -166,8 +170,13 @@ impl Examination<'_> {
         document.milliseconds = u64::try_from(reply.took.as_millis()).ok();
         document.size = Some(reply.parts.body.len());
         document.header_size = Some(headers::size(&reply.parts.headers));
-        if reply.took > SLOW {
-            let message = format!("It took {:.1} seconds.", reply.took.as_secs_f64());
+        if reply.took > self.standard.slow_after {
+            let (took, limit) = (reply.took, self.standard.slow_after);
+            let message = format!(
+                "It took {} ms, more than {} ms.",
+                took.as_millis(),
+                limit.as_millis()
+            );
             findings.push(Ailment::Slow.of(&name, message));
         }
         if !reply.parts.status.is_success() {
@@ -178,6 +187,7 @@ impl Examination<'_> {
         document.state = match self.arrive(&name, &reply.parts, findings) {
             Err(state) => state,
             Ok(arrival) => {
+                document.issue = Some((arrival.slot, arrival.window.from));
                 document.number = arrival.slot.number();
                 document.issued = Some(arrival.window.from.to_string());
                 document.until = Some(until(&arrival).to_string());
@@ -232,30 +242,36 @@ impl Examination<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<Arrival, State> {
         let want = self.asked.question.want;
-        let chain = match (want, headers::chain(&parts.headers, want)) {
-            (Want::RootCaCrl, _) => self.root.unwrap_or_default().to_owned(),
-            // Told already: there is nothing to verify by.
-            (_, None | Some(Err(_))) => return Err(State::Refused),
-            (_, Some(Ok(chain))) => chain,
-        };
-        let (body, chain) = (&parts.body[..], chain.as_bytes());
-        let received = match want {
-            Want::PckCrl(_) => Received::PckCrl {
-                crl: body,
-                issuer_chain: chain,
-            },
-            Want::RootCaCrl => Received::RootCaCrl {
-                crl: body,
-                root: chain,
-            },
-            _ => Received::Signed {
-                document: body,
-                issuer_chain: chain,
-            },
-        };
         let realm = &self.standard.realm;
-        let arrival = arrival::receive(received, realm.anchors(), self.revoked, self.standard.at)
-            .map_err(|refusal| {
+        let body = &parts.body[..];
+        let received = match want {
+            Want::RootCaCrl => root_ca_crl(body, self.roots, self.standard).ok_or_else(|| {
+                let message = format!(
+                    "No answer came with the root {}, by which this is checked.",
+                    realm.anchor().name()
+                );
+                findings.push(finding::refused(name, Code::RootUntrusted, message));
+                State::Refused
+            })?,
+            _ => {
+                // What is missing, or no chain, was told with the headers.
+                let chain = headers::chain(&parts.headers, want);
+                let chain = chain.and_then(Result::ok).ok_or(State::Refused)?;
+                let issuer_chain = chain.as_bytes();
+                let received = match want {
+                    Want::PckCrl(_) => Received::PckCrl {
+                        crl: body,
+                        issuer_chain,
+                    },
+                    _ => Received::Signed {
+                        document: body,
+                        issuer_chain,
+                    },
+                };
+                arrival::receive(received, realm.anchors(), self.revoked, self.standard.at)
+            }
+        };
+        let arrival = received.map_err(|refusal| {
             let code = refusal.code();
             findings.push(finding::refused(name, code, refusal.to_string()));
             match code {
@@ -291,7 +307,18 @@ impl Examination<'_> {
         };
         match age.freshness(self.standard.at, 0) {
             Freshness::Current => State::Current,
-            Freshness::Due => State::Due,
+            // One of a root is followed by the next shortly before its end alone.
+            Freshness::Due if self.asked.question.want == Want::RootCaCrl => State::Current,
+            Freshness::Due => {
+                let message = format!(
+                    "It was issued on {}, has been due since {}, and ends on {}.",
+                    window.from,
+                    age.due(0),
+                    window.until
+                );
+                findings.push(Ailment::Due.of(name, message));
+                State::Due
+            }
             Freshness::Expired => State::Expired,
             Freshness::Overdue => {
                 let message = format!(

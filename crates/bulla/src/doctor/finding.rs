@@ -53,7 +53,9 @@ pub(crate) enum Ailment {
     HeadersTooLong,
     ContentTypeUnexpected,
     DocumentNotAsked,
+    Due,
     Overdue,
+    RolledBack,
     Slow,
     NumbersDiffer,
     EarlyBehindStandard,
@@ -134,15 +136,26 @@ impl Ailment {
                 Failure,
                 "do not use this service until it is known why it gives out other documents",
             ),
+            Self::Due => (
+                "Due",
+                Note,
+                "nothing, if the service asks for the next issue by itself",
+            ),
             Self::Overdue => (
                 "Overdue",
                 Warning,
                 "have the service refresh, and see why it did not",
             ),
+            Self::RolledBack => (
+                "DocumentRolledBack",
+                Warning,
+                "have the service refresh: it gives out an older issue than it has",
+            ),
             Self::Slow => (
                 "Slow",
-                Note,
-                "measured once, from here: look at the way, then at the service",
+                Warning,
+                "ask again, as a cache may have fetched it first; then look at the way, then at the \
+                 service",
             ),
             Self::NumbersDiffer => (
                 "NumbersDiffer",

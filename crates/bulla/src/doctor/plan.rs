@@ -32,17 +32,37 @@ pub(super) struct Question {
     pub(super) is_needed: bool,
 }
 
-/// A family by its digits.
-pub(super) fn fmspc(text: &str) -> Result<Fmspc> {
-    crate::commands::collateral::fmspc(text)
+/// A family of platforms whose TCB info a client must be able to have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    pub(super) fmspc: Fmspc,
+    /// Whether TCB info for TDX is known to exist: not every family has trust domains.
+    pub(super) has_tdx: bool,
+}
+
+impl Family {
+    /// A family by its digits.
+    pub(super) fn named(text: &str) -> Result<Self> {
+        let fmspc = crate::commands::collateral::fmspc(text)?;
+        Ok(Self::new(fmspc))
+    }
+
+    /// A family of which nothing else is known.
+    pub(super) fn new(fmspc: Fmspc) -> Self {
+        Self {
+            fmspc,
+            has_tdx: false,
+        }
+    }
 }
 
 /// What is in force, and whether it stands under this name.
 pub(super) const STANDARD: Choice = Choice::Selected(Selector::Standard);
 const EARLY: Choice = Choice::Selected(Selector::Early);
 
-/// Everything that is asked for, the CRL of the root last: it comes without the root.
-pub(super) fn questions(dialect: Dialect, families: &[Fmspc], are_named: bool) -> Vec<Question> {
+/// Everything that is asked for, the CRL of the root last: the root comes with
+/// the others.
+pub(super) fn questions(dialect: Dialect, families: &[Family]) -> Vec<Question> {
     let is_vendors = dialect == Dialect::Pcs;
     let enclaves = [
         EnclaveId::Qe,
@@ -62,15 +82,14 @@ pub(super) fn questions(dialect: Dialect, families: &[Fmspc], are_named: bool) -
         ask(Want::Series(series, STANDARD), id != EnclaveId::Qae);
         ask(Want::Series(series, EARLY), false);
     }
-    for fmspc in families {
+    for family in families {
         for id in technologies {
             let series = Series::TcbInfo {
                 id,
-                fmspc: fmspc.0,
+                fmspc: family.fmspc.0,
                 version: 3,
             };
-            // Not every family has trust domains.
-            let is_needed = id == TcbInfoId::Sgx && are_named;
+            let is_needed = id == TcbInfoId::Sgx || family.has_tdx;
             ask(Want::Series(series, STANDARD), is_needed);
             ask(Want::Series(series, EARLY), false);
         }

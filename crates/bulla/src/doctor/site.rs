@@ -1,9 +1,11 @@
 //! The service itself: how it is reached, which interface it has, what it answers.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use bulla_collateral::{Series, Slot};
+use bulla_collateral::{Series, Slot, TcbInfoId};
+use bulla_pki::TrustAnchor;
 use bulla_protocol::pcs::{Answer, PlatformFilter, Request, Response};
 use bulla_protocol::value::Fmspc;
 use bulla_protocol::wire::RequestParts;
@@ -12,8 +14,8 @@ use reqwest::Url;
 
 use super::Question;
 use super::finding::{Ailment, Finding};
-use super::headers;
-use super::plan::{self, Dialect};
+use super::plan::{self, Dialect, Family};
+use super::root;
 use crate::args::DialectArg;
 use crate::client::{self, Client, PATIENCE, Reach, Reply};
 use crate::error::{Error, Result};
@@ -171,39 +173,48 @@ impl Site {
     }
 
     /// The families that it lists, if it lists any.
-    pub(super) fn families(&self) -> Vec<Fmspc> {
+    pub(super) fn families(&self) -> Vec<Family> {
         let listed = match self.dialect {
             Dialect::Pcs => self.families_of_vendor(),
             Dialect::Pccs => self.families_of_bulla(),
         };
-        let mut families = listed.unwrap_or_default();
-        families.sort_unstable();
-        families.dedup();
-        families
+        listed.unwrap_or_default()
     }
 
-    fn families_of_vendor(&self) -> Option<Vec<Fmspc>> {
+    fn families_of_vendor(&self) -> Option<Vec<Family>> {
         let request = Request::Fmspcs(PlatformFilter::All);
         let reply = self.client.send(&request.write()).ok()?;
         match Response::read(&request, reply.parts).ok()?.outcome.ok()? {
-            Answer::Fmspcs(list) => Some(list.iter().map(|platform| platform.fmspc).collect()),
+            Answer::Fmspcs(list) => {
+                let families: BTreeSet<Fmspc> =
+                    list.iter().map(|platform| platform.fmspc).collect();
+                Some(families.into_iter().map(Family::new).collect())
+            }
             _ => None,
         }
     }
 
-    fn families_of_bulla(&self) -> Option<Vec<Fmspc>> {
+    fn families_of_bulla(&self) -> Option<Vec<Family>> {
         let documents = self.listing.as_ref()?.get("documents")?.as_array()?;
         let slots = documents.iter().filter_map(|row| row.get("slot")?.as_str());
         let slots = slots.filter_map(|text| text.parse::<Slot>().ok());
-        let family = |slot: Slot| match slot.series()? {
-            Series::TcbInfo { fmspc, .. } => Some(Fmspc(fmspc)),
-            Series::EnclaveIdentity(_) => None,
-        };
-        Some(slots.filter_map(family).collect())
+        let mut families: BTreeMap<Fmspc, Family> = BTreeMap::new();
+        for series in slots.filter_map(|slot| slot.series()) {
+            if let Series::TcbInfo { id, fmspc, .. } = series {
+                let fmspc = Fmspc(fmspc);
+                let family = families.entry(fmspc).or_insert(Family::new(fmspc));
+                family.has_tdx |= id == TcbInfoId::Tdx;
+            }
+        }
+        Some(families.into_values().collect())
     }
 
     /// Asks one question after the other, as a single client would.
-    pub(super) fn ask_all<'a>(&self, questions: &'a [Question]) -> Vec<Asked<'a>> {
+    pub(super) fn ask_all<'a>(
+        &self,
+        questions: &'a [Question],
+        anchor: &TrustAnchor,
+    ) -> Vec<Asked<'a>> {
         let shown = io::stderr().is_terminal();
         let mut all: Vec<Asked<'a>> = Vec::with_capacity(questions.len());
         for question in questions {
@@ -212,11 +223,12 @@ impl Site {
                 // Progress that cannot be shown is no reason to stop.
                 let _ = write!(io::stderr(), "\r\x1b[K{done} of {count}: {}", question.want);
             }
-            let chain = all.iter().find_map(|asked| {
-                let reply = asked.reply.as_ref().ok()?;
-                headers::chain(&reply.parts.headers, asked.question.want)?.ok()
-            });
-            let file = chain.and_then(|chain| supply::root_crl_file(chain.as_bytes()));
+            let file = match question.want {
+                Want::RootCaCrl => root::certificates(&all, anchor)
+                    .iter()
+                    .find_map(|root| supply::crl_file(root)),
+                _ => None,
+            };
             let Some(request) = plan::request(question.want, self.dialect, file) else {
                 continue;
             };

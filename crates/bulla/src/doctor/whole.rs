@@ -11,12 +11,16 @@ use super::site::Site;
 /// A number that is above all that the vendor can have given out: since 2018 there were some 20.
 const BEYOND: u32 = 1_000_000;
 
+/// How far apart two issues of one document may be, in seconds: a day, as on arrival.
+const SPREAD: u64 = 24 * 3_600;
+
 /// Whether evaluation numbers are honoured, and what is wrong with those that were given.
 pub(super) fn examine(
     site: &Site,
     documents: &[Document],
     findings: &mut Vec<Finding>,
 ) -> Option<bool> {
+    rolled_back(documents, findings);
     let standard = numbers(documents, |choice| choice == STANDARD);
     let early = numbers(documents, |choice| choice != STANDARD);
     if let (Some((lowest, low)), Some((highest, high))) =
@@ -48,6 +52,22 @@ pub(super) fn examine(
         findings.push(Ailment::NumberIgnored.of("service", message));
     }
     honoured
+}
+
+/// What is given in an older issue to one question than to another.
+fn rolled_back(documents: &[Document], findings: &mut Vec<Finding>) {
+    for document in documents {
+        let Some((slot, issued)) = document.issue else {
+            continue;
+        };
+        let issues = documents.iter().filter_map(|other| other.issue);
+        let issues = issues.filter(|(other, _)| *other == slot);
+        let newest = issues.map(|(_, issued)| issued).max();
+        if let Some(newest) = newest.filter(|newest| issued.saturating_add(SPREAD) < *newest) {
+            let message = format!("It was issued on {issued}, and {slot} is there of {newest}.");
+            findings.push(Ailment::RolledBack.of(&document.name, message));
+        }
+    }
 }
 
 /// The numbers of the documents that were chosen so, and of which each is.

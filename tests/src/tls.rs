@@ -1,0 +1,76 @@
+//! A certificate for this machine, made for one run.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use bulla_issuer::{
+    CertificateSpec, Extension, Issuer, Name, ObjectIdentifier, Seed, SigningKey, Tag, pem, tlv,
+};
+use bulla_pki::{Timestamp, Window};
+
+use crate::workbench::Folder;
+
+const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const PRIME256V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+
+/// A certificate for 127.0.0.1 with its key, and the CA that issued it.
+pub struct Identity {
+    /// The certificate of the CA, in DER.
+    pub authority: Vec<u8>,
+    chain: Vec<u8>,
+    key: String,
+}
+
+impl Identity {
+    /// A certificate whose key anybody can derive.
+    pub fn new() -> Self {
+        let name = Name::simulated("test");
+        let authority = SigningKey::derive(&Seed::from("test"), "ca");
+        let issuer = Issuer {
+            name: name.clone(),
+            key_identifier: authority.key_identifier(),
+            crl_uri: bulla_issuer::NO_ADDRESS.to_owned(),
+        };
+        let ca = CertificateSpec::ca(name, &authority, issuer.clone(), valid(), 0);
+        let scalar = Seed::from("test").bytes("scalar");
+        let key = SigningKey::from_scalar(&scalar).expect("a key");
+        let name = Name::simulated("test server");
+        let mut spec = CertificateSpec::end_entity(name, &key, issuer, valid());
+        spec.extensions.set(Extension {
+            oid: SUBJECT_ALTERNATIVE_NAME,
+            critical: false,
+            value: tlv::sequence(&[tlv::context_primitive(7, &[127, 0, 0, 1])]),
+        });
+        // ECPrivateKey (RFC 5915).
+        let private = tlv::sequence(&[
+            tlv::encode(&1_u8),
+            tlv::wrap(Tag::OctetString, &scalar),
+            tlv::context(0, &tlv::oid(PRIME256V1)),
+            tlv::context(1, &tlv::bits(&key.public_key())),
+        ]);
+        Self {
+            authority: ca.sign(&authority),
+            chain: pem::chain(&[&spec.sign(&authority)]),
+            key: pem::block("EC PRIVATE KEY", &private),
+        }
+    }
+
+    /// Writes certificate and key, and the CA into `tls-ca.pem`; the paths of the first two.
+    pub fn lay_out(&self, folder: &Folder) -> (String, String) {
+        let authority = pem::block("CERTIFICATE", &self.authority);
+        folder.write("tls-ca.pem", authority);
+        folder.write("tls.pem", &self.chain);
+        let key = folder.write("tls.key", &self.key);
+        std::fs::set_permissions(key, Permissions::from_mode(0o600)).expect("a file");
+        (folder.text_path("tls.pem"), folder.text_path("tls.key"))
+    }
+}
+
+/// Until 2049.
+fn valid() -> Window {
+    let at = |seconds| Timestamp::from_unix_seconds(seconds).expect("a time");
+    Window {
+        from: at(1_500_000_000),
+        until: at(2_500_000_000),
+    }
+}
