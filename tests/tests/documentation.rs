@@ -139,6 +139,20 @@ fn every_error_code_of_the_command_line_is_documented() {
     assert_eq!(documented, codes_in(&read("crates/bulla/src/error.rs")));
 }
 
+#[test]
+fn every_finding_of_the_doctor_is_documented_and_every_documented_one_exists() {
+    let source = read("crates/bulla/src/doctor/finding.rs");
+    // Each code stands on a line of its own; what to do about it has more than one word.
+    let names = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\","))
+        .filter(|name| name.chars().all(char::is_alphanumeric));
+    let codes: BTreeSet<String> = names.map(str::to_owned).collect();
+    assert!(codes.len() > 20, "{codes:?}");
+    let page = read("docs/command-line.md");
+    assert_eq!(quoted_in_column(&page, "Finding"), codes);
+}
+
 /// All Rust sources below a folder of the repository.
 fn sources(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
