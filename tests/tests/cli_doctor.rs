@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -504,6 +505,33 @@ fn what_a_cache_lists_and_does_not_give_is_missing() {
     let expected = set(&[("Missing", &family()), ("Missing", &tdx)]);
     assert_eq!(wrong(&answer), expected, "{}", answer.stdout);
     assert_eq!(answer.status, 1);
+}
+
+/// However many families a service claims to have, the questions have an end.
+#[test]
+fn a_list_without_end_is_not_followed_to_its_end() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let endless = liar(move |request| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        match request {
+            Request::Fmspcs(_) => {
+                let row = |n: u32| format!("{{\"fmspc\":\"{n:012X}\",\"platform\":\"E5\"}}");
+                let rows: Vec<String> = (0..5_000).map(row).collect();
+                Some(changed(request, |parts| {
+                    parts.body = format!("[{}]", rows.join(",")).into_bytes();
+                }))
+            }
+            Request::TcbInfo { .. } => Some(refused(404)),
+            _ => None,
+        }
+    });
+    let answer = examine_at(endless.address(), &["--dialect", "pcs"]);
+    assert_eq!(answer.status, 1);
+    let told = ("FamiliesTooMany".to_owned(), "tcb-info".to_owned());
+    assert!(notes(&answer).contains(&told));
+    let count = count.load(Ordering::SeqCst);
+    assert!((1_024..1_100).contains(&count), "{count}");
 }
 
 #[test]

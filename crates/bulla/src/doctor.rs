@@ -67,10 +67,19 @@ pub(crate) fn examine(args: &DoctorArgs) -> Result<Audit> {
     let named: Vec<_> = named.collect::<Result<_>>()?;
     let site = Site::find(base, args.ca_file.as_deref(), args.dialect)?;
     let mut findings = site.findings();
-    let families = match named.is_empty() {
+    let mut families = match named.is_empty() {
         true => site.families(),
         false => named,
     };
+    if families.len() > plan::MOST_FAMILIES {
+        let message = format!(
+            "It lists {} families; the first {} were examined.",
+            families.len(),
+            plan::MOST_FAMILIES
+        );
+        findings.push(finding::Ailment::FamiliesTooMany.of("tcb-info", message));
+        families.truncate(plan::MOST_FAMILIES);
+    }
     if families.is_empty() {
         findings.push(finding::Ailment::FamiliesUnknown.of("tcb-info", String::new()));
     }

@@ -62,6 +62,7 @@ pub(crate) enum Ailment {
     StandardLags,
     NumberIgnored,
     FamiliesUnknown,
+    FamiliesTooMany,
     PlainHttp,
     TlsUntrusted,
 }
@@ -183,6 +184,11 @@ impl Ailment {
                 "FamiliesUnknown",
                 Note,
                 "name families by --fmspc to have their TCB info examined",
+            ),
+            Self::FamiliesTooMany => (
+                "FamiliesTooMany",
+                Note,
+                "name the families that matter by --fmspc",
             ),
             Self::PlainHttp => (
                 "PlainHttp",

@@ -32,6 +32,10 @@ pub(super) struct Question {
     pub(super) is_needed: bool,
 }
 
+/// Most families that are examined in one run: the vendor lists some 80, of which each is four
+/// questions, and a list can be of any length.
+pub(super) const MOST_FAMILIES: usize = 256;
+
 /// A family of platforms whose TCB info a client must be able to have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Family {
