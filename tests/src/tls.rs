@@ -22,19 +22,19 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A certificate whose key anybody can derive.
-    pub fn new() -> Self {
-        let name = Name::simulated("test");
-        let authority = SigningKey::derive(&Seed::from("test"), "ca");
+    /// A certificate whose key anybody can derive from the label.
+    pub fn new(label: &str) -> Self {
+        let name = Name::simulated(label);
+        let authority = SigningKey::derive(&Seed::from(label), "ca");
         let issuer = Issuer {
             name: name.clone(),
             key_identifier: authority.key_identifier(),
             crl_uri: bulla_issuer::NO_ADDRESS.to_owned(),
         };
         let ca = CertificateSpec::ca(name, &authority, issuer.clone(), valid(), 0);
-        let scalar = Seed::from("test").bytes("scalar");
+        let scalar = Seed::from(label).bytes("scalar");
         let key = SigningKey::from_scalar(&scalar).expect("a key");
-        let name = Name::simulated("test server");
+        let name = Name::simulated(&format!("{label} server"));
         let mut spec = CertificateSpec::end_entity(name, &key, issuer, valid());
         spec.extensions.set(Extension {
             oid: SUBJECT_ALTERNATIVE_NAME,

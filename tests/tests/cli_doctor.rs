@@ -699,7 +699,7 @@ fn who_cannot_be_asked_is_no_finding_but_an_error() {
 #[test]
 fn tls_is_judged_by_the_given_cas() {
     let world = World::new();
-    let (certificate, key) = Identity::new().lay_out(&world.folder);
+    let (certificate, key) = Identity::new("doctor").lay_out(&world.folder);
     let configuration = format!(
         "[[listen]]\naddress = \"127.0.0.1:0\"\n\
          tls = {{ certificate = \"{certificate}\", key = \"{key}\" }}\n"

@@ -66,7 +66,7 @@ fn compare(with_million: bool) {
     let site = Site::open(vendor, &now);
 
     let folder = Folder::below(&memory());
-    let identity = Identity::new();
+    let identity = Identity::new("bench");
     let mut sizes = SIZES.to_vec();
     sizes.extend(with_million.then_some(MILLION));
     let places: Vec<Place> = sizes

@@ -57,7 +57,7 @@ pub(super) fn examine(
 ) {
     let names = chain_names(want);
     let has = |name: &&str| headers.find(name).is_some();
-    if !names.is_empty() && !names.iter().any(|name| has(name)) {
+    if !names.is_empty() && !names.iter().any(has) {
         let message = format!("There is no header {}.", names.join(" or "));
         findings.push(Ailment::ChainHeaderMissing.of(subject, message));
     } else if let [version_4, version_3] = names {
