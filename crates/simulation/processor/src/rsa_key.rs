@@ -44,9 +44,15 @@ impl RsaKey {
     }
 
     fn of(p: U1536, q: U1536, exponent: u32) -> Self {
-        PrivateKey::from_p_q(p.into(), q.into(), u64::from(exponent).into())
-            .map(Self)
-            .expect("two primes that suit the exponent")
+        Self::of_primes(p, q, exponent).expect("two primes that suit the exponent")
+    }
+
+    /// The key of two primes; `None` if they are none, do not suit the exponent or make up a
+    /// modulus of fewer than 3072 bits.
+    pub(crate) fn of_primes(p: U1536, q: U1536, exponent: u32) -> Option<Self> {
+        let are_prime = [p, q].iter().all(|prime| is_prime(Flavor::Any, prime));
+        let key = PrivateKey::from_p_q(p.into(), q.into(), u64::from(exponent).into()).ok()?;
+        (are_prime && p != q && key.n_bytes().len() == SIZE).then_some(Self(key))
     }
 
     /// The modulus, big-endian.

@@ -8,13 +8,16 @@ use crate::rsa_key::{RsaKey, fixed};
 use crate::sigstruct::Sigstruct;
 
 /// The exponent that the processor prescribes.
-const EXPONENT: u32 = 3;
+pub(crate) const EXPONENT: u32 = 3;
 
 /// The seeds of the two signers that everybody has, and where the primes of their keys are.
 const ARCHITECTURAL: (&str, [u16; 2]) = ("bulla architectural enclaves", [186, 928]);
 const DEMONSTRATION: (&str, [u16; 2]) = ("bulla demonstration enclaves", [1570, 3294]);
 
-/// An RSA-3072 key with exponent 3 that signs enclaves. For the simulation only.
+/// An RSA-3072 key with exponent 3 that signs enclaves.
+///
+/// For the simulation, and for whoever signs on a machine of his own: the library's signatures take
+/// time that depends on the key (RUSTSEC-2023-0071), so nothing may sign for strangers.
 #[derive(Clone, Debug)]
 pub struct EnclaveSigner(RsaKey);
 
@@ -34,6 +37,14 @@ impl EnclaveSigner {
     /// Another signer that is the same everywhere, for enclaves of demonstrations and tests.
     pub fn demonstration() -> Self {
         Self::known(DEMONSTRATION)
+    }
+
+    pub(crate) fn of(key: RsaKey) -> Self {
+        Self(key)
+    }
+
+    pub(crate) fn key(&self) -> &RsaKey {
+        &self.0
     }
 
     fn known((seed, distances): (&str, [u16; 2])) -> Self {
