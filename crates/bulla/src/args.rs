@@ -2,6 +2,7 @@
 
 mod collateral;
 mod doctor;
+mod enclave;
 mod gate;
 mod platform;
 mod serve;
@@ -21,6 +22,9 @@ pub(crate) use collateral::{
     CollateralCommand, FetchArgs, HistoryArgs, ListArgs, RefreshArgs, RefusedArgs,
 };
 pub(crate) use doctor::{DialectArg, DoctorArgs};
+pub(crate) use enclave::{
+    ConvertArgs, DiffArgs, EnclaveCommand, MeasureArgs, MemoryArgs, SignArgs,
+};
 pub(crate) use gate::{
     AttestArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand, GateRunArgs, SecretArg, SecretTarget,
 };
@@ -98,8 +102,8 @@ is; which level was reached, and what keeps the platform from the next better on
 const INSPECT_DETAILS: &str = "\
 The kind of file is told by its content: quotes and collateral raw, in hex or base64;
 certificates and CRLs in PEM or DER; TCB info, enclave identities and evaluation data numbers
-with or without their signature; collateral sets as JSON or directory; enclave images (SGXS) and
-SIGSTRUCTs.
+with or without their signature; collateral sets as JSON or directory; enclave images (SGXS),
+their programs (ELF) and SIGSTRUCTs.
 
 Inspecting verifies nothing: whatever a forger wrote is shown as he wrote it.
 
@@ -152,6 +156,9 @@ pub(crate) enum Command {
     /// Attest, and run what may run only while attested
     #[command(subcommand)]
     Gate(GateCommand),
+    /// Make, measure, sign and compare enclave images, without hardware or toolchain
+    #[command(subcommand)]
+    Enclave(EnclaveCommand),
     /// Run a vendor in a box: platforms, certificates, collateral, recoveries, revocations
     Vendor(VendorArgs),
 }
@@ -168,6 +175,7 @@ impl Command {
             Self::Platform(command) => command.format(),
             Self::Doctor(args) => args.format,
             Self::Gate(command) => command.format(),
+            Self::Enclave(command) => command.format(),
             Self::Vendor(args) => args.format(),
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod collateral;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod enclave;
 pub(crate) mod explain;
 pub(crate) mod gate;
 pub(crate) mod inspect;

@@ -14,7 +14,7 @@ mod upstream;
 
 pub(crate) use file::{Configuration, ModeWord};
 pub(crate) use place::ConfigPlace;
-pub(crate) use secret::read_line as read_secret;
+pub(crate) use secret::{check as check_secret, read_line as read_secret};
 pub(crate) use settle::{Overrides, Settled, settle};
 
 use std::path::{Path, PathBuf};

@@ -133,6 +133,12 @@ pub(crate) enum Error {
     #[error("the demonstration cannot be set up: {reason}; this is a fault in bulla, report it")]
     DemoBroken { reason: String },
 
+    #[error("{}: no enclave can be made of this: {reason}", shown(path))]
+    ImageInvalid { path: PathBuf, reason: String },
+
+    #[error("{}: no enclave can be signed with this: {reason}", shown(path))]
+    SignerKeyInvalid { path: PathBuf, reason: String },
+
     #[error("{option}: {reason}")]
     ArgumentInvalid {
         option: &'static str,
@@ -261,6 +267,8 @@ impl Error {
             Self::ContentMalformed { .. } => "ContentMalformed",
             Self::Unexplainable { .. } => "Unexplainable",
             Self::DemoBroken { .. } => "DemoBroken",
+            Self::ImageInvalid { .. } => "ImageInvalid",
+            Self::SignerKeyInvalid { .. } => "SignerKeyInvalid",
             Self::ArgumentInvalid { .. } => "ArgumentInvalid",
             Self::FileUnwritable { .. } => "FileUnwritable",
             Self::RandomUnavailable { .. } => "RandomUnavailable",

@@ -3,6 +3,7 @@
 mod content;
 mod document;
 mod enclave;
+mod program;
 mod quote;
 mod report;
 mod set;
@@ -10,6 +11,7 @@ mod x509;
 
 use std::path::Path;
 
+use bulla_enclave::image::is_elf;
 use bulla_processor::sgxs;
 
 use crate::collateral::Directory;
@@ -19,14 +21,16 @@ use crate::input::{self, MAX_COLLATERAL_SIZE, Source};
 
 use content::Content;
 
+pub(crate) use enclave::{image_fields, permissions, sigstruct_fields};
+
 /// What can be read, for whoever brought something else.
 pub(crate) const READABLE: &str = "quotes (raw, hex or base64), SGX reports (384 or 432 bytes), TD \
      reports (1024 bytes), certificates and CRLs (PEM or DER), TCB info, enclave identities, \
-     evaluation data numbers, collateral sets (JSON or a directory), SIGSTRUCTs (1808 bytes) and \
-     SGXS enclave images";
+     evaluation data numbers, collateral sets (JSON or a directory), SIGSTRUCTs (1808 bytes), SGXS \
+     enclave images and their programs (ELF)";
 
 /// Largest enclave image, in bytes. It is held in memory while it is measured.
-const MAX_IMAGE_SIZE: usize = 512 * 1024 * 1024;
+pub(crate) const MAX_IMAGE_SIZE: usize = 512 * 1024 * 1024;
 
 /// A thing and what is in it.
 #[derive(Debug, serde::Serialize)]
@@ -72,7 +76,8 @@ pub(crate) fn describe(path: &Path) -> Result<Description> {
         return Ok(set::directory(&Directory(path)));
     }
     let mut source = Source::open("file", path)?;
-    let limit = match sgxs::is_image(source.peek()?) {
+    let start = source.peek()?;
+    let limit = match sgxs::is_image(start) || is_elf(start) {
         true => MAX_IMAGE_SIZE,
         false => MAX_COLLATERAL_SIZE,
     };
@@ -99,6 +104,7 @@ fn describe_content(content: Content<'_>) -> Described {
         Content::Report(bytes) => report::describe(&bytes),
         Content::Sigstruct(sigstruct) => Ok(enclave::sigstruct(&sigstruct)),
         Content::Image(bytes) => enclave::image(bytes),
+        Content::Program(bytes) => program::describe(bytes),
         Content::CertificatesPem(text) => x509::chain(text),
         Content::CertificateDer(der) => x509::single(&der),
         Content::Crl(bytes) => x509::crl(bytes),

@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Command::Platform(command) => commands::platform::run(&command, &mut output),
         Command::Doctor(args) => commands::doctor::run(&args, &mut output),
         Command::Gate(command) => commands::gate::run(&command, &mut output),
+        Command::Enclave(command) => commands::enclave::run(&command, &mut output),
         Command::Vendor(args) => commands::vendor::run(&args.command, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit));

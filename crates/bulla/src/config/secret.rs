@@ -10,7 +10,7 @@ use crate::input;
 const MAX_SIZE: usize = 16 * 1024;
 
 /// Refuses a file that everybody on the machine may read or write.
-pub(super) fn check(what: &'static str, path: &Path) -> Result<()> {
+pub(crate) fn check(what: &'static str, path: &Path) -> Result<()> {
     let metadata =
         std::fs::metadata(path).map_err(|source| input::unreadable(what, path, source))?;
     let mode = metadata.permissions().mode() & 0o7777;

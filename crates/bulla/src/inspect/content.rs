@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bulla_enclave::image::is_elf;
 use bulla_evidence::QuoteVersion;
 use bulla_evidence::input::{Encoding, decode_text_or_raw};
 use bulla_evidence::layout::ReportType;
@@ -16,6 +17,7 @@ pub(super) enum Content<'a> {
     Report(Cow<'a, [u8]>),
     Sigstruct(Box<Sigstruct>),
     Image(&'a [u8]),
+    Program(&'a [u8]),
     CertificatesPem(&'a [u8]),
     CertificateDer(Cow<'a, [u8]>),
     /// In any of the encodings of CRLs.
@@ -33,6 +35,9 @@ impl<'a> Content<'a> {
         let text = bytes.trim_ascii_start();
         if sgxs::is_image(bytes) {
             return Ok(Self::Image(bytes));
+        }
+        if is_elf(bytes) {
+            return Ok(Self::Program(bytes));
         }
         if text.starts_with(b"-----BEGIN CERTIFICATE-----") {
             return Ok(Self::CertificatesPem(bytes));

@@ -14,8 +14,13 @@ const IMAGE: &str = "an SGXS enclave image";
 
 /// A SIGSTRUCT.
 pub(super) fn sigstruct(sigstruct: &Sigstruct) -> Description {
+    Description::new("sigstruct", sigstruct_fields(sigstruct))
+}
+
+/// The fields of a SIGSTRUCT.
+pub(crate) fn sigstruct_fields(sigstruct: &Sigstruct) -> Fields {
     let (attributes, mask) = (&sigstruct.attributes, &sigstruct.attribute_mask);
-    let fields = Fields::new()
+    Fields::new()
         .hex("enclavehash", sigstruct.enclavehash)
         .hex("mrsigner", sigstruct.mrsigner())
         .with("isvprodid", sigstruct.isvprodid.get())
@@ -34,15 +39,22 @@ pub(super) fn sigstruct(sigstruct: &Sigstruct) -> Description {
         .hex("swdefined", sigstruct.swdefined.to_bytes())
         .with("exponent", sigstruct.exponent.get())
         .hex("modulus", sigstruct.modulus)
-        .hex("signature", sigstruct.signature);
-    Description::new("sigstruct", fields)
+        .hex("signature", sigstruct.signature)
 }
 
 /// An image in records, measured.
 pub(super) fn image(bytes: &[u8]) -> Described {
-    let mut image = Image::default();
     for record in records(bytes) {
-        image.take(&record.map_err(|error| Malformed::new(IMAGE, error))?);
+        record.map_err(|error| Malformed::new(IMAGE, error))?;
+    }
+    Ok(Description::new("sgxs_image", image_fields(bytes)))
+}
+
+/// The fields of an image whose records can be read.
+pub(crate) fn image_fields(bytes: &[u8]) -> Fields {
+    let mut image = Image::default();
+    for record in records(bytes).flatten() {
+        image.take(&record);
     }
     let listed = image
         .runs
@@ -51,7 +63,7 @@ pub(super) fn image(bytes: &[u8]) -> Described {
         .map(Run::describe)
         .collect::<Vec<_>>();
     let mrenclave = image.size.map(|_| image.measurement.mrenclave());
-    let fields = Fields::new()
+    Fields::new()
         .with("mrenclave", mrenclave.map(hex::encode))
         .with("size", image.size)
         .with("ssaframesize", image.ssa_frame_size)
@@ -59,8 +71,25 @@ pub(super) fn image(bytes: &[u8]) -> Described {
         .with("measured_bytes", image.measured_chunks * CHUNK_SIZE)
         .with("unmeasured_bytes", image.unmeasured_chunks * CHUNK_SIZE)
         .with("run_count", image.runs.len())
-        .with("runs", listed);
-    Ok(Description::new("sgxs_image", fields))
+        .with("runs", listed)
+}
+
+/// Type and permissions of a page, as `reg r-x`.
+pub(crate) fn permissions(flags: SecinfoFlags) -> String {
+    let kind = flags.page_type().map_or("unknown", |kind| kind.as_str());
+    format!("{kind} {}", letters(flags))
+}
+
+fn letters(flags: SecinfoFlags) -> String {
+    let letters = [
+        (SecinfoFlags::R, 'r'),
+        (SecinfoFlags::W, 'w'),
+        (SecinfoFlags::X, 'x'),
+    ];
+    letters
+        .iter()
+        .map(|(flag, letter)| if flags.has(*flag) { *letter } else { '-' })
+        .collect()
 }
 
 /// What an image says, in canonical form or not.
@@ -134,20 +163,11 @@ impl Run {
             .flags
             .page_type()
             .map_or("unknown", |kind| kind.as_str());
-        let letters = [
-            (SecinfoFlags::R, 'r'),
-            (SecinfoFlags::W, 'w'),
-            (SecinfoFlags::X, 'x'),
-        ];
-        let permissions: String = letters
-            .iter()
-            .map(|(flag, letter)| if self.flags.has(*flag) { *letter } else { '-' })
-            .collect();
         Fields::new()
             .with("offset", format!("{:#x}", self.offset))
             .with("pages", self.pages)
             .with("type", kind)
-            .with("permissions", permissions)
+            .with("permissions", letters(self.flags))
             .with("measured_bytes", self.measured_chunks * CHUNK_SIZE)
     }
 }

@@ -106,7 +106,7 @@ fn table(values: &[Value], indent: usize) -> Option<String> {
 }
 
 /// The value where it fits one line.
-fn one_line(value: &Value) -> Option<String> {
+pub(crate) fn one_line(value: &Value) -> Option<String> {
     match value {
         Value::Absent => Some(paint(FAINT, "-")),
         Value::Flag(flag) => Some(if *flag { "yes" } else { "no" }.to_owned()),
