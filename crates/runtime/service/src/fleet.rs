@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use bulla_pki::Timestamp;
 use bulla_protocol::value::{CpuSvn, EncryptedPpid, PceSvn};
-use bulla_store::fleet::{PckAnswer, Platform, PlatformId, RawTcb};
+use bulla_store::fleet::{PckAnswer, PckCertificates, Platform, PlatformId, RawTcb};
 use bulla_store::{Fleet as _, Store};
 use bulla_upstream::SingleFlight;
 
@@ -81,21 +81,19 @@ impl Fleet {
     ///
     /// One that was selected before is answered from the store. A TCB that is new is selected for
     /// among the certificates at hand. A platform that is new is asked for upstream, where the mode
-    /// and its PPID allow it.
+    /// and its PPID allow it; so is one whose CA the root has revoked, since what such a CA has
+    /// signed is not served any more.
     pub async fn certificate(&self, wanted: &Wanted) -> Result<PckAnswer, NoCertificate> {
         if let Some(answer) = self.selected(wanted)? {
             return Ok(answer);
         }
         let platform = self.store().platform(self.anchor(), &wanted.id)?;
-        let has_certificates = match &platform {
-            Some(platform) => self
-                .store()
-                .pck_certificates(self.anchor(), &platform.id)?
-                .is_some(),
-            None => false,
+        let kept = match &platform {
+            Some(platform) => self.kept(&platform.id).map(drop),
+            None => Err(NoCertificate::PlatformUnknown),
         };
-        if !has_certificates {
-            self.fetch_for(wanted, platform).await?;
+        if let Err(lack) = kept {
+            self.fetch_for(wanted, platform, lack).await?;
         }
         let raw = RawTcb {
             cpu_svn: wanted.cpu_svn,
@@ -114,19 +112,33 @@ impl Fleet {
         let answer =
             self.store()
                 .pck_answer(self.anchor(), &wanted.id, wanted.cpu_svn, wanted.pce_svn)?;
-        Ok(answer)
+        Ok(answer.filter(|answer| !self.is_revoked(&answer.issuer_chain)))
     }
 
+    /// The certificates of a platform that are good to be served.
+    fn kept(&self, id: &PlatformId) -> Result<PckCertificates, NoCertificate> {
+        match self.store().pck_certificates(self.anchor(), id)? {
+            None => Err(NoCertificate::NotStored),
+            Some(kept) if self.is_revoked(&kept.issuer_chain) => Err(NoCertificate::IssuerRevoked),
+            Some(kept) => Ok(kept),
+        }
+    }
+
+    /// Whether the root has revoked somebody of an issuer chain.
+    fn is_revoked(&self, issuer_chain: &[u8]) -> bool {
+        let list = self.keeper.collection().revocations();
+        list.is_some_and(|list| list.has_of_chain(issuer_chain))
+    }
+
+    /// Asks for what a platform lacks, where that may be done for a client.
     async fn fetch_for(
         &self,
         wanted: &Wanted,
         platform: Option<Platform>,
+        lack: NoCertificate,
     ) -> Result<(), NoCertificate> {
-        if self.keeper.mode() != Mode::Lazy {
-            return Err(match platform {
-                Some(_) => NoCertificate::NotStored,
-                None => NoCertificate::PlatformUnknown,
-            });
+        if self.keeper.mode() != Mode::Lazy || matches!(lack, NoCertificate::Store(_)) {
+            return Err(lack);
         }
         let known = platform.and_then(|platform| {
             let has_key = platform.manifest.is_some() || platform.encrypted_ppid.is_some();
@@ -134,6 +146,7 @@ impl Fleet {
         });
         let platform = match (known, &wanted.encrypted_ppid) {
             (Some(platform), _) => platform,
+            (None, _) if matches!(lack, NoCertificate::IssuerRevoked) => return Err(lack),
             (None, None) => return Err(NoCertificate::PpidMissing),
             (None, Some(ppid)) if ppid.0.iter().all(|byte| *byte == 0) => {
                 return Err(NoCertificate::PpidEmpty);

@@ -45,6 +45,8 @@ pub mod cause {
     pub const CERTIFICATES_CONTRADICT: ErrorCode = ErrorCode::known("CertificatesContradict");
     /// The document is there, but not who issued it.
     pub const ISSUER_CHAIN_MISSING: ErrorCode = ErrorCode::known("IssuerChainMissing");
+    /// Stored, but signed by a CA that the root has revoked since.
+    pub const ISSUER_REVOKED: ErrorCode = ErrorCode::known("IssuerRevoked");
     /// The vendor was asked and has none.
     pub const UPSTREAM_HAS_NONE: ErrorCode = ErrorCode::known("UpstreamHasNone");
     /// The vendor was asked and refused.

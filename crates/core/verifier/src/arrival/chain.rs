@@ -19,7 +19,7 @@ const NAMES: ChainNames = ChainNames {
 
 /// Most certificates of a text that a root is looked for in: as in any chain, three roles and one
 /// more.
-const MOST: usize = 4;
+pub(super) const MOST: usize = 4;
 
 /// Whoever issued a document, with everything above.
 pub(super) struct IssuerChain {

@@ -216,4 +216,13 @@ fn revoked_pck_certificates_are_named_and_those_of_a_revoked_ca_refused() {
     let root_list = root_ca_crl(&scenario, &crl, now()).expect("a good CRL");
     let codes = failures(given(&scenario, &[&leaf], root_list.revocations.as_ref()));
     assert_eq!(codes, [Code::CertificateRevoked]);
+
+    // What was checked before the root revoked its CA is known by its chain.
+    let list = root_list.revocations.expect("the list of a CRL");
+    assert!(list.has_of_chain(&arrival.issuer_chain));
+    assert!(list.has_of_chain(b"what cannot be read"));
+    let other = crate::scenario(QuoteKind::SgxV3);
+    let leaf = other.documents().pck_certificate;
+    let spared = given(&other, &[&leaf], None).expect("good certificates");
+    assert!(!list.has_of_chain(&spared.issuer_chain));
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use bulla_collateral::pck_selection::{PckTcb, select_certificate};
-use bulla_collateral::{Selector, Series, SignedText, TcbInfo, TcbInfoId};
+use bulla_collateral::{Selector, Series, SignedText, Slot, TcbInfo, TcbInfoId};
 use bulla_pki::certificate::Certificate;
 use bulla_pki::{SgxExtension, Timestamp, pem};
 use bulla_protocol::pcs::{Answer, PckCertificateEntry, PlatformKey, Request};
@@ -70,10 +70,13 @@ impl Fleet {
             .ask(&request, |supplied| self.take(&platform.id, supplied))
             .await;
         let brought = supplied.map_err(|failure| {
+            if let Failure::Refused { reason } = failure {
+                return NoCertificate::UpstreamInvalid(reason);
+            }
             let absent = absent(failure);
             let now = self.keeper.collection().now().at;
             self.unknown.note(Question::of(&request), &absent, now);
-            absent
+            absent.into()
         })?;
         self.keep(platform, brought).await
     }
@@ -161,10 +164,11 @@ impl Fleet {
     }
 
     /// Asks anew for a few platforms' certificates: those that arrived before the vendor gave out
-    /// the number that it enforces now, and those of long ago. How many were asked for.
+    /// the number that it enforces now, or before the list of whom its root has revoked, and those
+    /// of long ago. How many were asked for.
     ///
-    /// A platform that the vendor refuses is left in peace for a day; where the vendor cannot be
-    /// asked at all, the look ends.
+    /// A platform that the vendor refuses, or has nothing good for, is left in peace for a day;
+    /// where the vendor cannot be asked at all, the look ends.
     pub async fn look(&self) -> Result<usize, NoCertificate> {
         if self.keeper.mode() == Mode::Offline {
             return Ok(0);
@@ -200,12 +204,20 @@ impl Fleet {
         Ok(asked)
     }
 
-    /// Certificates of a family that arrived before this instant are to be asked for anew.
+    /// Certificates of a family that arrived before this instant are to be asked for anew: what the
+    /// vendor enforces has changed since, or its root has revoked somebody, or it is long ago.
     fn renewed_before(&self, fmspc: Fmspc, now: Timestamp) -> Timestamp {
         let long_ago = now.saturating_sub(RENEWED_AFTER);
-        self.keeper.collection().look(|snapshot| {
+        let collection = self.keeper.collection();
+        let has_revoked = collection
+            .revocations()
+            .is_some_and(|list| !list.is_empty());
+        collection.look(|snapshot| {
             let selected = snapshot.selected(sgx_tcb_info(fmspc), Selector::Standard);
-            selected.map_or(long_ago, |selected| selected.since.max(long_ago))
+            let since = selected.map(|selected| selected.since);
+            let list = snapshot.get(Slot::RootCaCrl).filter(|_| has_revoked);
+            let revoked = list.map(|held| held.arrived);
+            long_ago.max(since.max(revoked).unwrap_or(long_ago))
         })
     }
 
@@ -396,8 +408,7 @@ impl Fleet {
         id: &PlatformId,
         raw: RawTcb,
     ) -> Result<PckAnswer, NoCertificate> {
-        let kept = self.store().pck_certificates(self.anchor(), id)?;
-        let certificates = kept.ok_or(NoCertificate::NotStored)?;
+        let certificates = self.kept(id)?;
         let tcb_info = self.tcb_info(certificates.fmspc).await?;
         let selected = select(&tcb_info, &certificates, id, &[raw])?;
         let found = selected.first().and_then(|raw| {
@@ -435,10 +446,7 @@ impl Fleet {
         id: &PlatformId,
         reported: &[RawTcb],
     ) -> Result<(), NoCertificate> {
-        let kept = self.store().pck_certificates(self.anchor(), id)?;
-        let Some(certificates) = kept else {
-            return Err(NoCertificate::NotStored);
-        };
+        let certificates = self.kept(id)?;
         let tcb_info = self.tcb_info(certificates.fmspc).await?;
         for raw in select(&tcb_info, &certificates, id, reported)? {
             if raw.selected.is_none() {

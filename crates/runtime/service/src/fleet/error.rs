@@ -16,6 +16,12 @@ pub enum NoCertificate {
     /// The platform is known, and its certificates are not here.
     #[error("the platform waits for its certificates, which are brought in this mode")]
     NotStored,
+    /// The platform's certificates are here, and the root has revoked the CA that signed them.
+    #[error(
+        "the vendor's root has revoked the CA that certified the platform, and nobody has brought \
+         certificates of another"
+    )]
+    IssuerRevoked,
     /// The platform is not known, and the client did not say by what the vendor knows it.
     #[error("the platform is not known, and the request has no `encrypted_ppid` to ask with")]
     PpidMissing,
@@ -42,6 +48,9 @@ pub enum NoCertificate {
         /// The reason in words.
         reason: String,
     },
+    /// What the upstreams gave is not genuine, or not of this platform.
+    #[error("what the upstreams gave was refused: {0}")]
+    UpstreamInvalid(String),
     /// A document is missing, or the vendor could not be asked.
     #[error(transparent)]
     Absent(#[from] Absent),

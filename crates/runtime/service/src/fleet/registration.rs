@@ -79,19 +79,23 @@ impl Fleet {
             return Ok(false);
         };
         if registration.manifest.is_some() {
-            return Ok(platform.manifest == registration.manifest
-                && self
-                    .store()
-                    .pck_certificates(self.anchor(), &platform.id)?
-                    .is_some());
+            return match self.kept(&platform.id) {
+                Ok(_) => Ok(platform.manifest == registration.manifest),
+                Err(NoCertificate::NotStored | NoCertificate::IssuerRevoked) => Ok(false),
+                Err(error) => Err(error),
+            };
         }
         let Some(raw) = raw_tcb(registration) else {
             return Ok(false);
         };
         match self.select(&registration.id, &[raw]).await {
             Ok(()) => Ok(true),
-            Err(NoCertificate::NotStored | NoCertificate::PlatformUnknown) => Ok(false),
-            Err(NoCertificate::TcbTooLow) => Ok(false),
+            Err(
+                NoCertificate::NotStored
+                | NoCertificate::IssuerRevoked
+                | NoCertificate::PlatformUnknown
+                | NoCertificate::TcbTooLow,
+            ) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -3,7 +3,7 @@
 use bulla_protocol::pccs::{Reason, Refusal, Version, cause};
 
 use crate::fleet::NoCertificate;
-use crate::keeper::Absent;
+use crate::keeper::{Absent, COME_AGAIN};
 
 /// A document is not there.
 pub(super) fn absent(version: Version, absent: &Absent) -> Refusal {
@@ -28,6 +28,9 @@ pub(super) fn no_certificate(error: &NoCertificate) -> Refusal {
     let refusal = match error {
         NoCertificate::PlatformUnknown => Refusal::new(Reason::PlatformUnknown),
         NoCertificate::NotStored => Refusal::new(Reason::NoCacheData),
+        NoCertificate::IssuerRevoked => {
+            Refusal::new(Reason::NoCacheData).coded(cause::ISSUER_REVOKED)
+        }
         NoCertificate::PpidMissing => {
             Refusal::new(Reason::InvalidRequest).coded(cause::PLATFORM_KEY_MISSING)
         }
@@ -39,6 +42,9 @@ pub(super) fn no_certificate(error: &NoCertificate) -> Refusal {
             Refusal::new(Reason::NoCacheData).coded(cause::CERTIFICATES_CONTRADICT)
         }
         NoCertificate::Refused { .. } => Refusal::new(Reason::IntegrityFailed),
+        NoCertificate::UpstreamInvalid(_) => Refusal::new(Reason::Unavailable)
+            .coded(cause::UPSTREAM_INVALID)
+            .retry_after(COME_AGAIN),
         NoCertificate::Absent(why) => return absent(Version::V4, why),
         NoCertificate::Store(_) => Refusal::new(Reason::Internal),
     };
@@ -61,9 +67,12 @@ pub(super) fn not_registered(error: &NoCertificate) -> Refusal {
                 .retry_after(*retry_after)
                 .because(&error.to_string())
         }
-        NoCertificate::Refused { .. } => Refusal::new(Reason::UpstreamFailed)
-            .coded(cause::UPSTREAM_INVALID)
-            .because(&error.to_string()),
+        NoCertificate::UpstreamInvalid(_) | NoCertificate::Refused { .. } => {
+            Refusal::new(Reason::UpstreamFailed)
+                .coded(cause::UPSTREAM_INVALID)
+                .retry_after(COME_AGAIN)
+                .because(&error.to_string())
+        }
         _ => no_certificate(error),
     }
 }
