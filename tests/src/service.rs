@@ -11,7 +11,7 @@ use bulla_protocol::pccs::{Route, RouteRules};
 use bulla_protocol::wire::ResponseParts;
 use bulla_service::collection::Collection;
 use bulla_service::dialects::pccs::Pccs;
-use bulla_service::fleet::Fleet;
+use bulla_service::fleet::{Fleet, NotObserved, Observation, Regression};
 use bulla_service::http::HeaderMap;
 use bulla_service::keeper::{Absent, Keeper, Mode};
 use bulla_service::realm::Realm;
@@ -132,6 +132,12 @@ impl Keeping {
             }
         }
         panic!("something is due without end");
+    }
+
+    /// Takes a quote as evidence, as a user may.
+    pub async fn observe(&self, quote: &[u8]) -> Result<Observation, NotObserved> {
+        let refuse = Regression::Refuse;
+        self.fleet.observe(quote, refuse, "test").await
     }
 
     /// `GET` in the dialect of Intel's cache.

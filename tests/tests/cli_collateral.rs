@@ -457,6 +457,14 @@ fn platforms_register_are_observed_listed_and_removed() {
         assert_eq!(observed["tcb_status"], "UpToDate");
         assert_eq!(observed["genuine"], false);
     }
+    let replace = |token| {
+        let words = ["platform", "observe", "--replace", "--quote", &quote];
+        ask(&service, &[&words[..], &["--token-file", token]].concat())
+    };
+    assert_eq!(error(&replace(&user)), "ServiceRefused");
+    let replaced = replace(&admin);
+    assert_eq!(replaced.status, 0, "{}", replaced.stderr);
+    assert_eq!(replaced.json()["regressed"], false, "it is the same state");
     let evidence = done(&service, &[&list[..], &["--evidence"]].concat());
     assert_eq!(evidence["evidence"][0]["tcb_status"], "UpToDate");
     let mut forged = fs::read(&quote).expect("a quote");

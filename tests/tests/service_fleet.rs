@@ -5,9 +5,10 @@ use bulla_pki::Timestamp;
 use bulla_protocol::pccs::{PlatformCertificates, PlatformCollateral, QeId, Version};
 use bulla_protocol::pcs::{self, Answer, PckCertificateEntry, PlatformKey, Request};
 use bulla_protocol::value::{EncryptedPpid, Fmspc, PceId, Pem, PlatformManifest};
-use bulla_service::fleet::{LEASE, NotObserved, Queued};
+use bulla_service::fleet::{LEASE, NotObserved, Queued, Regression};
 use bulla_service::keeper::Mode;
-use bulla_store::Fleet as _;
+use bulla_store::{Audit as _, Fleet as _};
+use bulla_tests::front::{ADMINISTRATOR, Front, USER};
 use bulla_tests::host::Host;
 use bulla_tests::liar::Liar;
 use bulla_tests::service::{Keeping, Said, standard, store, tcb_info};
@@ -514,7 +515,7 @@ async fn the_last_genuine_quote_is_what_is_known_of_a_platform() {
     for (name, fmspc) in [("one", PROCESSOR_FMSPC), ("two", PLATFORM_FMSPC)] {
         for kind in QuoteKind::ALL {
             let quote = quote(&vendor, name, kind, 1, clock.now());
-            let seen = keeping.fleet.observe(&quote).await;
+            let seen = keeping.observe(&quote).await;
             let seen = seen.unwrap_or_else(|error| panic!("{name} {kind:?}: {error}"));
             assert_eq!(seen.fmspc, Fmspc(fmspc));
             assert!(evidence().iter().any(|kept| kept.quote == quote));
@@ -529,7 +530,7 @@ async fn the_last_genuine_quote_is_what_is_known_of_a_platform() {
     for bit in (0..good.len() * 8).step_by(4_001) {
         let mut changed = good.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
-        let Err(error) = keeping.fleet.observe(&changed).await else {
+        let Err(error) = keeping.observe(&changed).await else {
             panic!("bit {bit} is part of what is verified")
         };
         let is_refusal = matches!(error, NotObserved::Failed(_) | NotObserved::NoVerdict(_));
@@ -537,7 +538,7 @@ async fn the_last_genuine_quote_is_what_is_known_of_a_platform() {
     }
     assert!(evidence() == before, "what was good stays");
     clock.pass(HOUR);
-    keeping.fleet.observe(&good).await.expect("it is genuine");
+    keeping.observe(&good).await.expect("it is genuine");
     let kept: Vec<_> = evidence()
         .into_iter()
         .filter(|one| one.quote == good)
@@ -562,6 +563,120 @@ async fn the_last_genuine_quote_is_what_is_known_of_a_platform() {
         keeping.number(series, Selector::Early),
         None,
         "nobody asked for it"
+    );
+}
+
+#[tokio::test]
+async fn an_older_genuine_quote_does_not_undo_what_is_known() {
+    let clock = noon();
+    let vendor = recovered();
+    let site = Site::open(vendor.clone(), &clock);
+    let store = store();
+    let keeping = Keeping::open(&clock, &store, vec![site.upstream("vendor")], Mode::Lazy);
+    let anchor = keeping.keeper.collection().realm().id();
+    let kept = |tee: &str| {
+        let all = store.evidence(anchor, None, 100).expect("evidence");
+        let mut quotes = all.into_iter().filter(|one| one.tee == tee);
+        quotes.next().expect("evidence").quote
+    };
+    let audited = || {
+        let entries = store.entries(0, 1_000).expect("the audit");
+        let events = entries.into_iter().map(|entry| entry.event);
+        let regressed = events.filter(|event| event.action == "evidence.regressed");
+        regressed.collect::<Vec<_>>()
+    };
+    let pair = |kind| {
+        let of = |at| quote(&vendor, "one", kind, 1, at);
+        (of(noon().now()), of(updated()))
+    };
+    let kinds = [("sgx", QuoteKind::SgxV3), ("tdx", QuoteKind::Td15V5)];
+    for (_, kind) in kinds {
+        keeping.observe(&pair(kind).0).await.expect("it is genuine");
+    }
+    clock.set(updated().saturating_add(HOUR));
+    for (tee, kind) in kinds {
+        let (old, new) = pair(kind);
+        let seen = keeping.observe(&new).await.expect("it is genuine");
+        assert!(seen.lowered.is_empty(), "{tee}");
+        for _ in 0..3 {
+            let Err(NotObserved::Regressed(lowered)) = keeping.observe(&old).await else {
+                panic!("{tee}: it is older");
+            };
+            let parts: Vec<String> = lowered.iter().map(ToString::to_string).collect();
+            let pce = |part: &String| part.starts_with("provisioning certification enclave ");
+            assert!(parts.iter().any(pce), "{tee}: {parts:?}");
+        }
+        assert!(kept(tee) == new, "{tee}");
+        // The same state again is no older one.
+        keeping.observe(&new).await.expect("it is genuine");
+    }
+    assert_eq!(audited().len(), 2, "{:?}", audited());
+    assert!(audited().iter().all(|event| event.actor == "test"));
+    clock.pass(25 * HOUR);
+    for (tee, kind) in kinds {
+        let (old, new) = pair(kind);
+        assert!(keeping.observe(&old).await.is_err(), "{tee}");
+        let back = keeping
+            .fleet
+            .observe(&old, Regression::Keep, "ops")
+            .await
+            .expect("an administrator says so");
+        assert!(!back.lowered.is_empty(), "{tee}");
+        assert!(kept(tee) == old, "{tee}");
+        keeping.observe(&new).await.expect("it is genuine");
+        assert!(kept(tee) == new, "{tee}");
+    }
+    let audited = audited();
+    let by_ops: Vec<_> = audited
+        .iter()
+        .filter(|event| event.actor == "ops")
+        .collect();
+    assert_eq!((audited.len(), by_ops.len()), (6, 2), "{audited:?}");
+    for event in by_ops {
+        let details: Value = serde_json::from_str(&event.details).expect("JSON");
+        assert_eq!(details["kept"], true);
+        assert!(
+            details["lowered"]
+                .as_array()
+                .is_some_and(|parts| !parts.is_empty())
+        );
+    }
+}
+
+#[test]
+fn who_may_say_that_a_platform_went_back() {
+    let clock = noon();
+    let vendor = recovered();
+    let site = Site::open(vendor.clone(), &clock);
+    let front = Front::open(&clock, vec![site.upstream("vendor")], Mode::Lazy);
+    let of = |at| quote(&vendor, "one", QuoteKind::SgxV3, 1, at);
+    let (old, new) = (of(clock.now()), of(updated()));
+    clock.set(updated());
+    let send =
+        |method, token, quote: &[u8]| front.send(method, "/platforms/evidence", &[token], quote);
+    let said = send("POST", USER, &new);
+    assert_eq!(
+        (said.status(), &said.json()["regressed"]),
+        (200, &false.into())
+    );
+    for token in [USER, ADMINISTRATOR] {
+        let refused = send("POST", token, &old);
+        assert_eq!(refused.status(), 409);
+        let problem = refused.json();
+        assert_eq!(problem["code"], "evidence-regressed");
+        let detail = problem["detail"].as_str().expect("text");
+        assert!(detail.starts_with("regressed: "), "{detail}");
+    }
+    assert_eq!(send("PUT", USER, &old).status(), 401);
+    let said = send("PUT", ADMINISTRATOR, &old);
+    assert_eq!(
+        (said.status(), &said.json()["regressed"]),
+        (200, &true.into())
+    );
+    let said = send("PUT", ADMINISTRATOR, &old);
+    assert_eq!(
+        (said.status(), &said.json()["regressed"]),
+        (200, &false.into())
     );
 }
 

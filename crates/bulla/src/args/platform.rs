@@ -62,6 +62,10 @@ pub(crate) struct ObserveArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) quote: PathBuf,
 
+    /// Keep it also if it shows an older state than the known one; takes an administrator's token
+    #[arg(long)]
+    pub(crate) replace: bool,
+
     #[command(flatten)]
     pub(crate) at: TokenAt,
 

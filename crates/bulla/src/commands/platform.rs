@@ -170,6 +170,9 @@ struct Observed {
     tcb_status: Option<String>,
     advisory_ids: Vec<String>,
     genuine: bool,
+    /// Absent where the service does not say.
+    #[serde(default)]
+    regressed: bool,
 }
 
 fn observe(args: &ObserveArgs, output: &mut Output) -> Result<Exit> {
@@ -177,16 +180,26 @@ fn observe(args: &ObserveArgs, output: &mut Output) -> Result<Exit> {
     let service = Service::open_with_token(&args.at, PATIENCE)?;
     let ask = |role| -> Result<Told<Observed>> {
         let body = Some(("application/octet-stream", quote.clone()));
-        service.ask("POST", "/platforms/evidence", &[], body, role)
+        let method = if args.replace { "PUT" } else { "POST" };
+        service.ask(method, "/platforms/evidence", &[], body, role)
     };
-    let told = match ask(Role::User) {
+    let first = match args.replace {
+        true => ask(Role::Administrator),
+        false => ask(Role::User),
+    };
+    let told = match first {
         // Whose token it is does not stand in it.
-        Err(Error::ServiceRefused { status: 401, .. }) => ask(Role::Administrator),
+        Err(Error::ServiceRefused { status: 401, .. }) if !args.replace => ask(Role::Administrator),
         told => told,
     };
     let Told { simulated, value } = match told {
-        // The quote is not genuine: a refusal, and the answer to what was asked.
-        Err(error @ Error::ServiceRefused { status: 422, .. }) => {
+        // The quote is not genuine, or shows an older state than the known one: a refusal, and the
+        // answer to what was asked.
+        Err(
+            error @ Error::ServiceRefused {
+                status: 409 | 422, ..
+            },
+        ) => {
             output::report_error(&error, output.format());
             return Ok(Exit::Refused);
         }
@@ -204,7 +217,8 @@ fn observe(args: &ObserveArgs, output: &mut Output) -> Result<Exit> {
                 .with("fmspc", value.fmspc)
                 .with("tcb_status", value.tcb_status)
                 .with("advisory_ids", value.advisory_ids)
-                .with("genuine", value.genuine);
+                .with("genuine", value.genuine)
+                .with("regressed", value.regressed);
             fields::write(&told, 0, &mut text);
             output.text(&text)?;
         }

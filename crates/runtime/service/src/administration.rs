@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bulla_protocol::wire::Status;
 use serde::Serialize;
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Regression};
 use crate::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use crate::http::{Asked, Denied, HeaderValue, Metrics, Reply, StatusCode, health};
 use crate::keeper::Keeper;
@@ -74,7 +74,8 @@ impl Administration {
             Action::Platforms => self.platforms(&query),
             Action::RemovePlatform => self.remove_platform(&query, actor),
             Action::Evidence => self.evidence(&query),
-            Action::Observe => self.observe(&query, asked).await,
+            Action::Observe => self.observe(&query, asked, Regression::Refuse, actor).await,
+            Action::ReplaceEvidence => self.observe(&query, asked, Regression::Keep, actor).await,
             Action::Upstreams => query.only(&[]).and(self.upstreams()),
             Action::Audit => self.audit(&query),
             Action::BackUp => self.back_up(&query, actor).await,

@@ -5,6 +5,7 @@ mod error;
 mod evidence;
 mod registration;
 mod unknown;
+mod versions;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -23,8 +24,9 @@ use unknown::{Question, Unknown};
 
 pub use certificates::Brought;
 pub use error::NoCertificate;
-pub use evidence::{NotObserved, Observation};
+pub use evidence::{NotObserved, Observation, Regression};
 pub use registration::Queued;
+pub use versions::Lowered;
 
 /// How long whoever takes registrations from the queue has to bring certificates, in seconds,
 /// before they are handed out again: the way across an air gap takes days.
@@ -40,6 +42,10 @@ pub struct Fleet {
     /// Platforms whose certificates the vendor refused to renew, and until when they are left in
     /// peace.
     refused: Mutex<HashMap<PlatformId, Timestamp>>,
+    /// Held while evidence enters: whether it goes back rests on what is there. Of which platforms
+    /// and technologies the audit says already that somebody showed an older state, and until when
+    /// that is enough.
+    observing: Mutex<HashMap<([u8; 16], String), Timestamp>>,
 }
 
 /// Which certificate is asked for.
@@ -66,6 +72,7 @@ impl Fleet {
             flights: SingleFlight::default(),
             unknown: Unknown::default(),
             refused: Mutex::default(),
+            observing: Mutex::default(),
         }
     }
 

@@ -61,14 +61,7 @@ pub enum NoVerdict {
 impl Need {
     /// What a quote needs, by the certificate that it carries.
     pub fn of(quote: &Quote<'_>, choice: Choice) -> Result<Self, NoVerdict> {
-        let leaf = leaf(&quote.auth().certification)?;
-        let unreadable = |error: &dyn std::fmt::Display| NoVerdict::Platform(error.to_string());
-        let certificate = Certificate::parse(&leaf).map_err(|error| unreadable(&error))?;
-        let content = certificate
-            .extensions()
-            .sgx
-            .ok_or_else(|| unreadable(&"it has no SGX extension"))?;
-        let sgx = SgxExtension::parse(content).map_err(|error| unreadable(&error))?;
+        let sgx = certified(quote)?;
         Ok(Self {
             id: match quote.tee() {
                 Tee::Sgx => TcbInfoId::Sgx,
@@ -100,6 +93,18 @@ impl Need {
             Want::RootCaCrl,
         ]
     }
+}
+
+/// What the certificate that a quote carries says of its platform. Nothing of it is verified here.
+pub(crate) fn certified(quote: &Quote<'_>) -> Result<SgxExtension, NoVerdict> {
+    let leaf = leaf(&quote.auth().certification)?;
+    let unreadable = |error: &dyn std::fmt::Display| NoVerdict::Platform(error.to_string());
+    let certificate = Certificate::parse(&leaf).map_err(|error| unreadable(&error))?;
+    let content = certificate
+        .extensions()
+        .sgx
+        .ok_or_else(|| unreadable(&"it has no SGX extension"))?;
+    SgxExtension::parse(content).map_err(|error| unreadable(&error))
 }
 
 fn leaf(certification: &CertificationData<'_>) -> Result<Vec<u8>, NoVerdict> {

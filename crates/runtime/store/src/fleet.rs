@@ -203,6 +203,14 @@ pub trait Fleet {
     /// Keeps evidence as the last of its platform and technology, unless there is a later one.
     fn put_evidence(&self, anchor: AnchorId, evidence: &Evidence) -> Result<()>;
 
+    /// The last evidence of one platform and technology; absent where there is none.
+    fn last_evidence(
+        &self,
+        anchor: AnchorId,
+        ppid: &[u8; 16],
+        tee: &str,
+    ) -> Result<Option<Evidence>>;
+
     /// The last evidence of each platform and technology, in the order of their names, behind
     /// `after` (PPID and technology), at most `limit`.
     fn evidence(

@@ -10,7 +10,7 @@ use bulla_verifier::Verdict;
 use serde::Serialize;
 
 use super::{Administration, MOST, Outcome, Problem, Query, json};
-use crate::fleet::NotObserved;
+use crate::fleet::{NotObserved, Regression};
 use crate::http::Asked;
 use crate::judging::NoVerdict;
 
@@ -46,6 +46,8 @@ struct Observed {
     tcb_status: Option<&'static str>,
     advisory_ids: Vec<String>,
     genuine: bool,
+    /// Whether it shows an older state than the one that was known, and was kept all the same.
+    regressed: bool,
 }
 
 impl Administration {
@@ -115,7 +117,13 @@ impl Administration {
         json(&rows)
     }
 
-    pub(super) async fn observe(&self, query: &Query, asked: Asked) -> Outcome {
+    pub(super) async fn observe(
+        &self,
+        query: &Query,
+        asked: Asked,
+        regression: Regression,
+        actor: &str,
+    ) -> Outcome {
         query.only(&[])?;
         let body = asked.body.read(LONGEST_QUOTE).await.map_err(|error| {
             let title = "The body cannot be read.";
@@ -124,12 +132,13 @@ impl Administration {
         })?;
         let quote = decode_text_or_raw(&body)
             .map_err(|error| Problem::bad_request(&format!("the quote: {error}")))?;
-        match self.fleet.observe(&quote).await {
+        match self.fleet.observe(&quote, regression, actor).await {
             Ok(observation) => json(&Observed {
                 fmspc: observation.fmspc.to_string(),
                 tcb_status: status(&observation.verdict),
                 advisory_ids: advisories(&observation.verdict),
                 genuine: self.keeper.collection().realm().anchor().is_genuine(),
+                regressed: !observation.lowered.is_empty(),
             }),
             Err(NotObserved::Store(error)) => Err(error.into()),
             Err(NotObserved::NoVerdict(NoVerdict::Absent(absent))) => Err(Problem::from(&absent)),
@@ -137,6 +146,14 @@ impl Administration {
                 let title = "The quote failed verification.";
                 let status = Status::UNPROCESSABLE_CONTENT;
                 Err(Problem::new(status, "verification-failed", title).because(&error.to_string()))
+            }
+            Err(error @ NotObserved::Regressed(_)) => {
+                let title = "The quote shows an older state of its platform than the known one.";
+                let problem = Problem::new(Status::CONFLICT, "evidence-regressed", title);
+                let detail = format!(
+                    "{error}. If the platform really went back, an administrator records it with PUT"
+                );
+                Err(problem.because(&detail))
             }
             Err(error) => Err(Problem::bad_request(&error.to_string())),
         }

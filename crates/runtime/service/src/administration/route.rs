@@ -42,6 +42,8 @@ pub enum Action {
     Evidence,
     /// Takes a quote as evidence of its platform's state.
     Observe,
+    /// Takes a quote also where it shows an older state than the one that is known.
+    ReplaceEvidence,
     /// Says how the upstreams are.
     Upstreams,
     /// Lists what was done by whom.
@@ -169,6 +171,13 @@ pub const ROUTES: &[Route] = &[
         Access::User,
         Action::Observe,
         "platforms.observe",
+    ),
+    route(
+        "PUT",
+        "/platforms/evidence",
+        Access::Administrator,
+        Action::ReplaceEvidence,
+        "platforms.replace_evidence",
     ),
     route(
         "GET",

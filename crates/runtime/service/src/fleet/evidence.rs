@@ -1,14 +1,37 @@
 //! Evidence: a platform's last quote is what is known of its state.
 
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
 use bulla_collateral::Selector;
+use bulla_pki::Timestamp;
+use bulla_pki::digest::sha256;
 use bulla_protocol::value::{Fmspc, PceId};
+use bulla_store::audit::Event;
 use bulla_store::fleet::Evidence;
-use bulla_store::{Fleet as _, StoreError};
+use bulla_store::{Audit as _, Fleet as _, StoreError};
 use bulla_verifier::{Verdict, Verification};
 
 use super::Fleet;
+use super::versions::{Lowered, Versions};
+use crate::clock;
 use crate::judging::NoVerdict;
 use crate::want::Choice;
+
+/// For how long the audit says once of a platform that somebody showed an older state of it, in
+/// seconds: a day. Whoever repeats a quote must not fill the store.
+const SAID_AGAIN_AFTER: u64 = 24 * 3_600;
+
+/// What becomes of genuine evidence of an older state of a platform than the one that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third")]
+pub enum Regression {
+    /// It is refused: whoever has an old quote could otherwise undo an update, as far as anybody
+    /// here knows.
+    Refuse,
+    /// It is kept: an administrator says that the platform went back.
+    Keep,
+}
 
 /// What a quote said of its platform.
 #[derive(Clone, Debug)]
@@ -17,6 +40,8 @@ pub struct Observation {
     pub verdict: Verdict,
     /// The family of the platform.
     pub fmspc: Fmspc,
+    /// What is lower than it was known to be, where nothing is higher; mostly empty.
+    pub lowered: Vec<Lowered>,
 }
 
 /// Why a quote was not kept.
@@ -29,6 +54,9 @@ pub enum NotObserved {
     /// The quote is not genuine.
     #[error("the quote failed verification: {}", first_failure(.0))]
     Failed(Box<Verdict>),
+    /// The quote is genuine, and shows an older state than the one that is known.
+    #[error("regressed: {}", listed(.0))]
+    Regressed(Vec<Lowered>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -41,9 +69,20 @@ fn first_failure(verdict: &Verdict) -> String {
         .map_or_else(String::new, |finding| finding.message.to_string())
 }
 
+fn listed(lowered: &[Lowered]) -> String {
+    let parts: Vec<String> = lowered.iter().map(ToString::to_string).collect();
+    parts.join("; ")
+}
+
 impl Fleet {
-    /// Verifies a quote in binary form and keeps it as the last of its platform.
-    pub async fn observe(&self, quote: &[u8]) -> Result<Observation, NotObserved> {
+    /// Verifies a quote in binary form and keeps it as the last of its platform; one that shows an
+    /// older state only where `regression` says so. `actor` is for the audit.
+    pub async fn observe(
+        &self,
+        quote: &[u8],
+        regression: Regression,
+        actor: &str,
+    ) -> Result<Observation, NotObserved> {
         let choice = Choice::Selected(Selector::Standard);
         let verdict = self.judge.verify(quote, choice).await?;
         let facts = verdict
@@ -73,9 +112,73 @@ impl Fleet {
             arrived: self.keeper.collection().now().at,
             tcb_status: tcb.status.as_str().to_owned(),
         };
-        self.store().put_evidence(self.anchor(), &kept)?;
+        let lowered = self.enter(&kept, regression, actor)?;
         self.refresh.keep_family(platform.fmspc);
         let fmspc = kept.fmspc;
-        Ok(Observation { verdict, fmspc })
+        Ok(Observation {
+            verdict,
+            fmspc,
+            lowered,
+        })
+    }
+
+    /// Keeps evidence, unless it goes back and may not; what is lower.
+    fn enter(
+        &self,
+        given: &Evidence,
+        regression: Regression,
+        actor: &str,
+    ) -> Result<Vec<Lowered>, NotObserved> {
+        let mut observing = self
+            .observing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (store, anchor) = (self.store(), self.anchor());
+        let known = store.last_evidence(anchor, &given.ppid, &given.tee)?;
+        let known = known.and_then(|known| Versions::of(&known.quote));
+        let lowered = match (Versions::of(&given.quote), known) {
+            (Some(given), Some(known)) => given.lowered_from(&known),
+            _ => Vec::new(),
+        };
+        if lowered.is_empty() {
+            store.put_evidence(anchor, given)?;
+            return Ok(lowered);
+        }
+        let is_kept = regression == Regression::Keep;
+        if is_kept || is_news(&mut observing, given) {
+            store.record(&regressed(given, &lowered, is_kept, actor))?;
+        }
+        if !is_kept {
+            return Err(NotObserved::Regressed(lowered));
+        }
+        store.put_evidence(anchor, given)?;
+        Ok(lowered)
+    }
+}
+
+/// Whether the audit has not said of late that somebody showed an older state of this platform.
+fn is_news(said: &mut HashMap<([u8; 16], String), Timestamp>, given: &Evidence) -> bool {
+    let now = given.arrived;
+    said.retain(|_, until| clock::is_waiting(now, *until, SAID_AGAIN_AFTER));
+    let key = (given.ppid, given.tee.clone());
+    let until = now.saturating_add(SAID_AGAIN_AFTER);
+    said.insert(key, until).is_none()
+}
+
+/// What the audit says. A PPID is personal to a machine: its digest tells platforms apart.
+fn regressed(given: &Evidence, lowered: &[Lowered], is_kept: bool, actor: &str) -> Event {
+    let lowered: Vec<String> = lowered.iter().map(ToString::to_string).collect();
+    let details = serde_json::json!({
+        "fmspc": given.fmspc.to_string(),
+        "tcb_status": given.tcb_status,
+        "lowered": lowered,
+        "kept": is_kept,
+    });
+    Event {
+        at: given.arrived,
+        actor: actor.to_owned(),
+        action: "evidence.regressed".to_owned(),
+        subject: format!("{}/{}", given.tee, hex::encode(sha256(&given.ppid))),
+        details: details.to_string(),
     }
 }

@@ -115,6 +115,15 @@ impl Fleet for Store {
         self.write(|transaction| evidence::put(transaction, anchor, evidence))
     }
 
+    fn last_evidence(
+        &self,
+        anchor: AnchorId,
+        ppid: &[u8; 16],
+        tee: &str,
+    ) -> Result<Option<Evidence>> {
+        self.read(|transaction| evidence::one(transaction, anchor, ppid, tee))
+    }
+
     fn evidence(
         &self,
         anchor: AnchorId,

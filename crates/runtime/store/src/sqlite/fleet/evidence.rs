@@ -46,6 +46,18 @@ pub(super) fn remove(connection: &Connection, anchor: AnchorId, id: &PlatformId)
     Ok(())
 }
 
+pub(super) fn one(
+    connection: &Connection,
+    anchor: AnchorId,
+    ppid: &[u8; 16],
+    tee: &str,
+) -> Outcome<Option<Evidence>> {
+    let mut statement = connection
+        .prepare_cached("SELECT * FROM evidence WHERE anchor = ?1 AND ppid = ?2 AND tee = ?3")?;
+    let mut rows = statement.query((anchor.0, ppid, tee))?;
+    rows.next()?.map(read).transpose()
+}
+
 pub(super) fn list(
     connection: &Connection,
     anchor: AnchorId,

@@ -310,8 +310,11 @@ pub(crate) fn the_last_evidence_is_kept(store: &impl Fleet) {
         ..of(6)
     };
     store.put_evidence(ANCHOR, &equal).unwrap();
-    assert!(list() == [equal], "none is later");
+    assert!(list() == [equal.clone()], "none is later");
     assert!(store.evidence(OTHER, None, 9).unwrap().is_empty());
+    let last = |anchor, tee| store.last_evidence(anchor, &equal.ppid, tee).unwrap();
+    assert!(last(ANCHOR, "sgx") == Some(equal.clone()));
+    assert!(last(ANCHOR, "tdx").is_none() && last(OTHER, "sgx").is_none());
 }
 
 pub(crate) fn evidence_is_listed_in_pages(store: &impl Fleet) {
