@@ -126,6 +126,9 @@ impl Gauges {
     fn fleet(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let collection = self.keeper.collection();
         let (store, anchor) = (collection.store(), collection.realm().id());
+        let takes = [(vec![], i64::from(store.takes_changes()))];
+        let help = "Whether the disk took the last change of the store";
+        family(encoder, "store_takes_changes", help, &takes)?;
         // A store that does not answer shows in readiness; its gauges are absent then.
         if let Ok(count) = store.platform_count(anchor) {
             let rows = [(vec![], i64::try_from(count).unwrap_or(i64::MAX))];

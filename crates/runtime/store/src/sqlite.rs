@@ -41,6 +41,7 @@ mod set_aside;
 mod tests;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -48,7 +49,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use self::fault::{Fault, Outcome};
 use self::lock::Lock;
 use self::readers::Readers;
-use crate::Result;
+use crate::{Result, StoreError};
 
 pub use self::check::Checked;
 pub use self::retention::{Pruned, Retention};
@@ -63,6 +64,8 @@ pub struct Store {
     /// tidies up the log as the last one.
     readers: Option<Readers>,
     writer: Mutex<Connection>,
+    /// Whether the disk took the last change.
+    takes_changes: AtomicBool,
     /// Absent for a database in memory. Given back as the last thing.
     _lock: Option<Lock>,
 }
@@ -90,6 +93,7 @@ impl Store {
             path: name,
             readers: Some(readers),
             writer: Mutex::new(writer),
+            takes_changes: AtomicBool::new(true),
             _lock: Some(lock),
         })
     }
@@ -107,8 +111,15 @@ impl Store {
             path,
             readers: None,
             writer: Mutex::new(writer),
+            takes_changes: AtomicBool::new(true),
             _lock: None,
         })
+    }
+
+    /// Whether the disk took the last change: `false` from the first that failed because it is full,
+    /// read-only or broken until one succeeds. What is stored can be read all the same.
+    pub fn takes_changes(&self) -> bool {
+        self.takes_changes.load(Ordering::Relaxed)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -119,13 +130,26 @@ impl Store {
     /// Changes something, in one transaction.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Outcome<T>) -> Result<T> {
         let mut writer = self.writer();
+        let before = writer.total_changes();
         let change = || {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&transaction)?;
             transaction.commit()?;
             Ok(done)
         };
-        change().map_err(|fault: Fault| fault.at(&self.path))
+        let changed = change().map_err(|fault: Fault| fault.at(&self.path));
+        match &changed {
+            // What changes nothing writes nothing, and says nothing of the disk.
+            Ok(_) if writer.total_changes() == before => {}
+            Ok(_) => self.takes_changes.store(true, Ordering::Relaxed),
+            Err(
+                StoreError::Full { .. }
+                | StoreError::ReadOnly { .. }
+                | StoreError::Unavailable { .. },
+            ) => self.takes_changes.store(false, Ordering::Relaxed),
+            Err(_) => {}
+        }
+        changed
     }
 
     /// Reads something, in one transaction: all of it from one state.

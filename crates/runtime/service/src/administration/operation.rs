@@ -78,15 +78,19 @@ impl Administration {
             .filter(|held| is_in_use(&snapshot, held))
             .map(|held| held.slot.to_string())
             .collect();
-        let store = collection.store().head();
+        let store = collection.store();
+        let trouble = match (store.head(), store.takes_changes()) {
+            (Err(_), _) => "the store does not answer; see the log",
+            (Ok(_), false) => {
+                "the store takes no changes, as on a full disk; see the log. What is there is served"
+            }
+            (Ok(_), true) => "",
+        };
         vec![
             Condition {
                 name: "store",
-                met: store.is_ok(),
-                detail: match store {
-                    Ok(_) => String::new(),
-                    Err(_) => "the store does not answer; see the log".to_owned(),
-                },
+                met: trouble.is_empty(),
+                detail: trouble.to_owned(),
             },
             Condition {
                 name: "clock",
