@@ -22,7 +22,7 @@ SEEDS = (1, 2)
 # Requests of each operation in the fuzzing phase: the first run fills caches and pools.
 EXAMPLES = (10, 40)
 # At the most, each, in seconds.
-TIME = (60, 120)
+TIME = (45, 75)
 # By how much the second run may let the service grow: the store keeps a part of what was written in
 # memory, and the allocator what was freed.
 MEMORY = 16 * 1024 * 1024
@@ -54,7 +54,7 @@ def descriptors(process):
     return len(os.listdir(f"/proc/{process.pid}/fd"))
 
 
-def fuzz(address, seed, examples, time, environment):
+def fuzz(address, folder, seed, examples, time, environment):
     command = [
         pathlib.Path(sys.executable).with_name("schemathesis"),
         "run",
@@ -74,7 +74,8 @@ def fuzz(address, seed, examples, time, environment):
         "--warnings=off",
         "--no-color",
     ]
-    if subprocess.run(command, cwd=HERE, env=environment).returncode:
+    # In a folder of its own: what it remembers of a run is no part of this tree.
+    if subprocess.run(command, cwd=folder, env=environment).returncode:
         raise SystemExit("the fuzzer found something")
 
 
@@ -120,7 +121,7 @@ def main(bulla):
         }
         sizes = []
         for seed, examples, time in zip(SEEDS, EXAMPLES, TIME):
-            fuzz(told["address"], seed, examples, time, environment)
+            fuzz(told["address"], folder, seed, examples, time, environment)
             sizes.append((memory(service), descriptors(service)))
             print(f"memory {sizes[-1][0] >> 20} MiB, open files {sizes[-1][1]}")
         with urllib.request.urlopen(f"http://{told['address']}/healthz", timeout=30) as answer:
