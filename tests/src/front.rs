@@ -4,16 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, too, may panic")]
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use bulla_pki::digest::sha512;
 use bulla_protocol::pccs::RouteRules;
 use bulla_service::Service;
+use bulla_service::gate::{Gate, GateSettings};
 use bulla_service::http::{
     Limits, Listener, Metrics, Place, Reach, Server, ServerSettings, Speech, Token, Tokens,
 };
 use bulla_service::keeper::Mode;
-use bulla_store::{Audit as _, Documents as _, Fleet as _, Governance as _, Store};
+use bulla_store::{Audit as _, Documents as _, Fleet as _, Governance as _, Secrets as _, Store};
 use bulla_upstream::UpstreamSettings;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -39,6 +41,8 @@ pub struct Front {
     pub keeping: Keeping,
     /// What it keeps its documents in.
     pub store: Arc<Store>,
+    /// The gate, which is enabled.
+    pub gate: Arc<Gate>,
     /// Where it listens.
     pub address: String,
     runtime: Option<Runtime>,
@@ -74,9 +78,17 @@ impl Front {
             Arc::clone(&metrics),
             |_| {},
         );
+        let gate = Arc::new(gate(&keeping, &folder.path("")));
         let fleet = Arc::clone(&keeping.fleet);
         let refresh = Arc::clone(&keeping.refresh);
-        let service = Service::new(fleet, refresh, tokens, Arc::clone(&metrics), rules);
+        let service = Service::new(
+            fleet,
+            refresh,
+            tokens,
+            Arc::clone(&metrics),
+            rules,
+            Some(Arc::clone(&gate)),
+        );
         let settings = ServerSettings {
             listeners: vec![Listener {
                 name: "test".into(),
@@ -95,6 +107,7 @@ impl Front {
         Self {
             keeping,
             store,
+            gate,
             address,
             runtime: Some(runtime),
             stop: Some(stop),
@@ -108,7 +121,7 @@ impl Front {
     }
 
     /// What is stored, as text that differs where anything does: documents, platforms with what they
-    /// reported, evidence, how many wait, policies, refusals; and apart from it how long the audit is.
+    /// reported, evidence, how many wait, policies, secrets, refusals; and apart from it how long the audit is.
     pub fn state(&self) -> (String, u64) {
         let (store, anchor) = (&self.store, self.keeping.keeper.collection().realm().id());
         let documents: Vec<_> = store
@@ -130,6 +143,7 @@ impl Front {
             store.evidence(anchor, None, 1_000).unwrap().len(),
             store.queue_length(anchor).unwrap(),
             store.decisions("appraisal-policy").unwrap(),
+            (store.decisions("policy").unwrap(), store.secrets().unwrap()),
             store.all_set_aside(anchor, 1_000).unwrap().len(),
         );
         let audit = store.head().unwrap().map_or(0, |entry| entry.sequence);
@@ -187,6 +201,17 @@ impl Front {
         }
         reply
     }
+}
+
+/// What the gate of all tests calls itself.
+pub const ISSUER: &str = "https://gate.example";
+
+/// A gate, with its key in a directory.
+fn gate(keeping: &Keeping, directory: &Path) -> Gate {
+    let mut settings = GateSettings::new("0.0.0");
+    settings.issuer = Some(ISSUER.to_owned());
+    let collection = Arc::clone(keeping.keeper.collection());
+    Gate::open(settings, collection, Arc::clone(&keeping.fleet), directory).unwrap()
 }
 
 impl Drop for Front {

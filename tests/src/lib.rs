@@ -5,6 +5,7 @@ pub mod cases;
 pub mod daemon;
 pub mod front;
 pub mod gate;
+pub mod gatehouse;
 pub mod host;
 pub mod liar;
 pub mod load;

@@ -144,6 +144,8 @@ fn good(path: &str, name: &str) -> String {
         "limit" => "7",
         "at" => "2026-11-23T11:00:00Z",
         "after" => "0",
+        "name" => "payroll",
+        "kid" => "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U",
         other => panic!("{path}: {other}"),
     };
     value.to_owned()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bulla_protocol::gate;
 use bulla_protocol::pccs::{self, CrlUri, QeId, Route};
 use bulla_protocol::pcs::{self, Endpoint};
 use bulla_protocol::value::PlatformManifest;
@@ -120,10 +121,12 @@ fn operations_have_names_of_their_own_and_say_what_every_answer_has() {
         let responses = members(&operation["responses"]);
         assert!(responses.contains_key("414"), "{at}");
         let needs_token = operation["security"] != Value::Array(Vec::new());
-        for status in ["401", "429"] {
+        // Who needs no token to be answered is measured where the answer costs a lot.
+        let is_measured = ["/challenge", "/attest", "/release"].contains(&path);
+        for (status, expected) in [("401", needs_token), ("429", needs_token || is_measured)] {
             let is_vendor = path.starts_with(PCS_BASE);
             let described = responses.contains_key(status);
-            assert!(described == needs_token || is_vendor, "{at}: {status}");
+            assert!(described == expected || is_vendor, "{at}: {status}");
         }
         for (status, response) in responses {
             let headers = members(&resolved(response)["headers"]);
@@ -188,6 +191,18 @@ fn limits_are_those_of_the_code() {
             false => assert!(found.is_null(), "{path}"),
         }
     }
+    for (method, path, limit) in [
+        ("post", "/challenge", gate::MAX_CHALLENGE_SIZE),
+        ("post", "/attest", gate::MAX_ATTEST_SIZE),
+        ("post", "/release", gate::MAX_RELEASE_SIZE),
+        ("put", "/gate/secrets", gate::MAX_SECRET_SPEC_SIZE),
+        ("put", "/gate/policies", bulla_service::gate::LONGEST_POLICY),
+    ] {
+        assert_eq!(*size(method, path), limit, "{path}");
+    }
+    assert_eq!(schema("Token")["maxLength"], gate::MAX_TOKEN_SIZE);
+    let platforms = &schema("SecretSpec")["properties"]["platforms"];
+    assert_eq!(platforms["maxItems"], gate::MAX_PLATFORMS);
     for endpoint in Endpoint::every() {
         let path = endpoint.path().unwrap_or("/{file}");
         let found = size("post", &format!("{PCS_BASE}{path}"));

@@ -47,6 +47,7 @@ async fn asked(keeping: &Keeping, path: &str) -> (String, String) {
         tokens,
         metrics,
         RouteRules::default(),
+        None,
     );
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(server.run(Arc::new(service), async {

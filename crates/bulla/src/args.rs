@@ -26,7 +26,9 @@ pub(crate) use enclave::{
     ConvertArgs, DiffArgs, EnclaveCommand, MeasureArgs, MemoryArgs, SignArgs,
 };
 pub(crate) use gate::{
-    AttestArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand, GateRunArgs, SecretArg, SecretTarget,
+    AttestArgs, DecisionsArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand, GateRunArgs, KeysArgs,
+    KeysCommand, PolicyCommand, PolicyListArgs, PolicyNameArgs, PolicySetArgs, SecretArg,
+    SecretCommand, SecretListArgs, SecretRemoveArgs, SecretSetArgs, SecretTarget, WithdrawArgs,
 };
 pub(crate) use platform::{FleetCommand, FleetListArgs, ObserveArgs, RegisterArgs, RemoveArgs};
 pub(crate) use serve::ServiceArgs;

@@ -5,6 +5,7 @@
 //! not through the environment.
 
 mod file;
+mod gate;
 mod listen;
 mod place;
 mod secret;

@@ -11,6 +11,7 @@ use bulla_collateral::{DocumentError, SetError};
 use bulla_gate::GateError;
 use bulla_pki::AnchorError;
 use bulla_service::daemon::{DaemonError, LocalTokenError};
+use bulla_service::gate::{KeyFileError, KeysError, OpenError};
 use bulla_service::http::ListenError;
 use bulla_store::StoreError;
 use bulla_vendor::web::ServerError;
@@ -344,6 +345,7 @@ fn daemon_code(error: &DaemonError) -> &'static str {
         DaemonError::LocalToken(LocalTokenError::Malformed { .. }) => "SecretMalformed",
         DaemonError::LocalToken(LocalTokenError::Random(_)) => "RandomUnavailable",
         DaemonError::LocalToken(_) => "FileUnwritable",
+        DaemonError::Gate(error) => opening_code(error),
         _ => "SystemExhausted",
     }
 }
@@ -367,6 +369,20 @@ fn gate_code(error: &GateError) -> &'static str {
         GateError::Key { .. } => "SecretUnreadable",
         GateError::Clock => "ClockUnusable",
         _ => "AttestationEnded",
+    }
+}
+
+/// Why the gate does not open.
+fn opening_code(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::KeyFile(KeyFileError::Exposed { .. }) => "SecretExposed",
+        OpenError::KeyFile(KeyFileError::Malformed { .. }) => "SecretMalformed",
+        OpenError::KeyFile(KeyFileError::Missing { .. }) => "FileNotFound",
+        OpenError::KeyFile(KeyFileError::Unusable { .. }) => "FileUnreadable",
+        OpenError::KeyFile(KeyFileError::Random(_)) | OpenError::Random(_) => "RandomUnavailable",
+        OpenError::KeyGone { .. } | OpenError::Keys(KeysError::OtherKey { .. }) => "GateKeyWrong",
+        OpenError::Keys(KeysError::Malformed { .. }) => "StoreDamaged",
+        _ => "StoreUnavailable",
     }
 }
 

@@ -1,11 +1,16 @@
 //! The command line of the gate, as typed.
 
+mod administer;
 mod client;
 
 use clap::Subcommand;
 
 use super::Format;
 
+pub(crate) use administer::{
+    DecisionsArgs, KeysArgs, KeysCommand, PolicyCommand, PolicyListArgs, PolicyNameArgs,
+    PolicySetArgs, SecretCommand, SecretListArgs, SecretRemoveArgs, SecretSetArgs, WithdrawArgs,
+};
 pub(crate) use client::{
     AttestArgs, EvidenceArgs, ExecArgs, GateAt, GateRunArgs, SecretArg, SecretTarget,
 };
@@ -22,6 +27,17 @@ pub(crate) enum GateCommand {
     /// What `run` starts its command through
     #[command(hide = true)]
     Exec(ExecArgs),
+    /// Say what a gate demands: the policies that it appraises under
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Keep secrets at a gate, which releases them to those who attest
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Look after the keys that a gate signs with
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// See what a gate decided of late, and why
+    Decisions(DecisionsArgs),
 }
 
 impl GateCommand {
@@ -30,6 +46,10 @@ impl GateCommand {
         match self {
             Self::Attest(args) => args.format,
             Self::Run(_) | Self::Exec(_) => None,
+            Self::Policy(command) => command.format(),
+            Self::Secret(command) => command.format(),
+            Self::Keys(command) => command.format(),
+            Self::Decisions(args) => args.format,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bulla_pki::digest::sha512;
 use bulla_service::daemon::{self, Daemon, Settings, Start};
+use bulla_service::gate::GateSettings;
 use bulla_service::http::log;
 
 use crate::args::{Format, ServiceArgs};
@@ -74,6 +75,7 @@ fn told(settled: &Settled) -> Fields {
         mode,
         store,
         serve_expired,
+        gate,
         ..
     } = &settled.settings;
     let anchor = realm.anchor();
@@ -87,6 +89,19 @@ fn told(settled: &Settled) -> Fields {
         .with("trust_anchor", anchor)
         .with("upstreams", settled.upstreams.clone())
         .with("store", shown(store))
+        .with("gate", gate.as_ref().map(told_of_gate))
+}
+
+/// What was settled of the gate, with a warning where it does not belong.
+fn told_of_gate(gate: &GateSettings) -> Fields {
+    let told = Fields::new()
+        .with("place", gate.place.as_str())
+        .with("token_seconds", u64::from(gate.token_seconds))
+        .with("nonce_seconds", u64::from(gate.nonce_seconds));
+    match gate.place.warning() {
+        Some(warning) => told.with("warning", warning),
+        None => told,
+    }
 }
 
 fn listening(start: &Start) -> Fields {
@@ -102,10 +117,16 @@ fn present(start: &Start) -> Fields {
             .with("file", shown(file))
             .with("made_now", start.token_is_new)
     });
+    let gate_key = start.gate_key_file.as_deref().map(|file| {
+        Fields::new()
+            .with("file", shown(file))
+            .with("made_now", start.gate_key_is_new)
+    });
     Fields::new()
         .with("documents", start.documents)
         .with("platforms", start.platforms)
         .with("administrator_token", token)
+        .with("gate_key", gate_key)
 }
 
 /// Answers, and says whether it is all simulated.

@@ -30,6 +30,7 @@ pub(crate) struct Configuration {
     pub(crate) limits: LimitsSection,
     pub(crate) log: LogSection,
     pub(crate) pccs: PccsSection,
+    pub(crate) gate: GateSection,
 }
 
 /// When upstreams are asked.
@@ -241,6 +242,37 @@ pub(crate) enum LevelWord {
 pub(crate) struct PccsSection {
     /// Whether `GET /refresh` refreshes.
     pub(crate) refresh_by_get: bool,
+}
+
+/// The gate.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(crate) struct GateSection {
+    /// Whether there is one.
+    pub(crate) enabled: bool,
+    /// Whose machine it runs on. Absent: another's.
+    pub(crate) place: Option<PlaceWord>,
+    /// The file with its key. Absent: `gate-key` beside the store, made where it is not there.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Who its tokens say has issued them. Absent: the address of the first listener.
+    pub(crate) issuer: Option<String>,
+    /// For whom they are, where the client names nobody. Absent: the issuer.
+    pub(crate) audience: Option<String>,
+    /// How long a token counts at most, in seconds.
+    pub(crate) token_seconds: Option<u32>,
+    /// How long a nonce is good, in seconds.
+    pub(crate) nonce_seconds: Option<u32>,
+    /// How many requests a minute one address may make at each of its open routes.
+    pub(crate) requests_per_minute: Option<NonZeroU32>,
+}
+
+/// Whose machine the gate runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PlaceWord {
+    Owner,
+    Attested,
+    Elsewhere,
 }
 
 /// An FMSPC.

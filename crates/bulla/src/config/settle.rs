@@ -18,7 +18,7 @@ use bulla_store::Retention;
 use bulla_upstream::{Kind, UpstreamSettings};
 
 use super::file::{FormatWord, LevelWord, LimitsSection, LogSection, ModeWord, RetentionSection};
-use super::{Source, listen, tokens, upstream};
+use super::{Source, gate, listen, tokens, upstream};
 use crate::error::{Error, Result};
 use crate::{roots, time};
 
@@ -71,6 +71,7 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
             &configuration.tokens.administrators,
         )?,
     );
+    let gate = gate::configured(source, &store)?;
     let started = time::now()?;
     let settings = Settings {
         version: env!("CARGO_PKG_VERSION"),
@@ -96,6 +97,7 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
         serve_expired: configuration.serve_expired,
         retention: retention(configuration.retention),
         rules: RouteRules::default().refresh_by_get(configuration.pccs.refresh_by_get),
+        gate,
     };
     Ok(Settled {
         settings,

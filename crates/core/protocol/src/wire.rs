@@ -100,6 +100,8 @@ impl Status {
     pub const BAD_REQUEST: Self = Self(400);
     /// 401 Unauthorized: the subscription key is missing or not known.
     pub const UNAUTHORIZED: Self = Self(401);
+    /// 403 Forbidden: understood, and not granted.
+    pub const FORBIDDEN: Self = Self(403);
     /// 404 Not Found: no such path, or nothing about what was asked for.
     pub const NOT_FOUND: Self = Self(404);
     /// 405 Method Not Allowed.

@@ -1,5 +1,5 @@
 //! bulla's own routes: what is kept and how fresh it is, what was refused, the fleet, the
-//! upstreams, the audit. In JSON; errors are problems (RFC 9457) with a stable code.
+//! upstreams, the audit, the gate. In JSON; errors are problems (RFC 9457) with a stable code.
 
 mod collateral;
 mod fleet;
@@ -15,19 +15,20 @@ use bulla_protocol::wire::Status;
 use serde::Serialize;
 
 use crate::fleet::{Fleet, Regression};
+use crate::gate::Gate;
 use crate::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use crate::http::{Asked, Denied, HeaderValue, Metrics, Reply, StatusCode, health};
 use crate::keeper::Keeper;
 use crate::refresh::Refresh;
 
-use problem::Problem;
-use query::Query;
+pub(crate) use problem::Problem;
+pub(crate) use query::Query;
 
 pub use route::{Access, Action, ROUTES, Route};
 pub(crate) use route::{Found, find};
 
 /// Most entries of a list in one answer: a page that people and programs can take.
-const MOST: usize = 1_000;
+pub(crate) const MOST: usize = 1_000;
 
 /// Answers on bulla's own routes.
 pub struct Administration {
@@ -35,14 +36,22 @@ pub struct Administration {
     fleet: Arc<Fleet>,
     refresh: Arc<Refresh>,
     metrics: Arc<Metrics>,
+    /// Absent where it is not enabled.
+    gate: Option<Arc<Gate>>,
 }
 
-type Outcome = Result<Reply, Problem>;
+pub(crate) type Outcome = Result<Reply, Problem>;
 
 impl Administration {
-    /// Answers from what `fleet` and the documents that `refresh` keeps current have.
-    pub fn new(fleet: Arc<Fleet>, refresh: Arc<Refresh>, metrics: Arc<Metrics>) -> Self {
+    /// Answers from what `fleet`, the documents that `refresh` keeps current and `gate` have.
+    pub fn new(
+        fleet: Arc<Fleet>,
+        refresh: Arc<Refresh>,
+        metrics: Arc<Metrics>,
+        gate: Option<Arc<Gate>>,
+    ) -> Self {
         Self {
+            gate,
             keeper: Arc::clone(refresh.keeper()),
             fleet,
             refresh,
@@ -57,6 +66,11 @@ impl Administration {
         let mut reply = outcome.unwrap_or_else(Problem::reply);
         reply.route = name;
         reply
+    }
+
+    /// Whether the routes of the gate are there.
+    pub(crate) fn has_gate(&self) -> bool {
+        self.gate.is_some()
     }
 
     async fn act(&self, action: Action, asked: Asked, actor: &str) -> Outcome {
@@ -80,6 +94,10 @@ impl Administration {
             Action::Audit => self.audit(&query),
             Action::BackUp => self.back_up(&query, actor).await,
             Action::Check => self.check(&query).await,
+            Action::Gate(action) => match &self.gate {
+                Some(gate) => gate.respond(action, &query, asked, actor).await,
+                None => Err(Problem::not_found("the gate is not enabled here")),
+            },
         }
     }
 }
@@ -127,7 +145,7 @@ pub(crate) fn unauthorised(route: &Route, denied: Denied) -> Reply {
 }
 
 /// A value as JSON. Nothing may keep it: it is of the moment.
-fn json(value: &impl Serialize) -> Outcome {
+pub(crate) fn json(value: &impl Serialize) -> Outcome {
     let body = serde_json::to_vec(value).map_err(|error| {
         let title = "The answer cannot be written.";
         Problem::new(Status::INTERNAL_SERVER_ERROR, "internal", title).because(&error.to_string())

@@ -13,6 +13,7 @@ use crate::dialects::pccs::Pccs;
 use crate::dialects::pcs::Pcs;
 use crate::dialects::written;
 use crate::fleet::Fleet;
+use crate::gate::Gate;
 use crate::gauges::Gauges;
 use crate::http::header::CONTENT_TYPE;
 use crate::http::{
@@ -38,22 +39,27 @@ pub struct Service {
 }
 
 impl Service {
-    /// The service over a fleet and the documents that `refresh` keeps current.
+    /// The service over a fleet and the documents that `refresh` keeps current; with a gate where
+    /// that is enabled.
     pub fn new(
         fleet: Arc<Fleet>,
         refresh: Arc<Refresh>,
         tokens: Tokens,
         metrics: Arc<Metrics>,
         rules: RouteRules,
+        gate: Option<Arc<Gate>>,
     ) -> Self {
         let keeper = Arc::clone(refresh.keeper());
         let gauges = Box::new(Gauges::new(Arc::clone(&keeper)));
         metrics.register(|registry| registry.register_collector(gauges));
+        if let Some(gate) = &gate {
+            metrics.register(|registry| gate.register(registry));
+        }
         Self {
             is_simulated: keeper.collection().realm().is_simulated(),
             pccs: Pccs::new(Arc::clone(&fleet), Arc::clone(&refresh)),
             pcs: Pcs::new(keeper, Arc::clone(&fleet)),
-            administration: Administration::new(fleet, refresh, metrics),
+            administration: Administration::new(fleet, refresh, metrics, gate),
             tokens,
             rules,
         }
@@ -65,7 +71,7 @@ impl Service {
             let place = place.to_owned();
             return self.vendor(asked, place).await;
         }
-        match administration::find(&asked.method, path) {
+        match administration::find(&asked.method, path, self.administration.has_gate()) {
             Found::Route(route) => self.administrate(route, asked).await,
             Found::OtherMethods(methods) => administration::method_not_allowed(&methods),
             Found::Nothing => self.cache(asked).await,

@@ -23,6 +23,7 @@ use crate::Service;
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::fleet::Fleet;
+use crate::gate::{Gate, GateSettings, OpenError};
 use crate::http::{
     Limits, ListenError, Listener, Metrics, Place, Refusal, Server, ServerSettings, Speech, Token,
     Tokens, signals,
@@ -72,6 +73,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Which routes there are.
     pub rules: RouteRules,
+    /// The gate; absent where it is not enabled.
+    pub gate: Option<GateSettings>,
 }
 
 /// Why the service does not start.
@@ -87,6 +90,9 @@ pub enum DaemonError {
     /// The administrator's token cannot be made or read.
     #[error(transparent)]
     LocalToken(#[from] LocalTokenError),
+    /// The gate does not open.
+    #[error(transparent)]
+    Gate(#[from] OpenError),
     /// The operating system gives no threads.
     #[error("the operating system gives no threads: {0}")]
     Threads(io::Error),
@@ -108,6 +114,10 @@ pub struct Start {
     pub token_file: Option<PathBuf>,
     /// Whether that token was made just now.
     pub token_is_new: bool,
+    /// The file with the gate's key; absent where it is not enabled.
+    pub gate_key_file: Option<PathBuf>,
+    /// Whether that key was made just now.
+    pub gate_key_is_new: bool,
 }
 
 /// A service that listens, and answers nobody yet.
@@ -161,6 +171,16 @@ impl Daemon {
         let refresh = Arc::new(Refresh::new(keeper, settings.standing));
         let fleet = Arc::new(Fleet::new(Arc::clone(&refresh)));
         fleet.keep_families()?;
+        let gate = match settings.gate {
+            None => None,
+            Some(mut gate) => {
+                let mut places = listeners.iter().zip(server.places());
+                let first = places.find_map(|(one, address)| Some(shown(one, Some(address?))));
+                gate.issuer = gate.issuer.or(first);
+                let (collection, fleet) = (Arc::clone(&collection), Arc::clone(&fleet));
+                Some(Gate::open(gate, collection, fleet, &settings.store)?)
+            }
+        };
         let start = Start {
             addresses: server.addresses(),
             listening: listeners
@@ -172,6 +192,8 @@ impl Daemon {
             platforms: store.platform_count(anchor)?,
             token_is_new: local.as_ref().is_some_and(|local| local.is_new),
             token_file: local.map(|local| local.file),
+            gate_key_file: gate.as_ref().map(|gate| gate.key_file().0.to_owned()),
+            gate_key_is_new: gate.as_ref().is_some_and(|gate| gate.key_file().1),
         };
         let rules = settings.rules;
         let service = Service::new(
@@ -180,6 +202,7 @@ impl Daemon {
             tokens,
             metrics,
             rules,
+            gate.map(Arc::new),
         );
         note_start(&collection, settings.version, settings.mode);
         Ok(Self {

@@ -24,7 +24,7 @@ use unknown::{Question, Unknown};
 
 pub use certificates::Brought;
 pub use error::NoCertificate;
-pub use evidence::{NotObserved, Observation, Regression};
+pub use evidence::{NotObserved, OFTEN_ENOUGH, Observation, Regression};
 pub use registration::Queued;
 pub use versions::Lowered;
 
@@ -46,6 +46,7 @@ pub struct Fleet {
     /// and technologies the audit says already that somebody showed an older state, and until when
     /// that is enough.
     observing: Mutex<HashMap<([u8; 16], String), Timestamp>>,
+    noted: evidence::Noted,
 }
 
 /// Which certificate is asked for.
@@ -73,6 +74,7 @@ impl Fleet {
             unknown: Unknown::default(),
             refused: Mutex::default(),
             observing: Mutex::default(),
+            noted: evidence::Noted::default(),
         }
     }
 

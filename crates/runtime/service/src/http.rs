@@ -28,6 +28,7 @@ mod stream;
 mod tls;
 mod tokens;
 
+pub(crate) use address::Origin;
 pub use application::{Application, Asked, Reply};
 pub use body::{BodyError, LONGEST_BODY, RequestBody};
 pub use connection::{ClientCertificate, Connection};

@@ -12,7 +12,7 @@ use bulla_pki::certificate::Certificate;
 use bulla_pki::{SgxExtension, pem};
 use bulla_verifier::{KnownPlatforms, PreparedCollateral, Verdict};
 
-use crate::held::Held;
+use crate::held::{Held, Snapshot};
 use crate::keeper::{Absent, Keeper};
 use crate::want::{Choice, Want};
 
@@ -37,6 +37,18 @@ pub struct Need {
     pub ca: PckCa,
     /// Which TCB info and identity.
     pub choice: Choice,
+}
+
+/// For whom collateral is got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "somebody known, or not")]
+pub enum Asking {
+    /// For somebody who is known: upstreams are asked for what is missing, whatever the mode; what
+    /// has ended is no collateral.
+    Insisting,
+    /// For anybody: upstreams are asked as for any client, in measure; where nothing current can be
+    /// had, what has ended is judged by, so that the policy has the last word on it.
+    Measured,
 }
 
 /// Why there is no verdict on a quote.
@@ -147,31 +159,51 @@ impl Judge {
     }
 
     /// The verdict on a quote in binary form, at the present time, under the service's anchor.
-    pub async fn verify(&self, quote: &[u8], choice: Choice) -> Result<Verdict, NoVerdict> {
+    pub async fn verify(
+        &self,
+        quote: &[u8],
+        choice: Choice,
+        asking: Asking,
+    ) -> Result<Verdict, NoVerdict> {
         let need = Need::of(&Quote::parse(quote)?, choice)?;
-        let platforms = self.platforms(need).await?;
+        let platforms = self.platforms(need, asking).await?;
         let now = self.keeper.collection().now().at;
         Ok(platforms.verify(quote, now))
     }
 
     /// The collateral set that is for a need, as it is kept.
     pub async fn set(&self, need: Need) -> Result<CollateralSet, NoVerdict> {
-        let held = self.held(need).await?;
+        let held = self.held(need, Asking::Insisting).await?;
         set_of(&held)
     }
 
-    async fn held(&self, need: Need) -> Result<[Arc<Held>; 4], NoVerdict> {
+    async fn held(&self, need: Need, asking: Asking) -> Result<[Arc<Held>; 4], NoVerdict> {
         let [tcb_info, identity, pck_crl, root_crl] = need.wants();
         Ok([
-            self.keeper.get(tcb_info, true).await?,
-            self.keeper.get(identity, true).await?,
-            self.keeper.get(pck_crl, true).await?,
-            self.keeper.get(root_crl, true).await?,
+            self.document(tcb_info, asking).await?,
+            self.document(identity, asking).await?,
+            self.document(pck_crl, asking).await?,
+            self.document(root_crl, asking).await?,
         ])
     }
 
-    async fn platforms(&self, need: Need) -> Result<Arc<KnownPlatforms>, NoVerdict> {
-        let held = self.held(need).await?;
+    async fn document(&self, want: Want, asking: Asking) -> Result<Arc<Held>, Absent> {
+        let got = self.keeper.get(want, asking == Asking::Insisting).await;
+        match (got, asking) {
+            (Err(absent @ Absent::Expired { .. }), Asking::Measured) => {
+                let ended = |snapshot: &Snapshot| snapshot.find(want).map(Arc::clone);
+                self.keeper.collection().look(ended).ok_or(absent)
+            }
+            (got, _) => got,
+        }
+    }
+
+    async fn platforms(
+        &self,
+        need: Need,
+        asking: Asking,
+    ) -> Result<Arc<KnownPlatforms>, NoVerdict> {
+        let held = self.held(need, asking).await?;
         let of = held.each_ref().map(|held| held.sha256);
         if let Some(known) = self.known(need, &of) {
             return Ok(known);

@@ -498,7 +498,7 @@ fn bytes_of(crl: &EncodedCrl) -> &[u8] {
 }
 
 /// Does something that waits for a disk without holding others up, where there are others.
-fn unhurried<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn unhurried<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),

@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod dialects;
 pub mod fleet;
 pub mod freshness;
+pub mod gate;
 pub mod gauges;
 pub mod held;
 pub mod http;

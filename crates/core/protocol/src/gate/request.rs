@@ -16,12 +16,21 @@ pub trait Request: Sized + Serialize + for<'de> Deserialize<'de> {
     /// The request of this body.
     fn read(body: &[u8]) -> Result<Self, GateError> {
         limited(body, Self::MAX_SIZE)?;
+        object(body)?;
         serde_json::from_slice(body).map_err(|error| form(&error))
     }
 
     /// The request as it goes onto the wire.
     fn write(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts and numbers are JSON")
+    }
+}
+
+/// That a body is an object: a list of the members' values would be read as well.
+fn object(body: &[u8]) -> Result<(), GateError> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => Ok(()),
+        _ => Err(GateError::Form("it is no object".to_owned())),
     }
 }
 
@@ -39,6 +48,7 @@ impl Request for ChallengeRequest {
         if body.is_empty() {
             return Ok(Self {});
         }
+        object(body)?;
         serde_json::from_slice(body).map_err(|error| form(&error))
     }
 }

@@ -1,5 +1,6 @@
 //! Why a request is not carried out, as the grammar of problems has it.
 
+use bulla_protocol::gate::RefusalFinding;
 use bulla_protocol::problem::{self, Code};
 use bulla_protocol::wire::Status;
 use bulla_store::StoreError;
@@ -10,12 +11,24 @@ use crate::keeper::Absent;
 
 /// A problem on its way to the client.
 #[derive(Debug)]
-pub(crate) struct Problem(problem::Problem);
+pub(crate) struct Problem {
+    problem: Box<problem::Problem>,
+    /// The member `findings`; there is none where this is empty.
+    findings: Vec<RefusalFinding>,
+}
 
 impl Problem {
     /// A problem with a name and a title that stay the same.
     pub(crate) fn new(status: Status, code: &'static str, title: &'static str) -> Self {
-        Self(problem::Problem::new(status, Code::known(code), title))
+        Self::of(status, Code::known(code), title)
+    }
+
+    /// The same, where the name is one that the protocol has.
+    pub(crate) fn of(status: Status, code: Code, title: &'static str) -> Self {
+        Self {
+            problem: Box::new(problem::Problem::new(status, code, title)),
+            findings: Vec::new(),
+        }
     }
 
     /// A parameter or a body that cannot be.
@@ -33,18 +46,60 @@ impl Problem {
     /// The same with what is the matter in this case.
     #[must_use]
     pub(crate) fn because(self, detail: &str) -> Self {
-        Self(self.0.detail(detail))
+        Self {
+            problem: Box::new(self.problem.detail(detail)),
+            ..self
+        }
     }
 
     /// The same with a time to wait, in seconds.
     #[must_use]
     pub(crate) fn retry_after(self, seconds: u32) -> Self {
-        Self(self.0.retry_after(seconds))
+        Self {
+            problem: Box::new(self.problem.retry_after(seconds)),
+            ..self
+        }
+    }
+
+    /// The same with what was found of evidence.
+    #[must_use]
+    pub(crate) fn found(self, findings: Vec<RefusalFinding>) -> Self {
+        Self { findings, ..self }
+    }
+
+    /// The name of the problem.
+    pub(crate) fn code(&self) -> &str {
+        self.problem.code.as_str()
+    }
+
+    /// What is the matter, for the operator.
+    pub(crate) fn reason(&self) -> String {
+        let detail = || self.problem.detail.clone();
+        let first = self.findings.first().map(|first| first.message.clone());
+        first
+            .or_else(detail)
+            .unwrap_or_else(|| self.problem.title.to_string())
+    }
+
+    /// The first of what was found of evidence.
+    pub(crate) fn first_finding(&self) -> Option<&str> {
+        self.findings.first().map(|first| first.code.as_str())
     }
 
     /// On the wire.
     pub(crate) fn reply(self) -> Reply {
-        written("", self.0.write())
+        let mut parts = self.problem.write();
+        if !self.findings.is_empty() {
+            // A problem has members of its own beside those of every problem (RFC 9457, 3.2).
+            let body = serde_json::from_slice(&parts.body);
+            if let (Ok(serde_json::Value::Object(mut body)), Ok(findings)) =
+                (body, serde_json::to_value(&self.findings))
+            {
+                body.insert("findings".to_owned(), findings);
+                parts.body = serde_json::Value::Object(body).to_string().into_bytes();
+            }
+        }
+        written("", parts)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The table of routes.
 
+use crate::gate;
 use crate::http::Method;
 
 /// Who may use a route.
@@ -52,6 +53,8 @@ pub enum Action {
     BackUp,
     /// Reads all that is stored, and says whether it is what was written.
     Check,
+    /// Something of the gate; its routes are there only where it is enabled.
+    Gate(gate::Action),
 }
 
 /// One of the routes.
@@ -207,6 +210,104 @@ pub const ROUTES: &[Route] = &[
         Action::Check,
         "store.check",
     ),
+    route(
+        "POST",
+        "/challenge",
+        Access::Anybody,
+        Action::Gate(gate::Action::Challenge),
+        "gate.challenge",
+    ),
+    route(
+        "POST",
+        "/attest",
+        Access::Anybody,
+        Action::Gate(gate::Action::Attest),
+        "gate.attest",
+    ),
+    route(
+        "POST",
+        "/release",
+        Access::Anybody,
+        Action::Gate(gate::Action::Release),
+        "gate.release",
+    ),
+    route(
+        "GET",
+        "/.well-known/jwks.json",
+        Access::Anybody,
+        Action::Gate(gate::Action::Jwks),
+        "gate.jwks",
+    ),
+    route(
+        "GET",
+        "/gate/policies",
+        Access::Administrator,
+        Action::Gate(gate::Action::Policies),
+        "gate.policies",
+    ),
+    route(
+        "PUT",
+        "/gate/policies",
+        Access::Administrator,
+        Action::Gate(gate::Action::PutPolicy),
+        "gate.policies.put",
+    ),
+    route(
+        "DELETE",
+        "/gate/policies",
+        Access::Administrator,
+        Action::Gate(gate::Action::RemovePolicy),
+        "gate.policies.remove",
+    ),
+    route(
+        "GET",
+        "/gate/secrets",
+        Access::Administrator,
+        Action::Gate(gate::Action::Secrets),
+        "gate.secrets",
+    ),
+    route(
+        "PUT",
+        "/gate/secrets",
+        Access::Administrator,
+        Action::Gate(gate::Action::PutSecret),
+        "gate.secrets.put",
+    ),
+    route(
+        "DELETE",
+        "/gate/secrets",
+        Access::Administrator,
+        Action::Gate(gate::Action::RemoveSecret),
+        "gate.secrets.remove",
+    ),
+    route(
+        "GET",
+        "/gate/keys",
+        Access::Administrator,
+        Action::Gate(gate::Action::Keys),
+        "gate.keys",
+    ),
+    route(
+        "POST",
+        "/gate/keys/rotate",
+        Access::Administrator,
+        Action::Gate(gate::Action::Rotate),
+        "gate.keys.rotate",
+    ),
+    route(
+        "POST",
+        "/gate/keys/withdraw",
+        Access::Administrator,
+        Action::Gate(gate::Action::Withdraw),
+        "gate.keys.withdraw",
+    ),
+    route(
+        "GET",
+        "/gate/decisions",
+        Access::Administrator,
+        Action::Gate(gate::Action::Decisions),
+        "gate.decisions",
+    ),
 ];
 
 /// What stands at a path.
@@ -220,13 +321,18 @@ pub(crate) enum Found {
     Nothing,
 }
 
-/// The route of a method and a path, the latter as received.
-pub(crate) fn find(method: &Method, path: &str) -> Found {
+/// The route of a method and a path, the latter as received; those of the gate only where there is
+/// one.
+pub(crate) fn find(method: &Method, path: &str, has_gate: bool) -> Found {
     let wanted = match *method {
         Method::HEAD => "GET",
         _ => method.as_str(),
     };
-    let here = || ROUTES.iter().filter(|route| route.path == path);
+    let is_there = |route: &Route| has_gate || !matches!(route.action, Action::Gate(_));
+    let here = || {
+        let at_path = ROUTES.iter().filter(move |route| route.path == path);
+        at_path.filter(|route| is_there(route))
+    };
     match here().find(|route| route.method == wanted) {
         Some(route) => Found::Route(route),
         None => {
@@ -245,12 +351,12 @@ mod tests {
 
     #[test]
     fn a_path_has_one_spelling() {
-        let Found::Route(route) = find(&Method::HEAD, "/platforms") else {
+        let Found::Route(route) = find(&Method::HEAD, "/platforms", false) else {
             panic!("it is there");
         };
         assert_eq!(route.action, Action::Platforms);
         let methods = Found::OtherMethods(vec!["GET", "DELETE"]);
-        assert_eq!(find(&Method::PUT, "/platforms"), methods);
+        assert_eq!(find(&Method::PUT, "/platforms", false), methods);
         for path in [
             "/Platforms",
             "/platforms/",
@@ -258,14 +364,37 @@ mod tests {
             "/platform%73",
             "/",
         ] {
-            assert_eq!(find(&Method::GET, path), Found::Nothing, "{path}");
+            assert_eq!(find(&Method::GET, path, true), Found::Nothing, "{path}");
+        }
+    }
+
+    #[test]
+    fn without_a_gate_there_is_nothing_of_it() {
+        let of_gate = ROUTES
+            .iter()
+            .filter(|route| matches!(route.action, Action::Gate(_)));
+        for route in of_gate {
+            for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+                assert_eq!(
+                    find(&method, route.path, false),
+                    Found::Nothing,
+                    "{route:?}"
+                );
+            }
+            let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+            assert_eq!(find(&method, route.path, true), Found::Route(route));
         }
     }
 
     #[test]
     fn whatever_changes_something_or_names_a_platform_needs_a_token() {
         for route in ROUTES {
-            let is_private = route.method != "GET" || route.path.starts_with("/platforms");
+            // Who attests has no token yet: what is asked there is answered for by evidence.
+            let is_attesting = ["/challenge", "/attest", "/release"].contains(&route.path);
+            let names_something = ["/platforms", "/gate/"]
+                .iter()
+                .any(|start| route.path.starts_with(start));
+            let is_private = (route.method != "GET" && !is_attesting) || names_something;
             assert!(!is_private || route.access != Access::Anybody, "{route:?}");
         }
     }

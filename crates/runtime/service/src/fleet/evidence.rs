@@ -1,7 +1,7 @@
 //! Evidence: a platform's last quote is what is known of its state.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use bulla_collateral::Selector;
 use bulla_pki::Timestamp;
@@ -15,7 +15,7 @@ use bulla_verifier::{Verdict, Verification};
 use super::Fleet;
 use super::versions::{Lowered, Versions};
 use crate::clock;
-use crate::judging::NoVerdict;
+use crate::judging::{Asking, NoVerdict};
 use crate::want::Choice;
 
 /// For how long the audit says once of a platform that somebody showed an older state of it, in
@@ -84,21 +84,54 @@ impl Fleet {
         actor: &str,
     ) -> Result<Observation, NotObserved> {
         let choice = Choice::Selected(Selector::Standard);
-        let verdict = self.judge.verify(quote, choice).await?;
-        let facts = verdict
-            .evidence
-            .as_ref()
-            .and_then(|evidence| Some((evidence, evidence.platform?)));
-        let (Verification::Ok, Some((evidence, platform)), Some(tcb)) =
-            (verdict.verification(), facts, &verdict.tcb)
-        else {
+        let verdict = self.judge.verify(quote, choice, Asking::Insisting).await?;
+        let Some(evidence) = self.evidence_of(&verdict, quote) else {
             return Err(NotObserved::Failed(Box::new(verdict)));
         };
+        let lowered = self.enter(&evidence, regression, actor)?;
+        self.refresh.keep_family(evidence.fmspc.0);
+        Ok(Observation {
+            verdict,
+            fmspc: evidence.fmspc,
+            lowered,
+        })
+    }
+
+    /// The verdict on a quote in binary form that anybody may have sent; nothing is kept.
+    pub async fn judge(&self, quote: &[u8], choice: Choice) -> Result<Verdict, NoVerdict> {
+        self.judge.verify(quote, choice, Asking::Measured).await
+    }
+
+    /// Keeps a quote that anybody sent, and that was shown to be genuine, as the last of its
+    /// platform: where its TCB status is another than that of the one before, or that one is
+    /// [`OFTEN_ENOUGH`] seconds old; never one of an older state. A store that fails is logged, and
+    /// changes nothing about the verdict. Blocks.
+    pub fn note_evidence(&self, verdict: &Verdict, quote: &[u8], actor: &str) {
+        let Some(evidence) = self.evidence_of(verdict, quote) else {
+            return;
+        };
+        if !self.noted.is_news(&evidence) {
+            return;
+        }
+        match self.enter(&evidence, Regression::Refuse, actor) {
+            Ok(_) => self.refresh.keep_family(evidence.fmspc.0),
+            Err(error) => tracing::warn!(%error, "evidence is not kept"),
+        }
+    }
+
+    /// What is kept of a quote; absent where it was not shown to be genuine.
+    fn evidence_of(&self, verdict: &Verdict, quote: &[u8]) -> Option<Evidence> {
+        let (Verification::Ok, Some(evidence), Some(tcb)) =
+            (verdict.verification(), &verdict.evidence, &verdict.tcb)
+        else {
+            return None;
+        };
+        let platform = evidence.platform?;
         let mut qe_id = [0; 16];
         if let Some(start) = evidence.header.user_data.first_chunk() {
             qe_id = *start;
         }
-        let kept = Evidence {
+        Some(Evidence {
             ppid: platform.ppid,
             pce_id: PceId(platform.pce_id),
             qe_id,
@@ -111,14 +144,6 @@ impl Fleet {
             quote: quote.to_vec(),
             arrived: self.keeper.collection().now().at,
             tcb_status: tcb.status.as_str().to_owned(),
-        };
-        let lowered = self.enter(&kept, regression, actor)?;
-        self.refresh.keep_family(platform.fmspc);
-        let fmspc = kept.fmspc;
-        Ok(Observation {
-            verdict,
-            fmspc,
-            lowered,
         })
     }
 
@@ -180,5 +205,40 @@ fn regressed(given: &Evidence, lowered: &[Lowered], is_kept: bool, actor: &str) 
         action: "evidence.regressed".to_owned(),
         subject: format!("{}/{}", given.tee, hex::encode(sha256(&given.ppid))),
         details: details.to_string(),
+    }
+}
+
+/// How long the last evidence of a platform stands before another with the same TCB takes its
+/// place, in seconds: an hour. A fleet that attests every few minutes would wear out the disk.
+pub const OFTEN_ENOUGH: u64 = 3_600;
+
+/// Most platforms of which is remembered when evidence was kept, of some 100 bytes each. What is
+/// forgotten is written once more.
+const MOST_NOTED: usize = 100_000;
+
+/// When evidence of which TCB was kept, by PPID, PCE and technology.
+#[derive(Debug, Default)]
+pub(super) struct Noted(Mutex<HashMap<Subject, (String, Timestamp)>>);
+
+type Subject = ([u8; 16], PceId, bool);
+
+impl Noted {
+    /// Whether evidence is to be kept, which is noted.
+    fn is_news(&self, evidence: &Evidence) -> bool {
+        let subject = (evidence.ppid, evidence.pce_id, evidence.tee == "sgx");
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = all.get(&subject).is_some_and(|(status, since)| {
+            let until = since.saturating_add(OFTEN_ENOUGH);
+            *status == evidence.tcb_status
+                && clock::is_waiting(evidence.arrived, until, OFTEN_ENOUGH)
+        });
+        if is_known {
+            return false;
+        }
+        if all.len() >= MOST_NOTED {
+            all.clear();
+        }
+        all.insert(subject, (evidence.tcb_status.clone(), evidence.arrived));
+        true
     }
 }

@@ -1,0 +1,480 @@
+//! The keys that sign tokens: made here, kept sealed, published, followed by others, withdrawn.
+//!
+//! Each key is a decision of its own in the store, under its id; its versions are the steps of its
+//! life. The private half is there only while it signs, sealed under the gate's key.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bulla_pki::signing::SigningError;
+use bulla_pki::{PublicKey, SealingKey, SigningKey, Timestamp};
+use bulla_store::governance::Decision;
+use bulla_store::secrets::InForce;
+use bulla_store::{Governance as _, Store, StoreError};
+use bulla_token::{Claims, KeySet, KeySetError, KeyState, SignError, TokenKey};
+use serde::{Deserialize, Serialize};
+
+/// Under which kind they are kept.
+const KIND: &str = "token-key";
+
+/// Most keys that are believed at a time: somewhat fewer than a set can have. Rotated once a token's
+/// life there are two.
+const MOST: usize = 28;
+
+/// Who decides where nobody told the service to.
+const SERVICE: &str = "service";
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is kept was sealed under another key.
+    #[error(
+        "the gate's key is not the one that the token key {kid} was sealed under: put the right \
+         file in its place"
+    )]
+    OtherKey {
+        /// The id of the token key.
+        kid: String,
+    },
+    /// What is kept cannot be read.
+    #[error("the token key {kid} cannot be read: {reason}")]
+    Malformed {
+        /// Its id.
+        kid: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There are too many that are still believed.
+    #[error("{MOST} keys are still believed; wait until the tokens of the first have ended")]
+    TooMany,
+    /// A key cannot be made or sealed.
+    #[error("no token key can be made: {0}")]
+    NotMade(String),
+}
+
+/// The form in which a key is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    state: KeyState,
+    /// An uncompressed point, in base64.
+    public: String,
+    /// PKCS#8, sealed, in base64; absent once it signs no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    private: Option<String>,
+}
+
+/// A key as it is listed.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    kid: String,
+    state: &'static str,
+    /// The last second at which a token of it can count; absent for all but the retired.
+    until: Option<String>,
+}
+
+/// The keys of one moment.
+pub(super) struct Keys {
+    store: Arc<Store>,
+    /// How long a token counts at most, in seconds.
+    lifetime: u64,
+    present: ArcSwap<Present>,
+    /// Held while something changes.
+    changing: Mutex<()>,
+}
+
+/// What signs, and under what tokens are believed.
+pub(super) struct Present {
+    pub(super) set: KeySet,
+    signing: Option<TokenKey>,
+    versions: BTreeMap<String, u32>,
+}
+
+impl Present {
+    /// Signs claims.
+    pub(super) fn sign(&self, claims: &Claims) -> Result<String, SignError> {
+        self.signing.as_ref().ok_or(SignError)?.sign(claims)
+    }
+
+    /// That a key must stand where it stands now.
+    pub(super) fn in_force(&self, kid: &str) -> Option<InForce> {
+        Some(InForce {
+            kind: KIND.to_owned(),
+            name: kid.to_owned(),
+            version: *self.versions.get(kid)?,
+        })
+    }
+}
+
+impl Keys {
+    /// Reads what the store has, and makes the first key where none signs. Blocks.
+    pub(super) fn open(
+        store: Arc<Store>,
+        seal: &SealingKey,
+        lifetime: u64,
+        now: Timestamp,
+    ) -> Result<Self, KeysError> {
+        let keys = Self {
+            store,
+            lifetime,
+            present: ArcSwap::from_pointee(Present {
+                set: KeySet::new(),
+                signing: None,
+                versions: BTreeMap::new(),
+            }),
+            changing: Mutex::default(),
+        };
+        keys.take_up(seal, now)?;
+        Ok(keys)
+    }
+
+    /// Whether the store has any key, so that there must be what it was sealed under. Blocks.
+    pub(super) fn are_kept(store: &Store) -> Result<bool, StoreError> {
+        Ok(!store.decisions(KIND)?.is_empty())
+    }
+
+    /// The keys of this moment.
+    pub(super) fn present(&self) -> Arc<Present> {
+        self.present.load_full()
+    }
+
+    /// The keys that sign, signed and were withdrawn.
+    pub(super) fn list(&self, now: Timestamp) -> Vec<Shown> {
+        let present = self.present.load();
+        let all = present
+            .set
+            .iter()
+            .filter(|key| !has_ended(key.state(), now));
+        all.map(|key| {
+            let (state, until) = match key.state() {
+                KeyState::Published => ("published", None),
+                KeyState::Current => ("current", None),
+                KeyState::Retired { until } => ("retired", Some(until.to_string())),
+                KeyState::Withdrawn => ("withdrawn", None),
+            };
+            Shown {
+                kid: key.id().to_owned(),
+                state,
+                until,
+            }
+        })
+        .collect()
+    }
+
+    /// Has a new key sign. What the one before signed counts until it ends. Gives the new one's id.
+    /// Blocks.
+    pub(super) fn rotate(
+        &self,
+        seal: &SealingKey,
+        now: Timestamp,
+        author: &str,
+    ) -> Result<String, KeysError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.present();
+        let believed = present
+            .set
+            .iter()
+            .filter(|key| key.state() != KeyState::Withdrawn && !has_ended(key.state(), now));
+        if believed.count() >= MOST {
+            return Err(KeysError::TooMany);
+        }
+        let kid = self.make(seal, now, author)?;
+        self.take_up_keeping(seal, now, Some(&kid))?;
+        Ok(kid)
+    }
+
+    /// Has nothing count any more that a key signed; gives the id of the one that signs now, or
+    /// nothing where there is no such key. Blocks.
+    pub(super) fn withdraw(
+        &self,
+        seal: &SealingKey,
+        kid: &str,
+        now: Timestamp,
+        author: &str,
+    ) -> Result<Option<String>, KeysError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.present();
+        let Some(key) = present.set.find(kid) else {
+            return Ok(None);
+        };
+        // First this: whatever follows, its tokens are worth nothing from here on.
+        self.decide(key.key(), KeyState::Withdrawn, None, now, author)?;
+        self.take_up(seal, now)?;
+        let present = self.present();
+        let signing = present.signing.as_ref();
+        Ok(signing.map(|key| key.id().to_owned()))
+    }
+
+    fn take_up(&self, seal: &SealingKey, now: Timestamp) -> Result<(), KeysError> {
+        self.take_up_keeping(seal, now, None)
+    }
+
+    /// Reads what the store has. One key signs: the one that is named, else the one that began
+    /// last, else a new one. Any other is retired, as after a rotation that was broken off.
+    fn take_up_keeping(
+        &self,
+        seal: &SealingKey,
+        now: Timestamp,
+        named: Option<&str>,
+    ) -> Result<(), KeysError> {
+        let mut kept = self.read()?;
+        let current = kept
+            .iter()
+            .filter(|(_, one)| one.state == KeyState::Current);
+        let chosen = match named {
+            Some(kid) => Some(kid.to_owned()),
+            None => current
+                .max_by_key(|(decision, _)| (decision.at, decision.name.clone()))
+                .map(|(decision, _)| decision.name.clone()),
+        };
+        let signing = match chosen {
+            Some(kid) => kid,
+            None => self.make(seal, now, SERVICE)?,
+        };
+        for (decision, one) in self.read()? {
+            if one.state == KeyState::Current && decision.name != signing {
+                let until = now.saturating_add(self.lifetime);
+                let public = public_key(&decision.name, &one)?;
+                self.decide(&public, KeyState::Retired { until }, None, now, SERVICE)?;
+            }
+        }
+        kept = self.read()?;
+        // Last the withdrawn, as far as there is room: one that is not known is refused as well.
+        kept.sort_by_key(|(_, one)| one.state == KeyState::Withdrawn);
+        let mut present = Present {
+            set: KeySet::new(),
+            signing: None,
+            versions: BTreeMap::new(),
+        };
+        for (decision, one) in kept {
+            // A withdrawn key is known as such as long as a token of it could otherwise count.
+            let has_ended = match one.state {
+                KeyState::Withdrawn => decision.at.saturating_add(self.lifetime) < now,
+                state => has_ended(state, now),
+            };
+            if has_ended {
+                continue;
+            }
+            let kid = decision.name;
+            let public = public_key(&kid, &one)?;
+            if one.state == KeyState::Current {
+                present.signing = Some(open(&kid, &one, seal)?);
+            }
+            match present.set.insert(public, one.state) {
+                Ok(()) => {}
+                Err(KeySetError::TooMany) if one.state == KeyState::Withdrawn => continue,
+                Err(error) => {
+                    let reason = error.to_string();
+                    return Err(KeysError::Malformed { kid, reason });
+                }
+            }
+            present.versions.insert(kid, decision.version);
+        }
+        self.present.store(Arc::new(present));
+        Ok(())
+    }
+
+    fn read(&self) -> Result<Vec<(Decision, Kept)>, KeysError> {
+        let decisions = self.store.decisions(KIND)?.into_iter();
+        let read = decisions.map(|decision| {
+            let kept = serde_json::from_str(decision.body.as_deref().unwrap_or_default());
+            match kept {
+                Ok(kept) => Ok((decision, kept)),
+                Err(error) => Err(KeysError::Malformed {
+                    kid: decision.name,
+                    reason: error.to_string(),
+                }),
+            }
+        });
+        read.collect()
+    }
+
+    /// Makes a key that signs; gives its id.
+    fn make(&self, seal: &SealingKey, now: Timestamp, author: &str) -> Result<String, KeysError> {
+        let not_made = |error: SigningError| KeysError::NotMade(error.to_string());
+        let key = SigningKey::generate().map_err(not_made)?;
+        let kid = bulla_token::key_id(key.public_key());
+        let sealed = seal
+            .seal(&context(&kid), key.expose_pkcs8())
+            .map_err(|error| KeysError::NotMade(error.to_string()))?;
+        let private = Some(STANDARD.encode(sealed));
+        self.decide(key.public_key(), KeyState::Current, private, now, author)?;
+        Ok(kid)
+    }
+
+    fn decide(
+        &self,
+        public: &PublicKey,
+        state: KeyState,
+        private: Option<String>,
+        at: Timestamp,
+        author: &str,
+    ) -> Result<(), KeysError> {
+        let kid = bulla_token::key_id(public);
+        let kept = Kept {
+            state,
+            public: STANDARD.encode(public.uncompressed()),
+            private,
+        };
+        let body = serde_json::json!(kept).to_string();
+        self.store.decide(KIND, &kid, Some(&body), at, author)?;
+        Ok(())
+    }
+}
+
+fn has_ended(state: KeyState, now: Timestamp) -> bool {
+    matches!(state, KeyState::Retired { until } if until < now)
+}
+
+fn public_key(kid: &str, kept: &Kept) -> Result<PublicKey, KeysError> {
+    let malformed = || KeysError::Malformed {
+        kid: kid.to_owned(),
+        reason: "its public half is none, or another key's".to_owned(),
+    };
+    let octets = STANDARD.decode(&kept.public).map_err(|_| malformed())?;
+    let point = octets.as_slice().try_into().map_err(|_| malformed())?;
+    let key = PublicKey::from_uncompressed(point).map_err(|_| malformed())?;
+    match bulla_token::key_id(&key) == kid {
+        true => Ok(key),
+        false => Err(malformed()),
+    }
+}
+
+fn open(kid: &str, kept: &Kept, seal: &SealingKey) -> Result<TokenKey, KeysError> {
+    let malformed = |reason: &str| KeysError::Malformed {
+        kid: kid.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let private = kept.private.as_deref();
+    let private = private.ok_or_else(|| malformed("it signs, and its private half is gone"))?;
+    let sealed = STANDARD
+        .decode(private)
+        .map_err(|_| malformed("its private half is no base64"))?;
+    let octets = seal
+        .open(&context(kid), &sealed)
+        .map_err(|_| KeysError::OtherKey {
+            kid: kid.to_owned(),
+        })?;
+    let key = SigningKey::from_pkcs8(&octets).map_err(|error| malformed(&error.to_string()))?;
+    let key = TokenKey::new(key);
+    match key.id() == kid {
+        true => Ok(key),
+        false => Err(malformed("its private half is another key's")),
+    }
+}
+
+/// Where a sealed private half belongs.
+fn context(kid: &str) -> Vec<u8> {
+    [b"bulla token key v1\0", kid.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFETIME: u64 = 300;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(seconds).unwrap()
+    }
+
+    fn opened(store: &Arc<Store>, seal: &SealingKey, now: u64) -> Keys {
+        Keys::open(Arc::clone(store), seal, LIFETIME, at(now)).unwrap()
+    }
+
+    fn states(keys: &Keys, now: u64) -> BTreeMap<String, &'static str> {
+        let all = keys.list(at(now)).into_iter();
+        all.map(|shown| (shown.kid, shown.state)).collect()
+    }
+
+    fn current(keys: &Keys) -> String {
+        keys.present().set.current().unwrap().id().to_owned()
+    }
+
+    #[test]
+    fn the_key_that_was_made_at_the_first_start_signs_after_the_next() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        assert!(!Keys::are_kept(&store).unwrap());
+        let kid = current(&opened(&store, &seal, 1_000));
+        assert!(Keys::are_kept(&store).unwrap());
+        let again = opened(&store, &seal, 2_000);
+        assert_eq!(current(&again), kid);
+        assert!(again.present().signing.is_some());
+        let other = SealingKey::generate().unwrap();
+        let refused = Keys::open(store, &other, LIFETIME, at(2_000));
+        assert!(matches!(refused.err(), Some(KeysError::OtherKey { .. })));
+    }
+
+    #[test]
+    fn a_rotated_key_is_believed_until_its_last_token_ends_and_signs_no_more() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        let keys = opened(&store, &seal, 1_000);
+        let first = current(&keys);
+        let before = keys.present().in_force(&first).unwrap();
+        let second = keys.rotate(&seal, at(2_000), "me").unwrap();
+        assert_eq!(current(&keys), second);
+        assert_eq!(states(&keys, 2_300)[&first], "retired");
+        assert_ne!(keys.present().in_force(&first), Some(before));
+        assert!(!states(&keys, 2_301).contains_key(&first));
+        // Its private half is gone.
+        let history = store.decision_history(KIND, &first).unwrap();
+        assert!(!history[0].body.as_ref().unwrap().contains("private"));
+        let later = opened(&store, &seal, 2_301);
+        assert_eq!(states(&later, 2_301).len(), 1);
+    }
+
+    #[test]
+    fn a_withdrawn_key_is_not_published_and_another_signs() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        let keys = opened(&store, &seal, 1_000);
+        let first = current(&keys);
+        let second = keys.withdraw(&seal, &first, at(1_000), "me").unwrap();
+        assert_ne!(second.as_deref(), Some(first.as_str()));
+        assert_eq!(second, Some(current(&keys)));
+        assert_eq!(states(&keys, 1_000)[&first], "withdrawn");
+        assert!(!keys.present().set.to_jwks(at(1_000)).contains(&first));
+        assert_eq!(keys.withdraw(&seal, "none", at(1_000), "me").unwrap(), None);
+        let later = opened(&store, &seal, 1_000 + LIFETIME + 1);
+        assert_eq!(states(&later, 2_000).len(), 1);
+    }
+
+    #[test]
+    fn however_often_keys_are_rotated_and_withdrawn_one_signs_and_the_store_can_be_read() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        let keys = opened(&store, &seal, 1_000);
+        for _ in 1..MOST {
+            keys.rotate(&seal, at(1_000), "me").unwrap();
+        }
+        let refused = keys.rotate(&seal, at(1_000), "me");
+        assert!(matches!(refused, Err(KeysError::TooMany)));
+        for _ in 0..10 {
+            let kid = current(&keys);
+            keys.withdraw(&seal, &kid, at(1_000), "me").unwrap();
+        }
+        assert_eq!(current(&opened(&store, &seal, 1_000)), current(&keys));
+        keys.rotate(&seal, at(1_000 + LIFETIME + 1), "me").unwrap();
+    }
+
+    /// Killed between the two steps of a rotation.
+    #[test]
+    fn of_two_that_sign_the_later_goes_on() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        let keys = opened(&store, &seal, 1_000);
+        let first = current(&keys);
+        let second = keys.make(&seal, at(1_500), "me").unwrap();
+        let again = opened(&store, &seal, 1_600);
+        assert_eq!(current(&again), second);
+        assert_eq!(states(&again, 1_600)[&first], "retired");
+    }
+}
