@@ -481,6 +481,10 @@ fn heads_that_are_none_are_refused() {
         }
         let reply = exchange(&front.address, request.as_bytes());
         assert_eq!(reply.status(), expected, "{request:?}");
+        // Where there was no request, the library answers; where there was one, the service does.
+        let says_so = reply.header("Bulla-Simulated").is_some();
+        assert_eq!(says_so, expected != 400, "{request:?}");
+        assert!(says_so || reply.body.is_empty(), "{request:?}");
     }
     let long = format!(
         "GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
