@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod cases;
 pub mod daemon;
+pub mod doctor;
 pub mod front;
 pub mod gate;
 pub mod gatehouse;

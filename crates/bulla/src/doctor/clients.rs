@@ -241,3 +241,82 @@ fn azure(base: &Url, usable: bool) -> Settings {
         notes,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        client::address("URL", text).expect("an address")
+    }
+
+    fn intels(base: &str, dialect: Dialect, is_bulla: bool) -> (bool, serde_json::Value) {
+        let base = url(base);
+        let addresses = Addresses::of(&base, dialect, is_bulla);
+        let settings = qcnl(&addresses, is_azures(&base), false);
+        let content = serde_json::from_str(&settings.content).unwrap_or_default();
+        (settings.usable, content)
+    }
+
+    #[test]
+    fn intels_client_is_given_a_cache_or_intels_own_service() {
+        let (usable, content) = intels("https://cache.example:8081", Dialect::Pccs, false);
+        assert!(usable);
+        let address = "https://cache.example:8081/sgx/certification/v4/";
+        assert_eq!(content["pccs_url"], address);
+        assert_eq!(content["collateral_service"], serde_json::Value::Null);
+        assert_eq!(content["pccs_api_version"], "3.0");
+        assert_eq!(content["use_secure_cert"], true);
+        // Below the vendor's dialect of a bulla lies its cache.
+        let (_, content) = intels("https://cache.example/pcs", Dialect::Pcs, false);
+        let address = "https://cache.example/sgx/certification/v4/";
+        assert_eq!(content["pccs_url"], address);
+
+        let intel = "https://api.trustedservices.intel.com";
+        let (usable, content) = intels(intel, Dialect::Pcs, false);
+        assert!(usable);
+        let address = format!("{intel}/sgx/certification/v4/");
+        assert_eq!(content["collateral_service"], address);
+        assert_eq!(content["pccs_url"], serde_json::Value::Null);
+        // The client takes the vendor's dialect from the vendor's host alone.
+        let (usable, content) = intels("https://pcs.example", Dialect::Pcs, false);
+        assert!(!usable && content.is_null());
+    }
+
+    #[test]
+    fn on_azure_intels_client_asks_the_host_agent_for_pck_certificates() {
+        let azures = "https://global.acccache.azure.net";
+        let (_, content) = intels(azures, Dialect::Pccs, false);
+        let agent = "http://169.254.169.254/metadata/THIM/sgx/certification/v4/";
+        assert_eq!(content["local_pck_url"], agent);
+        assert_eq!(content["pccs_api_version"], "3.1");
+        let options = &content["custom_request_options"]["get_cert"];
+        assert_eq!(options["headers"]["metadata"], "true");
+        assert_eq!(options["params"]["api-version"], "2021-07-22-preview");
+        let (_, content) = intels("https://azure.net.example", Dialect::Pccs, false);
+        assert_eq!(content["local_pck_url"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn azures_client_is_led_past_the_host_agent_and_to_tdx_by_https_alone() {
+        let settings = azure(&url("https://cache.example:8081"), true);
+        let lines: Vec<&str> = settings.content.lines().collect();
+        let expected = [
+            "AZDCAP_BASE_CERT_URL=https://cache.example:8081/sgx/certification",
+            "AZDCAP_SECONDARY_BASE_CERT_URL=https://cache.example:8081/sgx/certification",
+            "AZDCAP_BYPASS_BASE_URL=true",
+            "AZDCAP_COLLATERAL_VERSION=v4",
+            "AZDCAP_REGION_URL=cache.example:8081",
+            "AZDCAP_BASE_CERT_URL_TDX=/sgx/certification",
+        ];
+        assert_eq!(lines, expected);
+        for base in [
+            "http://cache.example:8081",
+            "https://global.acccache.azure.net",
+        ] {
+            let settings = azure(&url(base), true);
+            assert!(!settings.content.contains("TDX"), "{base}");
+        }
+        assert_eq!(azure(&url("https://cache.example"), false).content, "");
+    }
+}
