@@ -48,6 +48,9 @@ const EXCEPTIONS_END: [&str; 4] = [
 /// of its own.
 const PCCS: &str = include_str!("pccs.txt");
 
+/// Claims of a result, with places for values.
+const CLAIMS: &str = include_str!("claims.txt");
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or("usage: seed FOLDER")?;
     let vectors = std::env::var_os("BULLA_VECTORS").map(PathBuf::from);
@@ -60,6 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     seeds.add_policies(&bases);
     seeds.add_evaluation_numbers();
     seeds.add_requests();
+    seeds.add_gate();
     if let Some(vectors) = &vectors {
         seeds.add_vectors(vectors)?;
     }
@@ -206,6 +210,48 @@ impl Seeds {
         for request in PCCS.trim_end().split("\n--\n") {
             self.add("pccs", digits(request));
         }
+    }
+
+    /// A request and an answer of each kind, the claims of a result, and a set of keys.
+    fn add_gate(&mut self) {
+        let octets = "A".repeat(43);
+        let key = format!(r#"{{"kty":"OKP","crv":"X25519","x":"{octets}"}}"#);
+        let token = "eyJ9.eyJ9.AAAA";
+        let instant = "2026-11-23T00:00:00Z";
+        for request in [
+            "{}".to_owned(),
+            format!(
+                r#"{{"nonce":"{octets}","evidence":{{"format":"dcap-quote","quote":"AAEC"}},"public_key":{key},"policy":"strict","audience":"https://service.example"}}"#
+            ),
+            format!(r#"{{"token":"{token}","secret":"key"}}"#),
+            format!(
+                r#"{{"policy":"strict","value":"c2VjcmV0","times":3,"until":"{instant}","platforms":["{}"]}}"#,
+                "ab".repeat(32)
+            ),
+            format!(r#"{{"nonce":"{octets}","expires":"{instant}","service_time":"{instant}"}}"#),
+            format!(r#"{{"token":"{token}","expires":"{instant}","status":"warning"}}"#),
+            format!(r#"{{"secret":"key","version":1,"enc":"{octets}","ciphertext":"AAEC"}}"#),
+        ] {
+            self.add("gate", request);
+        }
+        for measurement in [
+            r#"{"tee":"sgx","mrenclave":"@32","mrsigner":"@32","isvprodid":7,"isvsvn":3,"debug":false}"#,
+            r#"{"tee":"tdx","mrtd":"@48","rtmr":["@48","@48","@48","@48"],"mrseam":"@48","debug":false}"#,
+        ] {
+            let claims = CLAIMS
+                .trim_end()
+                .replace("@measurement", measurement)
+                .replace("@octets", &octets)
+                .replace("@32", &"ab".repeat(32))
+                .replace("@48", &"cd".repeat(48));
+            self.add("token", claims);
+        }
+        self.add("token", r#"{"alg":"ES256","kid":"A","typ":"JWT"}"#);
+        // The key of RFC 7515, appendix A.3.
+        self.add(
+            "token",
+            r#"{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#,
+        );
     }
 
     /// Each base as it is, and with bytes from which changes are made.

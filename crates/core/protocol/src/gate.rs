@@ -49,7 +49,7 @@ pub const MAX_QUOTE_SIZE: usize = 32 * 1024;
 /// Longest request to `/release`, in bytes: a token and a name.
 pub const MAX_RELEASE_SIZE: usize = 24 * 1024;
 
-/// Longest token, in bytes: those of today have some 3 KiB; most servers take headers of 8 KiB, but
+/// Longest token, in bytes: those of today have some 4 KiB; most servers take headers of 8 KiB, but
 /// long lists of advisories need room.
 pub const MAX_TOKEN_SIZE: usize = 16 * 1024;
 

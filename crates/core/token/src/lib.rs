@@ -39,6 +39,6 @@ pub use result::{Appraised, ResultError, Terms, attestation_result};
 pub use trust::{Status, TrustVector};
 pub use verify::{Expected, TokenError, verify};
 
-/// Longest token that is read, in bytes: those of today have some 3 KiB, and long lists of
+/// Longest token that is read, in bytes: those of today have some 4 KiB, and long lists of
 /// advisories need room.
 pub const MAX_TOKEN_SIZE: usize = 16 * 1024;
