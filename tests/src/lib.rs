@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod doctor;
 pub mod front;
 pub mod gate;
+pub mod gate_daemon;
 pub mod gatehouse;
 pub mod host;
 pub mod liar;
