@@ -22,7 +22,7 @@ SEEDS = (1, 2)
 # Requests of each operation in the fuzzing phase: the first run fills caches and pools.
 EXAMPLES = (10, 40)
 # At the most, each, in seconds.
-TIME = (45, 75)
+TIME = (90, 120)
 # By how much the second run may let the service grow: the store keeps a part of what was written in
 # memory, and the allocator what was freed.
 MEMORY = 16 * 1024 * 1024
@@ -105,7 +105,10 @@ def main(bulla):
             )
             rows.append(f'{role}s = [{{ name = "fuzzer", {hashed.stdout.strip()} }}]\n')
         config = folder / "bulla.toml"
-        config.write_text("[log]\naccess = false\nlevel = \"error\"\n\n[tokens]\n" + "".join(rows))
+        config.write_text(
+            "[log]\naccess = false\nlevel = \"error\"\n\n"
+            "[gate]\nenabled = true\nplace = \"owner\"\n\n[tokens]\n" + "".join(rows)
+        )
         service, told = running(
             *["serve", "--listen", "127.0.0.1:0", "--config", str(config)],
             *["--upstream", f"http://{told['address']}", "--store", str(folder / "state")],
