@@ -37,7 +37,7 @@ pub use history::{
 pub use levels::{Level, levels};
 pub use manifest::{MANIFEST_SIZE, ManifestError};
 pub use platform::{Platform, PlatformName, PlatformNameError, Registration};
-pub use quote::{Attested, Subject};
+pub use quote::{AttestError, Attested, Subject};
 pub use revocation::IssuedCrl;
 pub use state::{SeedSecret, StateDirectory, StateError};
 pub use tcb::{ComponentNumber, Part, SvnExhausted, Svns, TDX_MODULE_MAJOR, UnknownPart};

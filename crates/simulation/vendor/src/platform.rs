@@ -8,7 +8,9 @@ use bulla_pki::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::tcb::{Part, Svns};
+use bulla_evidence::Tee;
 use bulla_processor::Fuses;
+use bulla_processor::structures::TargetInfo;
 
 /// What the vendor and its customers call a platform; also the name of a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -142,6 +144,11 @@ impl Platform {
     /// The platform of the model, started with what was installed at `at`.
     pub fn start(&self, at: Timestamp) -> bulla_processor::Platform {
         bulla_processor::Platform::new(self.fuses.clone(), self.svns(at).into())
+    }
+
+    /// What enclaves report to in order to be quoted: the quoting enclave as it is at `at`.
+    pub fn quoting_target(&self, at: Timestamp) -> TargetInfo {
+        self.start(at).quoting_enclave(Tee::Sgx).target_info()
     }
 
     /// When something was last installed.

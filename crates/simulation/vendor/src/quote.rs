@@ -1,12 +1,14 @@
 //! Quotes of the vendor's platforms, and the collateral to check them with.
 
 use bulla_collateral::{CollateralSet, EnclaveId, SignedText};
-use bulla_evidence::Tee;
-use bulla_evidence::layout::{sgx_attributes, td_attributes};
+use bulla_evidence::layout::{SgxReport, sgx_attributes, td_attributes};
+use bulla_evidence::{QuoteVersion, Tee};
 use bulla_issuer::{Certification, QuoteKind};
 use bulla_pki::Timestamp;
+use bulla_processor::architectural::Refusal;
 use bulla_processor::{
-    Enclave, EnclaveSigner, SmallEnclave, TdBuild, TdParameters, TdxModule, TrustDomain, Workload,
+    Enclave, EnclaveSigner, PckTcb, SmallEnclave, TdBuild, TdParameters, TdxModule, TrustDomain,
+    Workload,
 };
 use bulla_protocol::pcs::Selection;
 
@@ -37,6 +39,18 @@ pub struct Attested {
     pub collateral: CollateralSet,
 }
 
+/// Why a report of an enclave comes to no quote that can be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttestError {
+    /// The quoting enclave refuses the report.
+    #[error("the platform's quoting enclave refuses the report: {0}")]
+    Refused(#[from] Refusal),
+    /// There is the quote, and nothing to check it with.
+    #[error(transparent)]
+    Collateral(#[from] Absent),
+}
+
 impl Vendor {
     /// A quote of a platform as it is at `at`, with the collateral of a set as served then.
     pub fn attest(
@@ -50,6 +64,43 @@ impl Vendor {
             quote: self.quote(platform, subject, at),
             collateral: self.collateral(platform, subject.kind, selection, at)?,
         })
+    }
+
+    /// The quote of an enclave that reported, on a processor of this platform as it is at `at`, to
+    /// [the quoting enclave](Platform::quoting_target); with the collateral of a set as served then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::quote_enclave`], and where the vendor has no such set.
+    pub fn attest_enclave(
+        &self,
+        platform: &Platform,
+        report: &SgxReport,
+        selection: Selection,
+        at: Timestamp,
+    ) -> Result<Attested, AttestError> {
+        Ok(Attested {
+            quote: self.quote_enclave(platform, report, at)?,
+            collateral: self.collateral(platform, QuoteKind::SgxV3, selection, at)?,
+        })
+    }
+
+    /// The quote alone, of version 3, with its PCK certificate chain.
+    ///
+    /// # Errors
+    ///
+    /// When the code of the report does not hold: it was changed, or made for another enclave, on
+    /// another platform or under other security versions.
+    pub fn quote_enclave(
+        &self,
+        platform: &Platform,
+        report: &SgxReport,
+        at: Timestamp,
+    ) -> Result<Vec<u8>, Refusal> {
+        let running = platform.start(at);
+        let (pck, certification) = self.certification(platform, &running, at);
+        let quote = running.quote_enclave(QuoteVersion::V3, report, pck, certification)?;
+        Ok(quote.write())
     }
 
     /// The collateral that quotes of this kind and platform need, as served at `at`.
@@ -89,13 +140,7 @@ fn signed(issued: &Issued) -> SignedText {
 impl Vendor {
     fn quote(&self, platform: &Platform, subject: &Subject, at: Timestamp) -> Vec<u8> {
         let running = platform.start(at);
-        let raw = running.tcb().pck();
-        let pck = self
-            .select_pck_certificate(platform, raw, at)
-            .expect("no platform is below the founding level");
-        let mut chain = pck.pem().into_bytes();
-        chain.extend(self.pck_issuer_chain(platform.ca, at));
-
+        let (pck, certification) = self.certification(platform, &running, at);
         let enclave;
         let domain;
         let workload = match subject.kind.body_type().tee() {
@@ -114,11 +159,26 @@ impl Vendor {
                 subject.kind,
                 workload,
                 subject.report_data,
-                pck.tcb,
-                Certification::PckChain(chain),
+                pck,
+                certification,
             )
             .expect("the workload is of this kind, and no certificate is above its platform")
             .write()
+    }
+
+    /// The certificate that a platform uses, and what it was issued for.
+    fn certification(
+        &self,
+        platform: &Platform,
+        running: &bulla_processor::Platform,
+        at: Timestamp,
+    ) -> (PckTcb, Certification) {
+        let pck = self
+            .select_pck_certificate(platform, running.tcb().pck(), at)
+            .expect("no platform is below the founding level");
+        let mut chain = pck.pem().into_bytes();
+        chain.extend(self.pck_issuer_chain(platform.ca, at));
+        (pck.tcb, Certification::PckChain(chain))
     }
 }
 
@@ -148,9 +208,89 @@ fn trust_domain(debug: bool, module: &TdxModule) -> TrustDomain {
 
 #[cfg(test)]
 mod tests {
-    use bulla_processor::architectural;
+    use bulla_evidence::Quote;
+    use bulla_issuer::{PckCa, Seed};
+    use bulla_processor::{ErrorCode, architectural};
 
     use super::*;
+    use crate::{Charter, Order};
+
+    const FOUNDED: u64 = 1_790_000_000;
+
+    fn time(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(seconds).expect("representable")
+    }
+
+    fn vendor(seed: u64) -> Vendor {
+        let charter = Charter {
+            public_url: "http://localhost".parse().expect("a URL"),
+            founded: time(FOUNDED),
+            mark_critically: false,
+        };
+        let mut vendor = Vendor::new(Seed::from(seed), charter);
+        for (name, ca) in [("one", PckCa::Processor), ("two", PckCa::Platform)] {
+            let order = Order {
+                name: name.parse().expect("a name"),
+                ca,
+                fmspc: None,
+                number: None,
+            };
+            vendor.make(order, time(FOUNDED)).expect("a new platform");
+        }
+        vendor
+    }
+
+    #[test]
+    fn an_enclave_is_quoted_as_it_reported() {
+        let (vendor, at) = (vendor(1), time(FOUNDED + 60));
+        for platform in vendor.platforms() {
+            let target = platform.quoting_target(at);
+            let report = platform
+                .start(at)
+                .processor()
+                .ereport(&application(false), &target, [7; 64])
+                .expect("a good target");
+            let attested = vendor
+                .attest_enclave(platform, &report, Selection::Standard, at)
+                .expect("its own platform");
+            let quote = Quote::parse(&attested.quote).expect("a quote");
+            assert_eq!(quote.version(), QuoteVersion::V3);
+            assert_eq!(quote.body().sgx(), Some(&report.body));
+        }
+    }
+
+    #[test]
+    fn a_report_that_does_not_hold_is_not_quoted() {
+        let (vendor, at) = (vendor(1), time(FOUNDED + 60));
+        let [one, two] = vendor.platforms() else {
+            panic!("two platforms");
+        };
+        let enclave = application(false);
+        let report = |platform: &Platform, target| {
+            let running = platform.start(at);
+            let report = running.processor().ereport(&enclave, &target, [7; 64]);
+            report.expect("a good target")
+        };
+        let good = report(one, one.quoting_target(at));
+        let mut changed = good;
+        changed.body.isvsvn = 9.into();
+        for (of, wrong) in [
+            ("a changed report", changed),
+            ("another target", report(one, enclave.target_info())),
+            ("another platform", report(two, two.quoting_target(at))),
+        ] {
+            let refused = vendor.quote_enclave(one, &wrong, at).expect_err(of);
+            let Refusal::Instruction(failure) = refused else {
+                panic!("{of}: {refused}");
+            };
+            assert_eq!(
+                failure.error_code(),
+                Some(ErrorCode::MacCompareFail),
+                "{of}"
+            );
+        }
+        assert!(vendor.quote_enclave(one, &good, at).is_ok());
+    }
 
     #[test]
     fn what_is_attested_has_another_signer_than_what_attests() {
