@@ -9,7 +9,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bulla_evidence::Quote;
 use bulla_pki::digest::sha256;
@@ -27,6 +26,8 @@ use bulla_token::claims::{
 };
 use bulla_token::trust::{TrustClaim, TrustVector};
 use bulla_token::{Claims, KeySet, KeyState, Status, TokenKey};
+
+use crate::workbench::now;
 
 /// What it calls itself.
 pub const ISSUER: &str = "https://gate.test.example";
@@ -345,12 +346,6 @@ impl State {
 
 fn refusal(code: Code) -> Problem {
     Problem::new(HttpStatus::new(403).unwrap(), code, "Refused")
-}
-
-#[expect(clippy::disallowed_methods, reason = "its clients live now")]
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp::from_unix_seconds(since.as_secs()).unwrap()
 }
 
 fn exchange(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {

@@ -103,6 +103,28 @@ impl Grounds {
         self.folder.text_path("policy.toml")
     }
 
+    /// Puts a policy of this text in force as [`POLICY`].
+    #[track_caller]
+    pub fn decree(&self, service: &Daemon, text: &str) {
+        self.folder.write("decreed.toml", text);
+        let file = self.folder.text_path("decreed.toml");
+        let put = self.gate(service, &["policy", "set", POLICY, "--file", &file]);
+        assert_eq!(put.status, 0, "{}", put.stderr);
+    }
+
+    /// Revokes the platform, which the service learns at once.
+    #[track_caller]
+    pub fn revoke(&self, service: &Daemon) {
+        let dir = self.folder.text_path("box");
+        let revoked = run(&["vendor", "revoke", "--platform", "one", "--dir", &dir]);
+        assert_eq!(revoked.status, 0, "{}", revoked.stderr);
+        let url = format!("http://{}", service.address);
+        let token = self.folder.text_path("state/administrator-token");
+        let refresh = ["collateral", "refresh", "--service", &url];
+        let refreshed = run(&[&refresh[..], &["--token-file", &token]].concat());
+        assert_eq!(refreshed.status, 0, "{}", refreshed.stderr);
+    }
+
     /// A token for a key, under [`POLICY`].
     #[track_caller]
     pub fn attest(&self, service: &Daemon, key: &KeyPair) -> String {

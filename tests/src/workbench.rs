@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bulla_collateral::{CollateralSet, SignedText};
 use bulla_issuer::{Attestation, DocumentKind, QuoteKind, Scenario, Seed, pem};
@@ -21,6 +22,14 @@ pub const AT: &str = "2026-11-23T08:00:00Z";
 pub fn scenario(kind: QuoteKind) -> Scenario {
     let at: Timestamp = AT.parse().expect("a time");
     Scenario::new(&Seed::from("black box"), kind, at)
+}
+
+/// What time it is, for whatever is asked by programs that go by the clock.
+#[expect(clippy::disallowed_methods, reason = "its clients live now")]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.expect("a clock after 1970").as_secs();
+    Timestamp::from_unix_seconds(seconds).expect("a clock before 10000")
 }
 
 /// A folder of one test, gone when the test is.
