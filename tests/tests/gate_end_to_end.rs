@@ -142,7 +142,7 @@ impl Running {
 
     /// That it was stopped, with time to end by itself, and for this reason.
     #[track_caller]
-    fn is_stopped_for(self, reason: &str) {
+    fn ends_stopped_for(self, reason: &str) {
         let (status, output, told) = self.end();
         assert_eq!(status, Some(124), "{told}");
         assert_eq!(output, "stopping\n", "{told}");
@@ -316,7 +316,7 @@ fn a_command_goes_on_while_its_platform_is_good_and_is_stopped_when_that_is_revo
     }
     assert_eq!(scene.decided("release", "released"), 1, "once for all");
     scene.grounds.revoke(&scene.service);
-    running.is_stopped_for("CertificateRevoked");
+    running.ends_stopped_for("CertificateRevoked");
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn a_command_is_stopped_when_the_policy_asks_for_more() {
     let policy = policy.expect("a policy");
     let demanding = format!("{policy}[sgx]\nmrenclave = [\"{}\"]\n", "00".repeat(32));
     scene.grounds.decree(&scene.service, &demanding);
-    running.is_stopped_for("MrenclaveMismatch");
+    running.ends_stopped_for("MrenclaveMismatch");
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_command_is_stopped_when_the_gate_is_gone_until_the_result_has_ended() {
     let running = Running::start(&scene);
     let Scene { grounds, service } = scene;
     assert!(service.end().success());
-    running.is_stopped_for("cannot be asked");
+    running.ends_stopped_for("cannot be asked");
     drop(grounds);
 }
 

@@ -7,9 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use bulla_pki::hpke::KeyPair;
+use bulla_store::Governance as _;
 use bulla_tests::daemon::Daemon;
 use bulla_tests::gate_daemon::{Grounds, try_release, wish};
 use bulla_tests::gatehouse::{Gatehouse, opened};
+use bulla_token::KeyState;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -203,6 +205,78 @@ fn a_store_that_is_gone_or_changed_by_another_hand_releases_nothing() {
     }
     assert_eq!(releases(&house), 0);
     assert_eq!(house.value(&key, &token, "database"), b"open sesame");
+}
+
+/// Decides about a key in the store, as the gate does before it takes that up itself: whatever is on
+/// its way at that moment has the key in hand as it was before.
+fn decide(house: &Gatehouse, kid: &str, state: KeyState) {
+    let store = &house.front.store;
+    let history = store.decision_history("token-key", kid).expect("a history");
+    let body = history[0].body.as_deref().expect("a key");
+    let mut kept: Value = serde_json::from_str(body).expect("JSON");
+    kept["state"] = json!(state);
+    kept.as_object_mut().expect("an object").remove("private");
+    let (body, now) = (kept.to_string(), house.clock.now());
+    let decided = store.decide("token-key", kid, Some(&body), now, "a test");
+    decided.expect("decided");
+}
+
+#[track_caller]
+fn change_keys(house: &Gatehouse, target: &str) {
+    let reply = house.front.administrate("POST", target);
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+}
+
+/// The key changes between a decision and its signature, and between the look at a token and the
+/// count.
+#[test]
+fn a_key_that_is_rotated_or_withdrawn_under_a_request_opens_nothing_out_of_turn() {
+    let house = Gatehouse::open();
+    house.put_secret("database", b"open sesame", &json!({ "times": 3 }));
+    let key = key();
+    let current = || {
+        let keys = house.front.administrate("GET", "/gate/keys").json();
+        let keys = keys.as_array().expect("a list").iter();
+        let mut signing = keys.filter(|key| key["state"] == "current");
+        let signing = signing.next().expect("one signs");
+        signing["kid"].as_str().expect("an id").to_owned()
+    };
+
+    let (first, before) = (current(), house.token(&key));
+    let until = house.clock.now().saturating_add(300);
+    decide(&house, &first, KeyState::Retired { until });
+    let during = house.token(&key);
+    for token in [&before, &during] {
+        assert_eq!(house.withheld(token, "database"), "changed-meanwhile");
+    }
+    assert_eq!(releases(&house), 0, "nothing was counted");
+    // Once the gate has taken it up both count, as what the key signed while it did.
+    change_keys(&house, "/gate/keys/rotate");
+    for token in [&before, &during] {
+        assert_eq!(house.claims(token).cnf.jwk.0.0, *key.public_key());
+        assert_eq!(house.value(&key, token, "database"), b"open sesame");
+    }
+
+    let (second, before) = (current(), house.token(&key));
+    assert_ne!(second, first);
+    decide(&house, &second, KeyState::Withdrawn);
+    let during = house.token(&key);
+    for token in [&before, &during] {
+        assert_eq!(house.withheld(token, "database"), "changed-meanwhile");
+    }
+    change_keys(&house, &format!("/gate/keys/withdraw?kid={second}"));
+    for token in [&before, &during] {
+        assert_eq!(house.withheld(token, "database"), "token-key-withdrawn");
+    }
+    assert!(house.keys().find(&second).is_none(), "nobody believes it");
+    assert_eq!(releases(&house), 2);
+
+    let last = house.token(&key);
+    assert_eq!(house.value(&key, &last, "database"), b"open sesame");
+    assert_eq!(house.withheld(&last, "database"), "times-reached");
+    let audit = house.audit(0);
+    let released = audit.iter().filter(|it| it["action"] == "secret.release");
+    assert_eq!(released.count(), 3);
 }
 
 /// Whoever can write the store, digests and all, still cannot have a value released under another
