@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bulla_pki::digest::sha512;
 use bulla_protocol::pccs::RouteRules;
 use bulla_service::Service;
+use bulla_service::baselines::Baselines;
 use bulla_service::gate::{Gate, GateSettings};
 use bulla_service::http::{
     Limits, Listener, Metrics, Place, Reach, Server, ServerSettings, Speech, Token, Tokens,
@@ -81,12 +82,15 @@ impl Front {
         let gate = Arc::new(gate(&keeping, &folder.path("")));
         let fleet = Arc::clone(&keeping.fleet);
         let refresh = Arc::clone(&keeping.refresh);
+        let collection = Arc::clone(keeping.keeper.collection());
+        let baselines = Arc::new(Baselines::open(collection).unwrap());
         let service = Service::new(
             fleet,
             refresh,
             tokens,
             Arc::clone(&metrics),
             rules,
+            baselines,
             Some(Arc::clone(&gate)),
         );
         let settings = ServerSettings {
@@ -121,7 +125,7 @@ impl Front {
     }
 
     /// What is stored, as text that differs where anything does: documents, platforms with what they
-    /// reported, evidence, how many wait, policies, secrets, refusals; and apart from it how long the audit is.
+    /// reported, evidence, how many wait, policies, secrets, baselines, refusals; and apart from it how long the audit is.
     pub fn state(&self) -> (String, u64) {
         let (store, anchor) = (&self.store, self.keeping.keeper.collection().realm().id());
         let documents: Vec<_> = store
@@ -144,6 +148,7 @@ impl Front {
             store.queue_length(anchor).unwrap(),
             store.decisions("appraisal-policy").unwrap(),
             (store.decisions("policy").unwrap(), store.secrets().unwrap()),
+            store.decisions("baselines").unwrap(),
             store.all_set_aside(anchor, 1_000).unwrap().len(),
         );
         let audit = store.head().unwrap().map_or(0, |entry| entry.sequence);

@@ -1,5 +1,6 @@
 //! What the black box and cross-storey tests share.
 
+pub mod baselines;
 pub mod binary;
 pub mod cases;
 pub mod daemon;

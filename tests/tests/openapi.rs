@@ -8,6 +8,7 @@ use bulla_protocol::pcs::{self, Endpoint};
 use bulla_protocol::value::PlatformManifest;
 use bulla_service::PCS_BASE;
 use bulla_service::administration::{Access, ROUTES};
+use bulla_service::baselines::LONGEST_PLAN;
 use bulla_tests::openapi::{document, members, resolved};
 use serde_json::Value;
 
@@ -197,6 +198,9 @@ fn limits_are_those_of_the_code() {
         ("post", "/release", gate::MAX_RELEASE_SIZE),
         ("put", "/gate/secrets", gate::MAX_SECRET_SPEC_SIZE),
         ("put", "/gate/policies", bulla_service::gate::LONGEST_POLICY),
+        ("post", "/baselines/plan", LONGEST_PLAN),
+        ("post", "/baselines/apply", LONGEST_PLAN),
+        ("post", "/baselines/exceptions", LONGEST_PLAN),
     ] {
         assert_eq!(*size(method, path), limit, "{path}");
     }

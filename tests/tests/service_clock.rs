@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bulla_collateral::{EnclaveId, Series};
 use bulla_protocol::pccs::RouteRules;
 use bulla_service::Service;
+use bulla_service::baselines::Baselines;
 use bulla_service::http::{
     Limits, Listener, Metrics, Place, Reach, Server, ServerSettings, Speech, Tokens,
 };
@@ -41,12 +42,14 @@ async fn asked(keeping: &Keeping, path: &str) -> (String, String) {
     let server = server.expect("a listener");
     let address = server.addresses()[0];
     let tokens = Tokens::new(vec![], vec![], Arc::clone(&metrics), |_| {});
+    let baselines = Baselines::open(Arc::clone(keeping.keeper.collection()));
     let service = Service::new(
         Arc::clone(&keeping.fleet),
         Arc::clone(&keeping.refresh),
         tokens,
         metrics,
         RouteRules::default(),
+        Arc::new(baselines.expect("decisions")),
         None,
     );
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -11,6 +11,7 @@
 //! [`Name::STANDARD`]: the number that the vendor enforces, and `UpToDate`.
 
 mod demand;
+mod difference;
 mod governance;
 mod name;
 mod number;
@@ -19,15 +20,17 @@ mod planning;
 pub mod preview;
 mod refusal;
 mod requirement;
+mod state;
 
 pub use demand::Demand;
-pub use governance::{Applied, Governance, State};
+pub use governance::{Applied, Governance};
 pub use name::{FamilyName, Name};
 pub use number::Number;
 pub use objects::{Changes, Exception, Group, Hold, Removals, Ring, Rollout};
 pub use planning::{KnownNumbers, Plan};
 pub use refusal::{Refusal, Refused};
 pub use requirement::{Baseline, Floor, Requirement, Requirements};
+pub use state::{Phase, State};
 
 /// The technologies that a baseline tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,7 @@
 //! bulla's own routes: what is kept and how fresh it is, what was refused, the fleet, the
-//! upstreams, the audit, the gate. In JSON; errors are problems (RFC 9457) with a stable code.
+//! upstreams, the audit, the baselines, the gate. In JSON; errors are problems (RFC 9457) with a stable code.
 
+mod body;
 mod collateral;
 mod fleet;
 mod operation;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use bulla_protocol::wire::Status;
 use serde::Serialize;
 
+use crate::baselines::Baselines;
 use crate::fleet::{Fleet, Regression};
 use crate::gate::Gate;
 use crate::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -21,6 +23,7 @@ use crate::http::{Asked, Denied, HeaderValue, Metrics, Reply, StatusCode, health
 use crate::keeper::Keeper;
 use crate::refresh::Refresh;
 
+pub(crate) use body::{read, read_text};
 pub(crate) use problem::Problem;
 pub(crate) use query::Query;
 
@@ -36,6 +39,7 @@ pub struct Administration {
     fleet: Arc<Fleet>,
     refresh: Arc<Refresh>,
     metrics: Arc<Metrics>,
+    baselines: Arc<Baselines>,
     /// Absent where it is not enabled.
     gate: Option<Arc<Gate>>,
 }
@@ -43,14 +47,17 @@ pub struct Administration {
 pub(crate) type Outcome = Result<Reply, Problem>;
 
 impl Administration {
-    /// Answers from what `fleet`, the documents that `refresh` keeps current and `gate` have.
+    /// Answers from what `fleet`, the documents that `refresh` keeps current, `baselines` and `gate`
+    /// have.
     pub fn new(
         fleet: Arc<Fleet>,
         refresh: Arc<Refresh>,
         metrics: Arc<Metrics>,
+        baselines: Arc<Baselines>,
         gate: Option<Arc<Gate>>,
     ) -> Self {
         Self {
+            baselines,
             gate,
             keeper: Arc::clone(refresh.keeper()),
             fleet,
@@ -94,6 +101,7 @@ impl Administration {
             Action::Audit => self.audit(&query),
             Action::BackUp => self.back_up(&query, actor).await,
             Action::Check => self.check(&query).await,
+            Action::Baselines(action) => self.baselines.respond(action, &query, asked, actor).await,
             Action::Gate(action) => match &self.gate {
                 Some(gate) => gate.respond(action, &query, asked, actor).await,
                 None => Err(Problem::not_found("the gate is not enabled here")),

@@ -9,6 +9,7 @@ use bulla_protocol::wire::{Headers, RequestParts};
 use bytes::Bytes;
 
 use crate::administration::{self, Administration, Found};
+use crate::baselines::Baselines;
 use crate::dialects::pccs::Pccs;
 use crate::dialects::pcs::Pcs;
 use crate::dialects::written;
@@ -47,6 +48,7 @@ impl Service {
         tokens: Tokens,
         metrics: Arc<Metrics>,
         rules: RouteRules,
+        baselines: Arc<Baselines>,
         gate: Option<Arc<Gate>>,
     ) -> Self {
         let keeper = Arc::clone(refresh.keeper());
@@ -59,7 +61,7 @@ impl Service {
             is_simulated: keeper.collection().realm().is_simulated(),
             pccs: Pccs::new(Arc::clone(&fleet), Arc::clone(&refresh)),
             pcs: Pcs::new(keeper, Arc::clone(&fleet)),
-            administration: Administration::new(fleet, refresh, metrics, gate),
+            administration: Administration::new(fleet, refresh, metrics, baselines, gate),
             tokens,
             rules,
         }

@@ -20,6 +20,7 @@ use bulla_upstream::Upstreams;
 use tokio::runtime::Runtime;
 
 use crate::Service;
+use crate::baselines::{Baselines, BaselinesError};
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::fleet::Fleet;
@@ -90,6 +91,9 @@ pub enum DaemonError {
     /// The administrator's token cannot be made or read.
     #[error(transparent)]
     LocalToken(#[from] LocalTokenError),
+    /// What was decided on baselines cannot be read.
+    #[error(transparent)]
+    Baselines(#[from] BaselinesError),
     /// The gate does not open.
     #[error(transparent)]
     Gate(#[from] OpenError),
@@ -171,6 +175,7 @@ impl Daemon {
         let refresh = Arc::new(Refresh::new(keeper, settings.standing));
         let fleet = Arc::new(Fleet::new(Arc::clone(&refresh)));
         fleet.keep_families()?;
+        let baselines = Arc::new(Baselines::open(Arc::clone(&collection))?);
         let gate = match settings.gate {
             None => None,
             Some(mut gate) => {
@@ -202,6 +207,7 @@ impl Daemon {
             tokens,
             metrics,
             rules,
+            baselines,
             gate.map(Arc::new),
         );
         note_start(&collection, settings.version, settings.mode);

@@ -29,14 +29,14 @@ use bulla_store::{Secrets as _, Store, StoreError};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 
-use crate::administration::{Outcome, Problem, Query, json};
+use crate::administration::{Outcome, Problem, Query, json, read};
 use crate::collection::Collection;
 use crate::fleet::Fleet;
 use crate::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use crate::http::{Asked, HeaderValue, Reply, StatusCode};
 use crate::keeper::unhurried;
 
-use administer::{internal, read};
+use administer::internal;
 use attest::POLICY_UNKNOWN_TITLE;
 use counters::Counters;
 use decisions::{Decided, Decisions};

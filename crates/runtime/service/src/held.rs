@@ -1,6 +1,6 @@
 //! What is served now, ready to be sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bulla_collateral::{
@@ -249,14 +249,18 @@ impl Snapshot {
         self.latest_issue
     }
 
+    /// The numbers on the vendor's own list; absent where there is none, or it is empty.
+    pub fn numbers(&self, id: TcbInfoId) -> Option<BTreeSet<u32>> {
+        let held = self.get(Slot::EvaluationDataNumbers(id))?;
+        let (_, text) = SignedText::from_wrapped(&held.body).ok()?;
+        let list = EvaluationDataNumbers::parse(&text.body).ok()?;
+        let numbers: BTreeSet<u32> = list.numbers.iter().map(|entry| entry.number).collect();
+        (!numbers.is_empty()).then_some(numbers)
+    }
+
     /// The numbers that the vendor no longer signs, by its own lists.
     pub fn retired(&self) -> Retired {
-        let first = |id| {
-            let held = self.get(Slot::EvaluationDataNumbers(id))?;
-            let (_, text) = SignedText::from_wrapped(&held.body).ok()?;
-            let list = EvaluationDataNumbers::parse(&text.body).ok()?;
-            list.numbers.iter().map(|entry| entry.number).min()
-        };
+        let first = |id| self.numbers(id)?.first().copied();
         Retired {
             first_sgx: first(TcbInfoId::Sgx),
             first_tdx: first(TcbInfoId::Tdx),

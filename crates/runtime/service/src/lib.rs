@@ -3,6 +3,7 @@
 
 pub mod administration;
 mod app;
+pub mod baselines;
 pub mod clock;
 pub mod collection;
 pub mod daemon;

@@ -3,6 +3,7 @@
 use bulla_pki::Timestamp;
 
 use crate::Result;
+use crate::audit::Event;
 
 /// One version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,15 @@ pub trait Governance {
         at: Timestamp,
         author: &str,
     ) -> Result<u32>;
+
+    /// Adds a version and an entry of the audit that tells of it, in one step: both are durable when
+    /// this returns, or neither has happened. `false` where the version does not follow the last one
+    /// of its kind and name, and then nothing has happened.
+    fn enact(&self, decision: &Decision, event: &Event) -> Result<bool>;
+
+    /// The number of the last version of an object, also of one that was removed; 0 where there
+    /// never was one.
+    fn decision_version(&self, kind: &str, name: &str) -> Result<u32>;
 
     /// The latest version of every object of a kind, those removed left out.
     fn decisions(&self, kind: &str) -> Result<Vec<Decision>>;

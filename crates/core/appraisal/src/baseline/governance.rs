@@ -1,7 +1,6 @@
 //! All that was decided, and what it means at an instant.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bulla_pki::Timestamp;
 use bulla_pki::digest::sha256_of;
@@ -9,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::demand::Demand;
 use super::name::Name;
-use super::objects::{Changes, Exception, Hold, Ring, Rollout, text};
+use super::objects::{Changes, Hold, Rollout, text};
 use super::refusal::{Refusal, Refused};
-use super::requirement::Baseline;
+use super::state::State;
 use crate::policy::value::instant;
 
 /// A decision: changes that were applied, all at once.
@@ -32,101 +31,6 @@ pub struct Applied {
 pub struct Governance {
     decisions: Vec<Applied>,
     latest: State,
-}
-
-/// The objects as they stand at an instant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct State {
-    /// Baselines by name, each with the decision that gave it its content, counted from 1. Without
-    /// the one that is always there.
-    pub baselines: BTreeMap<Name, (u32, Arc<Baseline>)>,
-    /// Rings by name. Without the one that is always there, unless somebody follows it by name.
-    pub rings: BTreeMap<Name, Ring>,
-    /// Exceptions by name, ended ones included.
-    pub exceptions: BTreeMap<Name, Exception>,
-    /// Rollouts by name.
-    pub rollouts: BTreeMap<Name, Rollout>,
-}
-
-impl State {
-    pub(super) fn change(&mut self, number: u32, changes: &Changes) {
-        for (name, baseline) in &changes.baselines {
-            let entry = (number, Arc::new(baseline.clone()));
-            self.baselines.insert(name.clone(), entry);
-        }
-        self.rings.extend(changes.rings.clone());
-        self.exceptions.extend(changes.exceptions.clone());
-        self.rollouts.extend(changes.rollouts.clone());
-        let gone = &changes.remove;
-        self.baselines
-            .retain(|name, _| !gone.baselines.contains(name));
-        self.rings.retain(|name, _| !gone.rings.contains(name));
-        self.exceptions
-            .retain(|name, _| !gone.exceptions.contains(name));
-        self.rollouts
-            .retain(|name, _| !gone.rollouts.contains(name));
-    }
-
-    /// Whether there is such a ring.
-    pub fn has_ring(&self, ring: &Name) -> bool {
-        ring.as_str() == Name::DEFAULT_RING || self.rings.contains_key(ring)
-    }
-
-    /// Every ring, the one that is always there first.
-    pub fn ring_names(&self) -> Vec<Name> {
-        let default = Name::default_ring();
-        let others = self.rings.keys().filter(|name| **name != default).cloned();
-        std::iter::once(default.clone()).chain(others).collect()
-    }
-
-    /// The ring that claims this, if one does.
-    pub fn ring_by(&self, kind: &str, value: &str) -> Option<&Name> {
-        let mut rings = self.rings.iter();
-        rings
-            .find(|(_, ring)| ring.claims().any(|claim| claim == (kind, value)))
-            .map(|(name, _)| name)
-    }
-
-    /// The rollout that counts for a ring at an instant.
-    pub fn rollout(&self, ring: &Name, at: Timestamp) -> Option<(&Name, &Rollout)> {
-        self.rollouts
-            .iter()
-            .filter(|(_, rollout)| rollout.ring == *ring && rollout.in_force(at))
-            .max_by_key(|(_, rollout)| rollout.from)
-    }
-
-    /// What these objects demand of a ring at an instant; absent where there is no such ring.
-    pub fn demand(&self, ring: &Name, at: Timestamp) -> Option<Demand> {
-        if !self.has_ring(ring) {
-            return None;
-        }
-        let rollout = self.rollout(ring, at);
-        let (name, decision, baseline) = match rollout {
-            Some((_, rollout)) => match self.baselines.get(&rollout.baseline) {
-                Some((decision, baseline)) => (
-                    rollout.baseline.clone(),
-                    Some(*decision),
-                    Arc::clone(baseline),
-                ),
-                None => (Name::standard(), None, Arc::default()),
-            },
-            None => (Name::standard(), None, Arc::default()),
-        };
-        Some(Demand {
-            ring: ring.clone(),
-            name,
-            decision,
-            rollout: rollout.map(|(name, _)| name.clone()),
-            baseline,
-            exceptions: self
-                .exceptions
-                .iter()
-                .filter(|(_, exception)| exception.in_force(at))
-                .map(|(name, exception)| (name.clone(), exception.clone()))
-                .collect(),
-        })
-    }
 }
 
 impl Governance {
@@ -180,13 +84,36 @@ impl Governance {
 
     /// The objects as they stood at an instant: what was decided until then.
     pub fn state_at(&self, at: Timestamp) -> State {
+        self.state_after(self.decisions_until(at))
+    }
+
+    /// How many decisions were made until an instant.
+    pub fn decisions_until(&self, at: Timestamp) -> usize {
+        self.decisions.partition_point(|decision| decision.at <= at)
+    }
+
+    /// The objects as they stood after so many decisions.
+    pub fn state_after(&self, count: usize) -> State {
+        if count >= self.decisions.len() {
+            return self.latest.clone();
+        }
         let mut state = State::default();
-        for (number, decision) in (1..).zip(&self.decisions) {
-            if decision.at <= at {
-                state.change(number, &decision.changes);
-            }
+        for (number, decision) in (1..).zip(self.decisions.iter().take(count)) {
+            state.change(number, &decision.changes);
         }
         state
+    }
+
+    /// Every decision with its number, counted from 1, and what it changed, one line for each
+    /// change; the first first.
+    pub fn history(&self) -> Vec<(u32, &Applied, Vec<String>)> {
+        let mut state = State::default();
+        let mut history = Vec::with_capacity(self.decisions.len());
+        for (number, decision) in (1..).zip(&self.decisions) {
+            history.push((number, decision, state.difference(&decision.changes)));
+            state.change(number, &decision.changes);
+        }
+        history
     }
 
     /// What was, or is, or will be demanded of a ring at an instant, by what was decided until then;

@@ -38,6 +38,11 @@ pub struct Exception {
 }
 
 impl Exception {
+    /// Reads one exception from a file of its own.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))
+    }
+
     /// Whether the exception counts at this instant; its last second does.
     pub fn in_force(&self, at: Timestamp) -> bool {
         at <= self.until
@@ -144,6 +149,15 @@ impl Rollout {
     pub fn in_force(&self, at: Timestamp) -> bool {
         let begun = self.from.is_some_and(|from| from <= at);
         begun && (self.held.is_none() || self.deadline.is_some_and(|deadline| deadline <= at))
+    }
+
+    /// The first second at which it counts: its first, or its deadline while it is held; absent for
+    /// one that is held for good.
+    pub fn begins(&self) -> Option<Timestamp> {
+        match self.held {
+            None => self.from,
+            Some(_) => self.deadline,
+        }
     }
 }
 

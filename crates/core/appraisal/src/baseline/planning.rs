@@ -8,11 +8,12 @@ use bulla_pki::digest::sha256_of;
 use serde::Serialize;
 
 use super::Technology;
-use super::governance::{Applied, Governance, State};
+use super::governance::{Applied, Governance};
 use super::name::Name;
 use super::number::Number;
 use super::objects::{Changes, Rollout};
 use super::refusal::{Refusal, Refused};
+use super::state::State;
 
 /// The numbers that the vendor signs at present, where that is known; absent: not known, and every
 /// number passes.
@@ -72,7 +73,7 @@ impl Governance {
         let state = self.digest();
         let digest = sha256_of(&[b"bulla baseline plan", state.as_bytes(), &text]);
         Ok(Plan {
-            difference: difference(before, &changes),
+            difference: before.difference(&changes),
             changes,
             digest: hex::encode(digest),
         })
@@ -371,62 +372,4 @@ fn check_begins(after: &State, changes: &Changes, refusals: &mut Vec<Refusal>) {
             message,
         ));
     }
-}
-
-fn difference(before: &State, changes: &Changes) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = |kind: &str, name: &Name, is_there: bool, what: String| {
-        let sign = if is_there { "~" } else { "+" };
-        lines.push(format!("{sign} {kind} {name}{what}"));
-    };
-    for (name, baseline) in &changes.baselines {
-        let what: Vec<String> = baseline
-            .requirements()
-            .map(|(place, _, requirement)| format!("{place} {}", requirement.number))
-            .collect();
-        let is_there = before.baselines.contains_key(name);
-        line("baseline", name, is_there, format!(": {}", what.join(", ")));
-    }
-    for (name, ring) in &changes.rings {
-        let claims: Vec<String> = ring
-            .claims()
-            .map(|(kind, value)| format!("{kind} {value}"))
-            .collect();
-        let what = match claims.is_empty() {
-            true => format!(": path /ring/{name}"),
-            false => format!(": path /ring/{name}, {}", claims.join(", ")),
-        };
-        line("ring", name, before.rings.contains_key(name), what);
-    }
-    for (name, exception) in &changes.exceptions {
-        let what = format!(": {} until {}", exception.advisory, exception.until);
-        line(
-            "exception",
-            name,
-            before.exceptions.contains_key(name),
-            what,
-        );
-    }
-    for (name, rollout) in &changes.rollouts {
-        let from = match rollout.from {
-            Some(from) => format!("from {from}"),
-            None => "from when the plan is applied".to_owned(),
-        };
-        let what = format!(
-            ": ring {} follows {} {from}",
-            rollout.ring, rollout.baseline
-        );
-        line("rollout", name, before.rollouts.contains_key(name), what);
-    }
-    let gone = &changes.remove;
-    let gone = [
-        ("baseline", &gone.baselines),
-        ("ring", &gone.rings),
-        ("exception", &gone.exceptions),
-        ("rollout", &gone.rollouts),
-    ];
-    for (kind, names) in gone {
-        lines.extend(names.iter().map(|name| format!("- {kind} {name}")));
-    }
-    lines
 }

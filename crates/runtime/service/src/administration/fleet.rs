@@ -9,7 +9,7 @@ use bulla_store::fleet::PlatformId;
 use bulla_verifier::Verdict;
 use serde::Serialize;
 
-use super::{Administration, MOST, Outcome, Problem, Query, json};
+use super::{Administration, MOST, Outcome, Problem, Query, json, read};
 use crate::fleet::{NotObserved, Regression};
 use crate::http::Asked;
 use crate::judging::NoVerdict;
@@ -125,11 +125,7 @@ impl Administration {
         actor: &str,
     ) -> Outcome {
         query.only(&[])?;
-        let body = asked.body.read(LONGEST_QUOTE).await.map_err(|error| {
-            let title = "The body cannot be read.";
-            let status = Status::new(error.status().as_u16()).unwrap_or(Status::BAD_REQUEST);
-            Problem::new(status, "invalid-body", title).because(&error.to_string())
-        })?;
+        let body = read(asked, LONGEST_QUOTE).await?;
         let quote = decode_text_or_raw(&body)
             .map_err(|error| Problem::bad_request(&format!("the quote: {error}")))?;
         match self.fleet.observe(&quote, regression, actor).await {

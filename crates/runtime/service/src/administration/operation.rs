@@ -71,6 +71,7 @@ impl Administration {
     pub(super) fn conditions(&self) -> Vec<Condition> {
         let collection = self.keeper.collection();
         let now = collection.now();
+        let behind_decision = self.baselines.clock_behind();
         let snapshot = collection.snapshot();
         let expired: Vec<String> = snapshot
             .documents()
@@ -94,10 +95,13 @@ impl Administration {
             },
             Condition {
                 name: "clock",
-                met: now.behind == 0,
-                detail: match now.behind {
-                    0 => String::new(),
-                    behind => format!(
+                met: now.behind == 0 && behind_decision == 0,
+                detail: match (now.behind, behind_decision) {
+                    (0, 0) => String::new(),
+                    (0, behind) => format!(
+                        "the clock is {behind} seconds behind the last decision on baselines: set it"
+                    ),
+                    (behind, _) => format!(
                         "the clock is {behind} seconds behind what the vendor has signed: set it"
                     ),
                 },

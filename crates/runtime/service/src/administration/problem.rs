@@ -1,9 +1,11 @@
 //! Why a request is not carried out, as the grammar of problems has it.
 
+use bulla_appraisal::baseline::Refusal;
 use bulla_protocol::gate::RefusalFinding;
 use bulla_protocol::problem::{self, Code};
 use bulla_protocol::wire::Status;
 use bulla_store::StoreError;
+use serde_json::{Value, json};
 
 use crate::dialects::written;
 use crate::http::Reply;
@@ -15,6 +17,8 @@ pub(crate) struct Problem {
     problem: Box<problem::Problem>,
     /// The member `findings`; there is none where this is empty.
     findings: Vec<RefusalFinding>,
+    /// The member `refusals`; there is none where this is empty.
+    refusals: Vec<Refusal>,
 }
 
 impl Problem {
@@ -28,6 +32,7 @@ impl Problem {
         Self {
             problem: Box::new(problem::Problem::new(status, code, title)),
             findings: Vec::new(),
+            refusals: Vec::new(),
         }
     }
 
@@ -67,6 +72,13 @@ impl Problem {
         Self { findings, ..self }
     }
 
+    /// The same with what cannot be decided.
+    #[must_use]
+    pub(crate) fn refused(self, refusals: &[Refusal]) -> Self {
+        let refusals = refusals.to_vec();
+        Self { refusals, ..self }
+    }
+
     /// The name of the problem.
     pub(crate) fn code(&self) -> &str {
         self.problem.code.as_str()
@@ -89,15 +101,15 @@ impl Problem {
     /// On the wire.
     pub(crate) fn reply(self) -> Reply {
         let mut parts = self.problem.write();
-        if !self.findings.is_empty() {
-            // A problem has members of its own beside those of every problem (RFC 9457, 3.2).
-            let body = serde_json::from_slice(&parts.body);
-            if let (Ok(serde_json::Value::Object(mut body)), Ok(findings)) =
-                (body, serde_json::to_value(&self.findings))
-            {
-                body.insert("findings".to_owned(), findings);
-                parts.body = serde_json::Value::Object(body).to_string().into_bytes();
-            }
+        // A problem has members of its own beside those of every problem (RFC 9457, 3.2).
+        let own = [
+            ("findings", !self.findings.is_empty(), json!(self.findings)),
+            ("refusals", !self.refusals.is_empty(), json!(self.refusals)),
+        ];
+        let own = own.into_iter().filter(|(_, is_there, _)| *is_there);
+        if let Ok(Value::Object(mut body)) = serde_json::from_slice(&parts.body) {
+            body.extend(own.map(|(name, _, value)| (name.to_owned(), value)));
+            parts.body = Value::Object(body).to_string().into_bytes();
         }
         written("", parts)
     }

@@ -1,5 +1,6 @@
 //! The table of routes.
 
+use crate::baselines;
 use crate::gate;
 use crate::http::Method;
 
@@ -53,6 +54,8 @@ pub enum Action {
     BackUp,
     /// Reads all that is stored, and says whether it is what was written.
     Check,
+    /// Something of the baselines.
+    Baselines(baselines::Action),
     /// Something of the gate; its routes are there only where it is enabled.
     Gate(gate::Action),
 }
@@ -209,6 +212,69 @@ pub const ROUTES: &[Route] = &[
         Access::Administrator,
         Action::Check,
         "store.check",
+    ),
+    route(
+        "GET",
+        "/baselines",
+        Access::User,
+        Action::Baselines(baselines::Action::List),
+        "baselines.list",
+    ),
+    route(
+        "GET",
+        "/baselines/history",
+        Access::User,
+        Action::Baselines(baselines::Action::History),
+        "baselines.history",
+    ),
+    route(
+        "POST",
+        "/baselines/plan",
+        Access::Administrator,
+        Action::Baselines(baselines::Action::Plan),
+        "baselines.plan",
+    ),
+    route(
+        "POST",
+        "/baselines/apply",
+        Access::Administrator,
+        Action::Baselines(baselines::Action::Apply),
+        "baselines.apply",
+    ),
+    route(
+        "POST",
+        "/baselines/pause",
+        Access::Administrator,
+        Action::Baselines(baselines::Action::Pause),
+        "baselines.pause",
+    ),
+    route(
+        "POST",
+        "/baselines/resume",
+        Access::Administrator,
+        Action::Baselines(baselines::Action::Resume),
+        "baselines.resume",
+    ),
+    route(
+        "POST",
+        "/baselines/rollback",
+        Access::Administrator,
+        Action::Baselines(baselines::Action::RollBack),
+        "baselines.rollback",
+    ),
+    route(
+        "POST",
+        "/baselines/exceptions",
+        Access::Administrator,
+        Action::Baselines(baselines::Action::Grant),
+        "baselines.exceptions.grant",
+    ),
+    route(
+        "DELETE",
+        "/baselines/exceptions",
+        Access::Administrator,
+        Action::Baselines(baselines::Action::End),
+        "baselines.exceptions.end",
     ),
     route(
         "POST",
@@ -391,7 +457,7 @@ mod tests {
         for route in ROUTES {
             // Who attests has no token yet: what is asked there is answered for by evidence.
             let is_attesting = ["/challenge", "/attest", "/release"].contains(&route.path);
-            let names_something = ["/platforms", "/gate/"]
+            let names_something = ["/platforms", "/baselines", "/gate/"]
                 .iter()
                 .any(|start| route.path.starts_with(start));
             let is_private = (route.method != "GET" && !is_attesting) || names_something;

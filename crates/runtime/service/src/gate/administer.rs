@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::policies::{self, Named};
 use super::{Gate, KeysError, policy_unknown, secret_context};
-use crate::administration::{MOST, Outcome, Problem, Query, json};
+use crate::administration::{MOST, Outcome, Problem, Query, json, read, read_text};
 use crate::http::Asked;
 use crate::keeper::unhurried;
 
@@ -61,19 +61,13 @@ impl Gate {
     pub(super) async fn put_policy(&self, query: &Query, asked: Asked, actor: &str) -> Outcome {
         query.only(&["name"])?;
         let name: Name = query.required("name")?;
-        let body = read(asked, policies::LONGEST).await?;
-        let text = str::from_utf8(&body).map_err(|error| {
-            let offset = error.valid_up_to();
-            Problem::bad_request(&format!(
-                "the policy is no UTF-8 text from byte {offset} on"
-            ))
-        })?;
+        let text = read_text(asked, policies::LONGEST, "the policy").await?;
         // What was forgotten must not pass for the default.
         if text.trim().is_empty() {
             let detail = "the policy is empty; where the default is meant, say so in a comment";
             return Err(Problem::bad_request(detail));
         }
-        Policy::from_toml(text)
+        Policy::from_toml(&text)
             .map_err(|error| Problem::bad_request(&format!("the policy: {error}")))?;
         let is_new = self.policies.find(name.as_str()).is_none();
         if is_new && self.policies.list().len() >= policies::MOST {
@@ -81,7 +75,7 @@ impl Gate {
         }
         unhurried(|| {
             let now = self.now();
-            let put = self.policies.put(name.as_str(), text, now, actor)?;
+            let put = self.policies.put(name.as_str(), &text, now, actor)?;
             let Some(named) = put else {
                 let title = "The policy was kept, and cannot be read.";
                 return Err(Problem::new(
@@ -285,15 +279,6 @@ fn limits(spec: &SecretSpec) -> Result<Limits, Problem> {
         times: spec.times.map(|times| u64::from(times.get())),
         until: until.transpose()?,
         platforms: platforms.map(|all| all.as_slice().iter().map(|one| one.0).collect()),
-    })
-}
-
-/// Reads a body of at most so many bytes.
-pub(super) async fn read(asked: Asked, most: usize) -> Result<bytes::Bytes, Problem> {
-    asked.body.read(most).await.map_err(|error| {
-        let title = "The body cannot be read.";
-        let status = Status::new(error.status().as_u16()).unwrap_or(Status::BAD_REQUEST);
-        Problem::new(status, "invalid-body", title).because(&error.to_string())
     })
 }
 

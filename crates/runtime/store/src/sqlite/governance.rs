@@ -3,9 +3,10 @@
 use bulla_pki::Timestamp;
 use rusqlite::{Connection, Params, Row};
 
-use super::Store;
 use super::column::{sealed, timestamp};
 use super::fault::Outcome;
+use super::{Store, audit};
+use crate::audit::Event;
 use crate::encoding::Encoding;
 use crate::governance::Decision;
 use crate::{Governance, Result};
@@ -20,12 +21,7 @@ impl Governance for Store {
         author: &str,
     ) -> Result<u32> {
         self.write(|transaction| {
-            let version = transaction
-                .prepare_cached(
-                    "SELECT ifnull(max(version), 0) + 1 AS version FROM decisions
-                     WHERE kind = ?1 AND name = ?2",
-                )?
-                .query_row((kind, name), |row| row.get("version"))?;
+            let version = last_version(transaction, kind, name)? + 1;
             let decision = Decision {
                 kind: kind.to_owned(),
                 name: name.to_owned(),
@@ -34,22 +30,25 @@ impl Governance for Store {
                 at,
                 author: author.to_owned(),
             };
-            transaction
-                .prepare_cached(
-                    "INSERT INTO decisions (kind, name, version, at, author, seal, body)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((
-                    kind,
-                    name,
-                    version,
-                    at.unix_seconds(),
-                    author,
-                    seal(&decision),
-                    body,
-                ))?;
+            insert(transaction, &decision)?;
             Ok(version)
         })
+    }
+
+    fn enact(&self, decision: &Decision, event: &Event) -> Result<bool> {
+        self.write(|transaction| {
+            let last = last_version(transaction, &decision.kind, &decision.name)?;
+            if last.checked_add(1) != Some(decision.version) {
+                return Ok(false);
+            }
+            insert(transaction, decision)?;
+            audit::record(transaction, event)?;
+            Ok(true)
+        })
+    }
+
+    fn decision_version(&self, kind: &str, name: &str) -> Result<u32> {
+        self.read(|transaction| last_version(transaction, kind, name))
     }
 
     fn decisions(&self, kind: &str) -> Result<Vec<Decision>> {
@@ -76,6 +75,35 @@ impl Governance for Store {
             )
         })
     }
+}
+
+/// The number of the last version of an object; 0 where there never was one.
+fn last_version(connection: &Connection, kind: &str, name: &str) -> Outcome<u32> {
+    let version = connection
+        .prepare_cached(
+            "SELECT ifnull(max(version), 0) AS version FROM decisions
+             WHERE kind = ?1 AND name = ?2",
+        )?
+        .query_row((kind, name), |row| row.get("version"))?;
+    Ok(version)
+}
+
+fn insert(connection: &Connection, decision: &Decision) -> Outcome<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO decisions (kind, name, version, at, author, seal, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            &decision.kind,
+            &decision.name,
+            decision.version,
+            decision.at.unix_seconds(),
+            &decision.author,
+            seal(decision),
+            decision.body.as_deref(),
+        ))?;
+    Ok(())
 }
 
 /// The latest version of an object, also of one that was removed.

@@ -49,6 +49,7 @@ macro_rules! conformance {
                 versions_count_for_each_object
                 a_removed_object_has_its_history_and_can_come_back
                 kinds_never_meet
+                a_version_that_is_told_of_enters_with_its_entry_or_not_at_all
             );
             $crate::conformance!(@port secrets, $open:
                 a_secret_is_listed_without_its_value

@@ -2,10 +2,10 @@
 
 use std::slice;
 
-use bulla_store::Governance;
 use bulla_store::governance::Decision;
+use bulla_store::{Audit, Governance};
 
-use crate::samples::day;
+use crate::samples::{day, event};
 
 fn decision(name: &str, version: u32, body: Option<&str>) -> Decision {
     Decision {
@@ -78,4 +78,25 @@ pub(crate) fn kinds_never_meet(store: &impl Governance) {
         store.decision_history("exception", "a").unwrap(),
         [elsewhere]
     );
+}
+
+pub(crate) fn a_version_that_is_told_of_enters_with_its_entry_or_not_at_all(
+    store: &(impl Governance + Audit),
+) {
+    let enact = |decision: &Decision| store.enact(decision, &event("put")).unwrap();
+    let [first, gone, back] = [(1, Some("1")), (2, None), (3, Some("3"))]
+        .map(|(version, body)| decision("a", version, body));
+    assert_eq!(store.decision_version("baseline", "a").unwrap(), 0);
+    assert!(!enact(&gone) && !enact(&decision("a", 0, None)));
+    assert_eq!(store.head().unwrap(), None);
+    assert!(enact(&first) && !enact(&first) && enact(&gone) && enact(&back));
+    assert_eq!(store.decision_version("baseline", "a").unwrap(), 3);
+    assert_eq!(
+        store.decision_history("baseline", "a").unwrap(),
+        [back, gone, first]
+    );
+    let entries = store.entries(0, 99).unwrap();
+    assert!(entries.iter().all(|entry| entry.event == event("put")));
+    assert_eq!(store.verify_chain().unwrap(), Ok(3));
+    assert_eq!(entries.len(), 3);
 }

@@ -1,0 +1,131 @@
+//! Baselines in force: which TCB level is mandatory, for whom and from when on.
+//!
+//! All that an administrator decided is kept in the store, each decision with its entry in the
+//! audit, and held here as one value that is replaced as a whole. What is in force follows from that
+//! value and the time alone, so that a rollout takes effect at its instant without anybody doing
+//! anything.
+
+mod answers;
+mod decisions;
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use bulla_appraisal::baseline::{Applied, Changes, Governance, KnownNumbers, Refused};
+use bulla_collateral::TcbInfoId;
+use bulla_pki::Timestamp;
+use bulla_store::{Governance as _, Store, StoreError};
+
+use crate::clock::TOLERANCE;
+use crate::collection::Collection;
+
+pub use answers::{Action, LONGEST_PLAN};
+pub use decisions::{Decided, NotDecided};
+
+/// Under which kind and name the decisions are kept: the versions of one object, so that none can
+/// be left out.
+const KIND: &str = "baselines";
+
+/// What the operator decided, and what it means now.
+pub struct Baselines {
+    collection: Arc<Collection>,
+    governance: ArcSwap<Governance>,
+    /// Held while something is decided: whether it can be rests on what was decided before.
+    deciding: Mutex<()>,
+}
+
+/// Why what was decided cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BaselinesError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A decision cannot be understood. Without it nobody knows what is in force.
+    #[error(
+        "decision {number} on baselines cannot be read: {reason}; use the version of bulla that \
+         made it or a later one, or restore a backup"
+    )]
+    Malformed {
+        /// Which, counted from 1.
+        number: u32,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The decisions contradict each other.
+    #[error("the decisions on baselines cannot be followed: {0}; restore a backup")]
+    Contradictory(#[from] Refused),
+}
+
+impl Baselines {
+    /// Reads what the store has. Blocks.
+    pub fn open(collection: Arc<Collection>) -> Result<Self, BaselinesError> {
+        let governance = read(collection.store())?;
+        Ok(Self {
+            collection,
+            governance: ArcSwap::from_pointee(governance),
+            deciding: Mutex::default(),
+        })
+    }
+
+    /// All that was decided so far.
+    pub fn governance(&self) -> Arc<Governance> {
+        self.governance.load_full()
+    }
+
+    /// The time to judge by. It is at least that of the last decision, whatever the clock says: one
+    /// that was set back must not undo a decision, or let an exception that has ended live again.
+    pub fn now(&self) -> Timestamp {
+        let now = self.collection.now().at;
+        self.last_decision().map_or(now, |last| now.max(last))
+    }
+
+    /// By how many seconds the clock is behind the last decision; 0 where it is not, or so little
+    /// that clocks may differ by it.
+    pub fn clock_behind(&self) -> u64 {
+        let now = self.collection.now().at.unix_seconds();
+        let behind = self
+            .last_decision()
+            .map_or(0, |last| last.unix_seconds().saturating_sub(now));
+        if behind > TOLERANCE { behind } else { 0 }
+    }
+
+    fn last_decision(&self) -> Option<Timestamp> {
+        let governance = self.governance.load();
+        governance.decisions().last().map(|last| last.at)
+    }
+
+    /// The numbers that the vendor signs, by its own lists.
+    fn known_numbers(&self) -> KnownNumbers {
+        self.collection.look(|snapshot| KnownNumbers {
+            sgx: snapshot.numbers(TcbInfoId::Sgx),
+            tdx: snapshot.numbers(TcbInfoId::Tdx),
+        })
+    }
+}
+
+/// Every decision that the store has.
+fn read(store: &Store) -> Result<Governance, BaselinesError> {
+    let mut kept = store.decision_history(KIND, KIND)?;
+    kept.reverse();
+    let decisions: Result<Vec<Applied>, BaselinesError> = kept
+        .into_iter()
+        .map(|decision| {
+            let body = decision.body.as_deref().unwrap_or_default();
+            let changes: Changes =
+                serde_json::from_str(body).map_err(|error| BaselinesError::Malformed {
+                    number: decision.version,
+                    reason: error.to_string(),
+                })?;
+            Ok(Applied {
+                at: decision.at,
+                author: decision.author,
+                changes,
+            })
+        })
+        .collect();
+    Ok(Governance::of(decisions?)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,344 @@
+//! What is answered on the routes of baselines.
+
+use std::collections::BTreeMap;
+
+use bulla_appraisal::PolicyError;
+use bulla_appraisal::baseline::{
+    Baseline, Changes, Exception, Name, Phase, Plan, Ring, Rollout, State,
+};
+use bulla_pki::Timestamp;
+use bulla_protocol::wire::Status;
+use serde::Serialize;
+
+use super::{Baselines, Decided, NotDecided};
+use crate::administration::{MOST, Outcome, Problem, Query, json, read_text};
+use crate::http::Asked;
+use crate::keeper::unhurried;
+
+/// Longest plan, in bytes: one that excepts three thousand platforms by name has 200 KB.
+pub const LONGEST_PLAN: usize = 256 * 1024;
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Shows everything in force.
+    List,
+    /// Lists what was decided.
+    History,
+    /// Says what a file would change.
+    Plan,
+    /// Carries out a plan that was reviewed.
+    Apply,
+    /// Holds a rollout that has not begun.
+    Pause,
+    /// Lets a rollout that is held count again.
+    Resume,
+    /// Has a ring follow again what it followed before.
+    RollBack,
+    /// Grants an exception.
+    Grant,
+    /// Ends an exception.
+    End,
+}
+
+/// Everything as it is at an instant.
+#[derive(Serialize)]
+struct Shown<'a> {
+    at: String,
+    /// How many decisions it follows from.
+    decisions: usize,
+    baselines: BTreeMap<&'a Name, ShownBaseline<'a>>,
+    rings: BTreeMap<Name, ShownRing>,
+    rollouts: BTreeMap<&'a Name, ShownRollout<'a>>,
+    exceptions: BTreeMap<&'a Name, ShownException<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownBaseline<'a> {
+    /// Which decision gave it its content; absent for the one that is always there.
+    decision: Option<u32>,
+    #[serde(flatten)]
+    baseline: &'a Baseline,
+}
+
+#[derive(Serialize)]
+struct ShownRing {
+    #[serde(flatten)]
+    ring: Ring,
+    demand: ShownDemand,
+    /// What it will follow, the next first.
+    next: Vec<Coming>,
+}
+
+/// What a ring follows.
+#[derive(Serialize)]
+struct ShownDemand {
+    baseline: Name,
+    decision: Option<u32>,
+    /// Absent where no rollout has begun.
+    rollout: Option<Name>,
+}
+
+#[derive(Serialize)]
+struct Coming {
+    rollout: Name,
+    baseline: Name,
+    from: String,
+}
+
+#[derive(Serialize)]
+struct ShownRollout<'a> {
+    #[serde(flatten)]
+    rollout: &'a Rollout,
+    state: Option<Phase>,
+}
+
+#[derive(Serialize)]
+struct ShownException<'a> {
+    #[serde(flatten)]
+    exception: &'a Exception,
+    in_force: bool,
+}
+
+#[derive(Serialize)]
+struct Planned {
+    digest: String,
+    /// How many decisions it was held against.
+    state: usize,
+    at: String,
+    difference: Vec<String>,
+    changes: Changes,
+}
+
+#[derive(Serialize)]
+struct Past<'a> {
+    decision: u32,
+    at: String,
+    author: &'a str,
+    difference: Vec<String>,
+    changes: &'a Changes,
+}
+
+#[derive(Serialize)]
+struct Done {
+    decision: u32,
+    at: String,
+    difference: Vec<String>,
+}
+
+impl Baselines {
+    /// Answers one request of somebody who may make it; `actor` is the name of the token.
+    pub(crate) async fn respond(
+        &self,
+        action: Action,
+        query: &Query,
+        asked: Asked,
+        actor: &str,
+    ) -> Outcome {
+        match action {
+            Action::List => self.list(query),
+            Action::History => self.history(query),
+            Action::Plan => {
+                query.only(&[])?;
+                self.answer_plan(changes(asked).await?)
+            }
+            Action::Apply => {
+                query.only(&["digest"])?;
+                let digest: String = query.required("digest")?;
+                let wanted = changes(asked).await?;
+                decided(|| self.apply(wanted, &digest, actor))
+            }
+            Action::Pause => {
+                query.only(&["rollout", "reason"])?;
+                let (rollout, reason) = (query.required("rollout")?, reason(query)?);
+                decided(|| self.pause(&rollout, &reason, actor))
+            }
+            Action::Resume => {
+                query.only(&["rollout"])?;
+                let rollout = query.required("rollout")?;
+                decided(|| self.resume(&rollout, actor))
+            }
+            Action::RollBack => {
+                query.only(&["ring", "reason"])?;
+                let (ring, reason) = (query.required("ring")?, reason(query)?);
+                decided(|| self.roll_back(&ring, &reason, actor))
+            }
+            Action::Grant => {
+                query.only(&["name"])?;
+                let name = query.required("name")?;
+                let text = read_text(asked, LONGEST_PLAN, "the exception").await?;
+                let exception = Exception::from_toml(&text)
+                    .map_err(|error| unreadable("the exception", &error))?;
+                decided(|| self.grant(&name, exception, actor))
+            }
+            Action::End => {
+                query.only(&["name"])?;
+                let name = query.required("name")?;
+                decided(|| self.end(&name, actor))
+            }
+        }
+    }
+
+    fn list(&self, query: &Query) -> Outcome {
+        query.only(&["at"])?;
+        let at = query.at()?.unwrap_or_else(|| self.now());
+        let governance = self.governance();
+        let state = governance.state_at(at);
+        let standard = (Name::standard(), Baseline::default());
+        json(&Shown {
+            at: at.to_string(),
+            decisions: governance.decisions_until(at),
+            baselines: state
+                .baselines
+                .iter()
+                .map(|(name, (decision, baseline))| (name, Some(*decision), &**baseline))
+                .chain([(&standard.0, None, &standard.1)])
+                .map(|(name, decision, baseline)| (name, ShownBaseline { decision, baseline }))
+                .collect(),
+            rings: rings(&state, at),
+            rollouts: state
+                .rollouts
+                .iter()
+                .map(|(name, rollout)| {
+                    let state = state.phase(name, at);
+                    (name, ShownRollout { rollout, state })
+                })
+                .collect(),
+            exceptions: state
+                .exceptions
+                .iter()
+                .map(|(name, exception)| {
+                    let in_force = exception.in_force(at);
+                    let shown = ShownException {
+                        exception,
+                        in_force,
+                    };
+                    (name, shown)
+                })
+                .collect(),
+        })
+    }
+
+    fn history(&self, query: &Query) -> Outcome {
+        query.only(&["limit"])?;
+        let limit = query.limit(MOST)?;
+        let governance = self.governance();
+        let latest = governance.history().into_iter().rev().take(limit);
+        let rows: Vec<Past<'_>> = latest
+            .map(|(decision, applied, difference)| Past {
+                decision,
+                at: applied.at.to_string(),
+                author: &applied.author,
+                difference,
+                changes: &applied.changes,
+            })
+            .collect();
+        json(&rows)
+    }
+
+    fn answer_plan(&self, wanted: Changes) -> Outcome {
+        let governance = self.governance();
+        let now = self.collection.now().at;
+        let plan = governance.plan(wanted, &self.known_numbers(), now);
+        let Plan {
+            changes,
+            difference,
+            digest,
+            ..
+        } = plan.map_err(NotDecided::from)?;
+        json(&Planned {
+            digest,
+            state: governance.decisions().len(),
+            at: now.to_string(),
+            difference,
+            changes,
+        })
+    }
+}
+
+fn rings(state: &State, at: Timestamp) -> BTreeMap<Name, ShownRing> {
+    let names = state.ring_names().into_iter();
+    let shown = names.filter_map(|name| {
+        let demand = state.demand(&name, at)?;
+        let next = state.coming(&name, at).into_iter();
+        let ring = ShownRing {
+            ring: state.rings.get(&name).cloned().unwrap_or_default(),
+            demand: ShownDemand {
+                baseline: demand.name,
+                decision: demand.decision,
+                rollout: demand.rollout,
+            },
+            next: next
+                .map(|(from, rollout, planned)| Coming {
+                    rollout: rollout.clone(),
+                    baseline: planned.baseline.clone(),
+                    from: from.to_string(),
+                })
+                .collect(),
+        };
+        Some((name, ring))
+    });
+    shown.collect()
+}
+
+/// A plan, from a body.
+async fn changes(asked: Asked) -> Result<Changes, Problem> {
+    let text = read_text(asked, LONGEST_PLAN, "the plan").await?;
+    Changes::from_toml(&text).map_err(|error| unreadable("the plan", &error))
+}
+
+fn unreadable(what: &str, error: &PolicyError) -> Problem {
+    Problem::bad_request(&format!("{what}: {error}"))
+}
+
+/// For whoever wonders later.
+fn reason(query: &Query) -> Result<String, Problem> {
+    query.required("reason")
+}
+
+fn decided(decide: impl FnOnce() -> Result<Decided, NotDecided>) -> Outcome {
+    let Decided {
+        number,
+        at,
+        difference,
+    } = unhurried(decide)?;
+    json(&Done {
+        decision: number,
+        at: at.to_string(),
+        difference,
+    })
+}
+
+impl From<NotDecided> for Problem {
+    fn from(reason: NotDecided) -> Self {
+        match reason {
+            NotDecided::Refused(refused) => {
+                let moved = |code: &str| code == "plan-moved";
+                let problem = match refused.refusals().iter().any(|one| moved(one.code)) {
+                    true => {
+                        let title = "The plan is not the one that was reviewed.";
+                        Self::new(Status::CONFLICT, "plan-moved", title)
+                    }
+                    false => {
+                        let title = "This cannot be decided.";
+                        Self::new(Status::UNPROCESSABLE_CONTENT, "decision-refused", title)
+                    }
+                };
+                problem
+                    .because(&refused.to_string())
+                    .refused(refused.refusals())
+            }
+            NotDecided::Changed => {
+                let title = "Something else was decided in the same moment; ask again.";
+                Self::new(Status::CONFLICT, "changed-meanwhile", title)
+            }
+            NotDecided::Store(error) => error.into(),
+            NotDecided::Unreadable(error) => {
+                tracing::error!(%error, "baselines cannot be read");
+                let title = "The service cannot answer; its log says why.";
+                Self::new(Status::INTERNAL_SERVER_ERROR, "internal", title)
+            }
+        }
+    }
+}
