@@ -6,6 +6,7 @@ mod anchors;
 mod baselines;
 mod baselines_planned;
 mod baselines_properties;
+mod baselines_state;
 mod collateral;
 mod evidence;
 mod files;

@@ -18,6 +18,9 @@ use crate::keeper::unhurried;
 /// Longest plan, in bytes: one that excepts three thousand platforms by name has 200 KB.
 pub const LONGEST_PLAN: usize = 256 * 1024;
 
+/// Longest reason, in bytes: some lines of a list.
+const LONGEST_REASON: usize = 1_000;
+
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,7 +148,7 @@ impl Baselines {
             }
             Action::Apply => {
                 query.only(&["digest"])?;
-                let digest: String = query.required("digest")?;
+                let digest = digest(query)?;
                 let wanted = changes(asked).await?;
                 decided(|| self.apply(wanted, &digest, actor))
             }
@@ -285,6 +288,9 @@ fn rings(state: &State, at: Timestamp) -> BTreeMap<Name, ShownRing> {
 /// A plan, from a body.
 async fn changes(asked: Asked) -> Result<Changes, Problem> {
     let text = read_text(asked, LONGEST_PLAN, "the plan").await?;
+    if text.trim().is_empty() {
+        return Err(Problem::bad_request("the plan is empty"));
+    }
     Changes::from_toml(&text).map_err(|error| unreadable("the plan", &error))
 }
 
@@ -292,9 +298,27 @@ fn unreadable(what: &str, error: &PolicyError) -> Problem {
     Problem::bad_request(&format!("{what}: {error}"))
 }
 
-/// For whoever wonders later.
+/// For whoever wonders later: it stands in lists and logs.
 fn reason(query: &Query) -> Result<String, Problem> {
-    query.required("reason")
+    let reason: String = query.required("reason")?;
+    let is_plain = !reason.chars().any(char::is_control);
+    match is_plain && !reason.trim().is_empty() && reason.len() <= LONGEST_REASON {
+        true => Ok(reason),
+        false => Err(Problem::bad_request(&format!(
+            "reason: up to {LONGEST_REASON} bytes of text without control characters"
+        ))),
+    }
+}
+
+fn digest(query: &Query) -> Result<String, Problem> {
+    let digest: String = query.required("digest")?;
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    match digest.len() == 64 && digest.bytes().all(is_digit) {
+        true => Ok(digest),
+        false => Err(Problem::bad_request(
+            "digest: 64 hexadecimal digits in lower case, as the plan has them",
+        )),
+    }
 }
 
 fn decided(decide: impl FnOnce() -> Result<Decided, NotDecided>) -> Outcome {
