@@ -23,7 +23,8 @@ pub(crate) use collateral::{
 };
 pub(crate) use doctor::{DialectArg, DoctorArgs};
 pub(crate) use enclave::{
-    ConvertArgs, DiffArgs, EnclaveCommand, MeasureArgs, MemoryArgs, SignArgs,
+    ConvertArgs, DiffArgs, EnclaveCommand, EnclaveQuoteArgs, MeasureArgs, MemoryArgs,
+    OnPlatformArgs, RunArgs, SealInfoArgs, SignArgs, SignatureArgs,
 };
 pub(crate) use gate::{
     AttestArgs, DecisionsArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand, GateRunArgs, KeysArgs,

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 
 use bulla_appraisal::{PolicyError, ValueError};
 use bulla_collateral::{DocumentError, SetError};
+use bulla_enclave::machine::BackendError;
 use bulla_gate::GateError;
 use bulla_pki::AnchorError;
+use bulla_processor::{ErrorCode, Failure};
 use bulla_service::daemon::{DaemonError, LocalTokenError};
 use bulla_service::gate::{KeyFileError, KeysError, OpenError};
 use bulla_service::http::ListenError;
 use bulla_store::StoreError;
 use bulla_vendor::web::ServerError;
-use bulla_vendor::{Absent, EventError, ManifestError, PlatformError, StateError};
+use bulla_vendor::{Absent, AttestError, EventError, ManifestError, PlatformError, StateError};
 
 use crate::config::ConfigPlace;
 
@@ -139,6 +141,31 @@ pub(crate) enum Error {
 
     #[error("{}: no enclave can be signed with this: {reason}", shown(path))]
     SignerKeyInvalid { path: PathBuf, reason: String },
+
+    #[error(
+        "{}: this is no SIGSTRUCT, which has 1808 bytes; sign the image anew",
+        shown(path)
+    )]
+    SigstructInvalid { path: PathBuf },
+
+    #[error(
+        "{}: the processor does not start this enclave: {source}{}",
+        shown(path),
+        remedy(source)
+    )]
+    EnclaveRefused { path: PathBuf, source: Failure },
+
+    #[error(
+        "{}: this is no sealed data, which begins with the 512 bytes of a request for a sealing key",
+        shown(path)
+    )]
+    SealedMalformed { path: PathBuf },
+
+    #[error("nothing can be executed: {0}")]
+    MachineUnavailable(#[from] BackendError),
+
+    #[error(transparent)]
+    QuoteRefused(#[from] AttestError),
 
     #[error("{option}: {reason}")]
     ArgumentInvalid {
@@ -270,6 +297,13 @@ impl Error {
             Self::DemoBroken { .. } => "DemoBroken",
             Self::ImageInvalid { .. } => "ImageInvalid",
             Self::SignerKeyInvalid { .. } => "SignerKeyInvalid",
+            Self::SigstructInvalid { .. } => "SigstructInvalid",
+            Self::SealedMalformed { .. } => "SealedMalformed",
+            Self::EnclaveRefused { .. } => "EnclaveRefused",
+            Self::MachineUnavailable(BackendError::HardwarePresent { .. }) => "HardwarePresent",
+            Self::MachineUnavailable(_) => "MachineUnavailable",
+            Self::QuoteRefused(AttestError::Collateral(_)) => "SetUnavailable",
+            Self::QuoteRefused(_) => "QuoteRefused",
             Self::ArgumentInvalid { .. } => "ArgumentInvalid",
             Self::FileUnwritable { .. } => "FileUnwritable",
             Self::RandomUnavailable { .. } => "RandomUnavailable",
@@ -383,6 +417,18 @@ fn opening_code(error: &OpenError) -> &'static str {
         OpenError::KeyGone { .. } | OpenError::Keys(KeysError::OtherKey { .. }) => "GateKeyWrong",
         OpenError::Keys(KeysError::Malformed { .. }) => "StoreDamaged",
         _ => "StoreUnavailable",
+    }
+}
+
+/// What to do about an enclave that does not start.
+fn remedy(failure: &Failure) -> &'static str {
+    match failure.error_code() {
+        Some(ErrorCode::InvalidMeasurement) => {
+            "; the image is not the one that was signed: `bulla enclave diff` says what differs"
+        }
+        Some(ErrorCode::InvalidSignature) => "; the SIGSTRUCT was changed: sign the image anew",
+        Some(ErrorCode::InvalidAttribute) => "; start it as it was signed, with or without --debug",
+        _ => "",
     }
 }
 

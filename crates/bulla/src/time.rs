@@ -1,20 +1,25 @@
 //! Times as people give them, and the only look at the clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bulla_pki::Timestamp;
 
 use crate::error::{Error, Result};
 
 /// The present instant.
+pub(crate) fn now() -> Result<Timestamp> {
+    let seconds = since_1970()?.as_secs();
+    Timestamp::from_unix_seconds(seconds).map_err(|_| Error::ClockUnusable)
+}
+
+/// The time since 1970.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that reads the clock"
 )]
-pub(crate) fn now() -> Result<Timestamp> {
+pub(crate) fn since_1970() -> Result<Duration> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since_1970.map_err(|_| Error::ClockUnusable)?.as_secs();
-    Timestamp::from_unix_seconds(seconds).map_err(|_| Error::ClockUnusable)
+    since_1970.map_err(|_| Error::ClockUnusable)
 }
 
 /// The instant that was asked for, or the present one.

@@ -1,10 +1,14 @@
 //! The command line of enclaves, as typed.
 
+mod start;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::{Format, InspectArgs};
+
+pub(crate) use start::{EnclaveQuoteArgs, OnPlatformArgs, RunArgs, SealInfoArgs, SignatureArgs};
 
 const CONVERT_DETAILS: &str = "\
 The program is the ELF file of a Rust program for the target x86_64-fortanix-unknown-sgx. Everything
@@ -40,6 +44,15 @@ pub(crate) enum EnclaveCommand {
     /// Say why two images measure differently, or two SIGSTRUCTs are not the same
     #[command(after_long_help = DIFF_DETAILS)]
     Diff(DiffArgs),
+    /// Run an enclave on a simulated processor
+    #[command(after_long_help = start::RUN_DETAILS)]
+    Run(RunArgs),
+    /// Have a simulated platform quote an enclave, and write the quote with its collateral
+    #[command(after_long_help = start::QUOTE_DETAILS)]
+    Quote(EnclaveQuoteArgs),
+    /// Say who can open sealed data
+    #[command(after_long_help = start::SEAL_INFO_DETAILS)]
+    SealInfo(SealInfoArgs),
 }
 
 impl EnclaveCommand {
@@ -50,6 +63,9 @@ impl EnclaveCommand {
             Self::Sign(args) => args.format,
             Self::Inspect(args) => args.format,
             Self::Diff(args) => args.format,
+            Self::Run(args) => args.format,
+            Self::Quote(args) => args.format,
+            Self::SealInfo(args) => args.format,
         }
     }
 }

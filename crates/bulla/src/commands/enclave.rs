@@ -1,8 +1,12 @@
-//! `bulla enclave`: images, their measurement and their signature.
+//! `bulla enclave`: images, their measurement and their signature, and how they run.
 
 mod diff;
 mod load;
+mod quote;
+mod run;
+mod seal_info;
 mod sign;
+mod start;
 
 use crate::args::{ConvertArgs, EnclaveCommand, Format, MeasureArgs};
 use crate::commands;
@@ -21,16 +25,23 @@ pub(crate) fn run(command: &EnclaveCommand, output: &mut Output) -> Result<Exit>
         EnclaveCommand::Sign(args) => sign::run(args)?,
         EnclaveCommand::Inspect(args) => return commands::inspect::run(args, output),
         EnclaveCommand::Diff(args) => return diff::run(args, output),
+        EnclaveCommand::Run(args) => return run::run(args),
+        EnclaveCommand::Quote(args) => quote::run(args)?,
+        EnclaveCommand::SealInfo(args) => return seal_info::run(args, output),
     };
+    tell(&told, output)?;
+    Ok(Exit::Done)
+}
+
+fn tell(told: &Fields, output: &mut Output) -> Result<()> {
     match output.format() {
-        Format::Json => output.json(&told)?,
+        Format::Json => output.json(told),
         Format::Text => {
             let mut text = String::new();
-            fields::write(&told, 0, &mut text);
-            output.text(&text)?;
+            fields::write(told, 0, &mut text);
+            output.text(&text)
         }
     }
-    Ok(Exit::Done)
 }
 
 fn convert(args: &ConvertArgs) -> Result<Fields> {

@@ -5,7 +5,7 @@ mod platform;
 mod quote;
 mod serve;
 
-pub(crate) use quote::kind;
+pub(crate) use quote::{deliver, kind, report_data, selection};
 
 use std::fmt::Display;
 use std::fs;

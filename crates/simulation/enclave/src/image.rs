@@ -12,6 +12,7 @@ mod convert;
 mod difference;
 mod elf;
 mod error;
+mod functions;
 mod layout;
 mod symbols;
 
@@ -19,6 +20,7 @@ pub use convert::{Memory, convert};
 pub use difference::{Bytes, Difference, Side, difference};
 pub use elf::{Program, SectionPlace, SegmentPlace, is_elf, program, sections};
 pub use error::ConvertError;
+pub use functions::Functions;
 
 /// Largest enclave that is made, in bytes: as much protected memory as the smaller servers have.
 /// Every page of an image is held in memory while it is measured.

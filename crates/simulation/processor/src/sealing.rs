@@ -126,6 +126,16 @@ impl Processor {
     }
 }
 
+impl KeyRequest {
+    /// The request that sealed data begins with, whatever follows it; `None` where it begins with
+    /// none for a sealing key.
+    pub fn of_sealed(sealed: &[u8]) -> Option<Self> {
+        let (request, _) = Self::read_from_prefix(sealed).ok()?;
+        let is_zero = request.reserved1 == 0 && request.reserved2 == [0; 434];
+        (request.key_name == key_name::SEAL && is_zero).then_some(request)
+    }
+}
+
 /// Why sealed data stays closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

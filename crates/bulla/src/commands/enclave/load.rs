@@ -61,6 +61,14 @@ impl Loaded {
         })
     }
 
+    /// What the image measures as.
+    pub(super) fn mrenclave(&self, path: &Path) -> Result<[u8; 32]> {
+        self.image.mrenclave().ok_or_else(|| Error::ImageInvalid {
+            path: path.to_owned(),
+            reason: "the size of the enclave is open, so that nothing can be measured".to_owned(),
+        })
+    }
+
     /// The section that holds an offset.
     pub(super) fn section(&self, offset: u64) -> Option<&str> {
         let holds = |section: &&SectionPlace| {

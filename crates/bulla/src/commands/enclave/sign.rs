@@ -25,38 +25,54 @@ const XFRM: u64 = 0b11;
 /// Of the extended state, AVX, AVX-512 and PKRU are the starter's choice; nothing else is.
 const XFRM_MASK: u64 = !0x2e4;
 
+/// What is signed beside the measurement.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Terms {
+    /// As SIGSTRUCTs bear it.
+    pub(super) date: u32,
+    pub(super) product: u16,
+    pub(super) security_version: u16,
+    /// Whether it is to run with DEBUG, and not without.
+    pub(super) debug: bool,
+}
+
+impl Terms {
+    /// A SIGSTRUCT that prescribes every attribute and most of the extended state.
+    pub(super) fn sign(self, mrenclave: [u8; 32], signer: &EnclaveSigner) -> Sigstruct {
+        let debug = if self.debug { sgx_attributes::DEBUG } else { 0 };
+        let mut sigstruct = Sigstruct {
+            date: self.date.into(),
+            misc_mask: u32::MAX.into(),
+            attributes: SgxAttributes {
+                flags: (sgx_attributes::MODE64 | debug).into(),
+                xfrm: XFRM.into(),
+            },
+            attribute_mask: SgxAttributes {
+                flags: u64::MAX.into(),
+                xfrm: XFRM_MASK.into(),
+            },
+            isvprodid: self.product.into(),
+            isvsvn: self.security_version.into(),
+            ..Sigstruct::new(mrenclave)
+        };
+        signer.sign(&mut sigstruct);
+        sigstruct
+    }
+}
+
 pub(super) fn run(args: &SignArgs) -> Result<Fields> {
-    let date = date(&args.date)?;
-    let loaded = Loaded::read(&args.image, &args.memory)?;
-    let mrenclave = loaded.image.mrenclave().ok_or(Error::ImageInvalid {
-        path: args.image.clone(),
-        reason: "the size of the enclave is open, so that nothing can be measured".to_owned(),
-    })?;
+    let terms = Terms {
+        date: date(&args.date)?,
+        product: args.product,
+        security_version: args.security_version,
+        debug: args.memory.debug,
+    };
+    let mrenclave = Loaded::read(&args.image, &args.memory)?.mrenclave(&args.image)?;
     let signer = match args.generate_key {
         true => generate(&args.key)?,
         false => read(&args.key)?,
     };
-    let debug = if args.memory.debug {
-        sgx_attributes::DEBUG
-    } else {
-        0
-    };
-    let mut sigstruct = Sigstruct {
-        date: date.into(),
-        misc_mask: u32::MAX.into(),
-        attributes: SgxAttributes {
-            flags: (sgx_attributes::MODE64 | debug).into(),
-            xfrm: XFRM.into(),
-        },
-        attribute_mask: SgxAttributes {
-            flags: u64::MAX.into(),
-            xfrm: XFRM_MASK.into(),
-        },
-        isvprodid: args.product.into(),
-        isvsvn: args.security_version.into(),
-        ..Sigstruct::new(mrenclave)
-    };
-    signer.sign(&mut sigstruct);
+    let sigstruct = terms.sign(mrenclave, &signer);
     load::write(&args.out, sigstruct.as_bytes())?;
     Ok(Fields::new()
         .with("sigstruct", args.out.display().to_string())

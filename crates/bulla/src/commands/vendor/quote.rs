@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bulla_issuer::pem;
+use bulla_pki::Timestamp;
 use bulla_vendor::{Attested, QuoteKind, Selection, Subject, Vendor};
 
 use super::{argument, directory, root_key_digest, write};
@@ -34,9 +35,26 @@ pub(super) fn run(args: &QuoteArgs) -> Result<Fields> {
     let name = argument("--platform", &args.platform)?;
     let platform = vendor.platform(&name, at)?;
     let attested = vendor.attest(platform, &subject, selection(&args.set)?, at)?;
-    write_all(&args.out, &vendor, &attested)?;
+    Ok(Fields::new()
+        .with("platform", platform.name().as_str())
+        .with("at", at)
+        .and(deliver(
+            &args.out,
+            &vendor,
+            &attested,
+            args.at.is_some().then_some(at),
+        )?))
+}
 
-    let file = |name: &str| args.out.join(name).display().to_string();
+/// Writes a quote with all that is needed to verify it, and says how, at an instant if one is given.
+pub(crate) fn deliver(
+    out: &Path,
+    vendor: &Vendor,
+    attested: &Attested,
+    at: Option<Timestamp>,
+) -> Result<Fields> {
+    write_all(out, vendor, attested)?;
+    let file = |name: &str| out.join(name).display().to_string();
     let mut verify = format!(
         "bulla verify --quote {} --collateral {} --trust-root {} --simulated --policy {}",
         quoted(&file("quote.bin")),
@@ -44,12 +62,10 @@ pub(super) fn run(args: &QuoteArgs) -> Result<Fields> {
         quoted(&file("root.pem")),
         quoted(&file("policy.toml")),
     );
-    if args.at.is_some() {
+    if let Some(at) = at {
         verify.push_str(&format!(" --at {at}"));
     }
     Ok(Fields::new()
-        .with("platform", platform.name().as_str())
-        .with("at", at)
         .with("quote", file("quote.bin"))
         .with("collateral", file("collateral.json"))
         .with("root", file("root.pem"))
@@ -112,7 +128,7 @@ pub(crate) fn kind(kind: KindArg) -> QuoteKind {
     }
 }
 
-fn report_data(text: &str) -> Result<[u8; 64]> {
+pub(crate) fn report_data(text: &str) -> Result<[u8; 64]> {
     let mut data = [0; 64];
     let given = hex::decode(text)
         .ok()
@@ -125,7 +141,7 @@ fn report_data(text: &str) -> Result<[u8; 64]> {
     Ok(data)
 }
 
-fn selection(text: &str) -> Result<Selection> {
+pub(crate) fn selection(text: &str) -> Result<Selection> {
     match text {
         "standard" => Ok(Selection::Standard),
         "early" => Ok(Selection::Early),

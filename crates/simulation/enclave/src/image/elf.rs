@@ -6,7 +6,7 @@ use object::elf::{
     DT_FINI, DT_FINI_ARRAY, DT_FINI_ARRAYSZ, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_JMPREL,
     DT_NULL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT, DT_RELCOUNT, DT_RELENT,
     DT_RELSZ, EM_X86_64, ET_DYN, FileHeader64, PF_R, PF_W, PF_X, PT_DYNAMIC, PT_LOAD,
-    ProgramHeader64, R_X86_64_RELATIVE, SHT_DYNSYM, SHT_NOTE, SHT_NULL,
+    ProgramHeader64, R_X86_64_RELATIVE, SHT_DYNSYM, SHT_NOTE, SHT_NULL, SHT_SYMTAB, STT_FUNC,
 };
 use object::read::elf::{
     Dyn, FileHeader as _, ProgramHeader as _, Rela as _, SectionHeader as _, SectionTable, Sym as _,
@@ -137,7 +137,7 @@ impl Segment<'_> {
     }
 }
 
-/// A dynamic symbol.
+/// A symbol that is defined.
 pub(super) struct Symbol<'a> {
     pub(super) name: &'a [u8],
     pub(super) address: u64,
@@ -281,6 +281,28 @@ impl<'a> Elf<'a> {
             });
         }
         Ok(symbols)
+    }
+
+    /// The functions that the symbol table names; none where it was stripped.
+    pub(super) fn functions(&self) -> Result<Vec<Symbol<'a>>, ConvertError> {
+        let table = self
+            .sections
+            .symbols(ENDIAN, self.bytes, SHT_SYMTAB)
+            .map_err(malformed("symbol table"))?;
+        let strings = table.strings();
+        let functions = table
+            .iter()
+            .filter(|symbol| symbol.st_type() == STT_FUNC && !symbol.is_undefined(ENDIAN));
+        functions
+            .map(|symbol| {
+                let name = symbol.name(ENDIAN, strings);
+                Ok(Symbol {
+                    name: name.map_err(malformed("names of the symbols"))?,
+                    address: symbol.st_value.get(ENDIAN),
+                    size: symbol.st_size.get(ENDIAN),
+                })
+            })
+            .collect()
     }
 
     /// What the program is told of its relocations, each of which was looked at.

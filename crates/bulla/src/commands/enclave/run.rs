@@ -1,0 +1,145 @@
+//! Running an enclave, and telling how it ended.
+
+use std::time::Duration;
+
+use bulla_enclave::image::{self, Functions};
+use bulla_enclave::machine::Machine;
+use bulla_enclave::machine::ptrace::{BesideHardware, PtraceBackend};
+use bulla_enclave::runner::{self, ARENA_SIZE, Ending, Limits, Outside, Report, Site};
+
+use super::start::{Placed, passing_processor, start};
+use crate::args::{Format, RunArgs};
+use crate::describe::Fields;
+use crate::error::{Error, Result};
+use crate::inspect::MAX_IMAGE_SIZE;
+use crate::output::Exit;
+use crate::render::style::{BAD, CAUTION, harmless, paint};
+use crate::{input, time};
+
+/// The first argument of every enclave, as the runner of Fortanix EDP has it.
+const NAME: &str = "enclave";
+
+pub(super) fn run(args: &RunArgs) -> Result<Exit> {
+    let format = args.format.unwrap_or(Format::Text);
+    let functions = functions(args)?;
+    let placed = Placed::of(&args.platform)?;
+    let processor = match &placed {
+        Some(placed) => placed.processor(),
+        None => passing_processor()?,
+    };
+    let outside = Outside::of_process(clock(placed.as_ref())?);
+    let enclave = start(&args.image, &args.signature, &args.memory)?;
+    let beside_hardware = match args.despite_hardware {
+        true => BesideHardware::Insist,
+        false => BesideHardware::Refuse,
+    };
+    let backend = PtraceBackend::new(&enclave, ARENA_SIZE, beside_hardware)?;
+    let mut machine = Machine::new(backend, enclave, processor);
+    if format == Format::Text {
+        let mark = paint(CAUTION, "SIMULATED");
+        anstream::eprintln!("{mark}  processor: isolation for development, not confidentiality");
+    }
+    let mut arguments = vec![NAME.to_owned()];
+    arguments.extend(args.arguments.iter().cloned());
+    let limits = Limits {
+        compute: args
+            .compute_limit
+            .map(|seconds| Duration::from_secs(seconds.into())),
+    };
+    let report = runner::run(&mut machine, &arguments, outside, &limits);
+    match format {
+        Format::Text => tell(&report, &functions),
+        Format::Json => {
+            let line = serde_json::to_string(&fields(&report, &functions));
+            eprintln!(
+                "{}",
+                line.map_err(|error| Error::OutputFailed(error.into()))?
+            );
+        }
+    }
+    Ok(match report.ending.is_success() {
+        true => Exit::Done,
+        false => Exit::Refused,
+    })
+}
+
+/// The functions of the program, as far as a file names them.
+fn functions(args: &RunArgs) -> Result<Functions> {
+    let path = args.symbols.as_ref().unwrap_or(&args.image);
+    let bytes = input::read("program", path, MAX_IMAGE_SIZE)?;
+    if args.symbols.is_none() && !image::is_elf(&bytes) {
+        return Ok(Functions::default());
+    }
+    Functions::read(&bytes).map_err(|error| Error::ImageInvalid {
+        path: path.clone(),
+        reason: error.to_string(),
+    })
+}
+
+/// The clock of the outside: it starts when the platform does, and goes on from there.
+fn clock(placed: Option<&Placed>) -> Result<Box<dyn Fn() -> u64>> {
+    let started = time::since_1970()?;
+    let start = match placed {
+        Some(placed) => Duration::from_secs(placed.at.unix_seconds()),
+        None => started,
+    };
+    Ok(Box::new(move || {
+        // A clock that was set back shows the start until it has caught up.
+        let passed = time::since_1970().map_or(Duration::ZERO, |now| now.saturating_sub(started));
+        u64::try_from(start.saturating_add(passed).as_nanos()).unwrap_or(u64::MAX)
+    }))
+}
+
+/// Tells people what went wrong; nothing where all went well.
+fn tell(report: &Report, functions: &Functions) {
+    for note in &report.notes {
+        anstream::eprintln!("{} {}", paint(CAUTION, "note:"), harmless(note));
+    }
+    if report.ending.is_success() {
+        return;
+    }
+    let ending = harmless(&report.ending.to_string());
+    let code = report.ending.code();
+    anstream::eprintln!("{} {ending} ({code})", paint(BAD, "error:"));
+    if let Some(site) = report.ending.site() {
+        if let Some(function) = functions.at(site.offset) {
+            anstream::eprintln!("  in {}", harmless(&function));
+        }
+        eprint!("{}", site.registers);
+    }
+}
+
+fn fields(report: &Report, functions: &Functions) -> Fields {
+    let exception = match &report.ending {
+        Ending::Crashed(crash) => Some(crash.exception),
+        _ => None,
+    };
+    let exception = exception.map(|exception| {
+        Fields::new()
+            .with("vector", exception.vector.mnemonic())
+            .with("address", exception.address.map(|at| format!("{at:#x}")))
+            .with("error_code", exception.error_code)
+    });
+    Fields::new()
+        .with("simulated", true)
+        .with("ending", report.ending.code())
+        .with("message", report.ending.to_string())
+        .with("exception", exception)
+        .with(
+            "site",
+            report.ending.site().map(|site| place(site, functions)),
+        )
+        .with("notes", report.notes.clone())
+        .with("calls", report.calls)
+}
+
+fn place(site: &Site, functions: &Functions) -> Fields {
+    let registers = site.registers.named().into_iter();
+    let registers = registers.fold(Fields::new(), |fields, (name, value)| {
+        fields.with(name, format!("{value:#x}"))
+    });
+    Fields::new()
+        .with("offset", format!("{:#x}", site.offset))
+        .with("function", functions.at(site.offset))
+        .with("registers", registers)
+}
