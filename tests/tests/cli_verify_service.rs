@@ -102,6 +102,35 @@ fn the_collateral_of_every_dialect_gives_the_verdict_of_the_set() {
 }
 
 #[test]
+fn a_baseline_says_of_which_number_the_collateral_is() {
+    let world = World::new();
+    let directory = world.folder.text_path("box");
+    let recover = ["vendor", "recover", "--raises", "microcode", "--dir"];
+    assert_eq!(run(&[&recover[..], &[&directory]].concat()).status, 0);
+    let baseline = |number: &str| {
+        let text = format!("[sgx]\nnumber = {number}\n");
+        let path = world.folder.write("demanded.toml", text);
+        let baseline = path.to_str().expect("UTF-8");
+        let vendor = format!("pcs=http://{}", world.vendor.address);
+        world.ask("verify", &vendor, &["--baseline", baseline])
+    };
+    for (number, taken, appraisal) in [
+        ("\"standard\"", 1, "accepted"),
+        ("\"early\"", 2, "refused"),
+        ("1", 1, "accepted"),
+        ("2", 2, "refused"),
+    ] {
+        let json = baseline(number).json();
+        assert_eq!(json["appraisal"], appraisal, "{number}: {json:#}");
+        let numbers = &json["tcb"]["evaluation_data_numbers"];
+        assert_eq!(*numbers, json!({"tcb_info": taken, "qe_identity": taken}));
+    }
+    let answer = baseline("3");
+    assert_eq!(answer.status, 2, "{}", answer.stdout);
+    assert_eq!(answer.json()["error"]["code"], "CollateralUnavailable");
+}
+
+#[test]
 fn the_service_is_not_trusted() {
     let world = World::new();
     let quote = world.folder.text_path("attested/quote.bin");

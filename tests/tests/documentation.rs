@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use bulla_appraisal::{Policy, Reason};
+use bulla_appraisal::{Demand, Policy, Reason};
 use bulla_issuer::QuoteKind;
 use bulla_tests::binary::bulla;
 use bulla_tests::workbench::{AT, Folder, scenario, set_json, write_set};
@@ -277,6 +277,18 @@ fn every_policy_shown_can_be_used() {
     assert!(count >= 3);
 }
 
+#[test]
+fn every_baseline_shown_can_be_used() {
+    let baselines = blocks(&read("docs/policy.md"), &["toml baseline"]);
+    assert_eq!(baselines.len(), 1);
+    for text in baselines {
+        let name = Demand::default().name;
+        let demand = Demand::from_toml(name, &text);
+        let demand = demand.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(demand.exceptions.len(), 1);
+    }
+}
+
 /// The settings of a part of the configuration, as their reader lists them.
 fn settings_of(folder: &Folder, part: &str) -> BTreeSet<String> {
     const SECTION_OF_LIST: [&str; 2] = ["listen", "upstream"];
@@ -333,6 +345,9 @@ fn lay_out(folder: &Folder) {
     folder.lay_out_attestation(&scenario, &attestation);
     write_set(&folder.path("set"), &attestation.collateral);
     folder.write("quote.hex", hex::encode(&attestation.quote));
+    for text in blocks(&read("docs/policy.md"), &["toml baseline"]) {
+        folder.write("level-20.toml", text);
+    }
     let chain = scenario
         .documents()
         .assemble()

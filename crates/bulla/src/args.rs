@@ -86,12 +86,19 @@ UpToDate, rests on documents all in their window, and is neither open to debuggi
 profiling. Roots given by --trust-root make evidence verifiable; to accept it, the policy must
 name the SHA-256 of their key in `trust_anchors`.
 
+--baseline demands a TCB level besides: for each technology, and where needed for a family, an
+evaluation data number, TCB statuses, the age of revocation lists, floors of security versions, and
+dated exceptions. From --service comes collateral of the demanded number. Collateral that is given
+counts as it is where the number is `standard` or `early`; where a number is demanded, documents of
+a lower one are refused.
+
 Examples:
   bulla verify --quote quote.bin --collateral set/ --at 2026-11-23T08:00:00Z
   bulla verify --quote quote.hex --collateral set.json --format json | jq .tcb.status
   bulla verify --quote quote.bin --collateral set/ \\
       --accept-tcb-status UpToDate,SWHardeningNeeded
   bulla verify --quote quote.bin --service http://127.0.0.1:8081
+  bulla verify --quote quote.bin --collateral set/ --baseline level-20.toml
   bulla verify --quote fleet.jsonl --collateral set/ > verdicts.jsonl
 
 Exit status: 0 accepted, 1 refused, 2 usage, input or other error. For several quotes: 2 if any
@@ -222,6 +229,10 @@ pub(crate) struct TermsArgs {
     /// of you]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+
+    /// A baseline that must be reached besides, in TOML; it bears the name of its file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
 
     /// TCB statuses to accept, instead of those of the policy, with commas between them
     #[arg(long, value_name = "LIST", value_delimiter = ',')]

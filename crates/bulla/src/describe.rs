@@ -1,5 +1,6 @@
 //! What is in things, field by field: said once, for people and for programs.
 
+pub(crate) mod baseline;
 pub(crate) mod body;
 pub(crate) mod platform;
 

@@ -20,6 +20,7 @@ use bulla_vendor::web::ServerError;
 use bulla_vendor::{Absent, AttestError, EventError, ManifestError, PlatformError, StateError};
 
 use crate::config::ConfigPlace;
+use crate::input::Rules;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -74,11 +75,19 @@ pub(crate) enum Error {
     #[error("{}: this is not a collateral set: {reason}", shown(path))]
     CollateralMalformed { path: PathBuf, reason: String },
 
-    #[error("{}: the policy cannot be used: {source}", shown(path))]
-    PolicyMalformed { path: PathBuf, source: PolicyError },
+    #[error("{}: the {} cannot be used: {source}", shown(path), what.as_str())]
+    RulesMalformed {
+        what: Rules,
+        path: PathBuf,
+        source: PolicyError,
+    },
 
-    #[error("{}: the policy is not UTF-8 text at byte {offset}", shown(path))]
-    PolicyNotText { path: PathBuf, offset: usize },
+    #[error("{}: the {} is not UTF-8 text at byte {offset}", shown(path), what.as_str())]
+    RulesNotText {
+        what: Rules,
+        path: PathBuf,
+        offset: usize,
+    },
 
     #[error("--accept-tcb-status: {0}")]
     TcbStatusInvalid(#[from] ValueError),
@@ -283,7 +292,10 @@ impl Error {
             Self::CollateralNotGiven => "CollateralNotGiven",
             Self::CollateralFileMissing { .. } => "CollateralFileMissing",
             Self::CollateralMalformed { .. } => "CollateralMalformed",
-            Self::PolicyMalformed { .. } | Self::PolicyNotText { .. } => "PolicyMalformed",
+            Self::RulesMalformed { what, .. } | Self::RulesNotText { what, .. } => match what {
+                Rules::Policy => "PolicyMalformed",
+                Rules::Baseline => "BaselineMalformed",
+            },
             Self::TcbStatusInvalid(_) => "TcbStatusInvalid",
             Self::TrustRootInvalid { .. } | Self::TrustRootUnreadable { .. } => "TrustRootInvalid",
             Self::TimeInvalid { .. } => "TimeInvalid",

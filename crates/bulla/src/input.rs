@@ -4,14 +4,16 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use bulla_appraisal::PolicyError;
+
 use crate::error::{Error, Result};
 
 /// Largest file of a collateral set, and largest set in one file: as
 /// [`bulla_collateral::MAX_SET_SIZE`].
 pub(crate) const MAX_COLLATERAL_SIZE: usize = bulla_collateral::MAX_SET_SIZE;
 
-/// Largest policy file. One that lists a thousand measurements has 100 KB.
-pub(crate) const MAX_POLICY_SIZE: usize = 1024 * 1024;
+/// Largest file of rules. A policy that lists a thousand measurements has 100 KB.
+const MAX_RULES_SIZE: usize = 1024 * 1024;
 
 /// Largest file with a certificate: one of [`bulla_pki::certificate::MAX_CERTIFICATE_SIZE`] in
 /// PEM, twice.
@@ -98,6 +100,53 @@ pub(crate) fn read_or_empty(what: &'static str, path: &Path, limit: usize) -> Re
     match read(what, path, limit) {
         Err(Error::InputEmpty { .. }) => Ok(Vec::new()),
         read => read,
+    }
+}
+
+/// What an owner writes down in TOML, and evidence is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    Policy,
+    Baseline,
+}
+
+impl Rules {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Baseline => "baseline",
+        }
+    }
+
+    /// Reads the text of a file of them.
+    pub(crate) fn read(self, path: &Path) -> Result<String> {
+        self.text(path, read(self.as_str(), path, MAX_RULES_SIZE)?)
+    }
+
+    /// As [`Self::read`], of a file that may say nothing.
+    pub(crate) fn read_or_empty(self, path: &Path) -> Result<String> {
+        self.text(path, read_or_empty(self.as_str(), path, MAX_RULES_SIZE)?)
+    }
+
+    fn text(self, path: &Path, bytes: Vec<u8>) -> Result<String> {
+        String::from_utf8(bytes).map_err(|error| Error::RulesNotText {
+            what: self,
+            path: path.to_owned(),
+            offset: error.utf8_error().valid_up_to(),
+        })
+    }
+
+    /// What was made of the text, or what is wrong with the file that it stands in.
+    pub(crate) fn made<T>(
+        self,
+        path: &Path,
+        made: std::result::Result<T, PolicyError>,
+    ) -> Result<T> {
+        made.map_err(|source| Error::RulesMalformed {
+            what: self,
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 

@@ -1,17 +1,24 @@
 //! What evidence is judged by, and what came of it.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use bulla_appraisal::{Appraisal, Decision, Policy, ValueError, appraise};
-use bulla_collateral::{TcbStatus, UnknownTcbStatus};
+use bulla_appraisal::baseline::{FamilyName, Name, Number, Technology};
+use bulla_appraisal::{Appraisal, Decision, Demand, Policy, ValueError, appraise, appraise_under};
+use bulla_collateral::{Selector, TcbInfoId, TcbStatus, UnknownTcbStatus};
+use bulla_evidence::Tee;
 use bulla_evidence::input::{self as evidence_input, InputError};
 use bulla_pki::{Timestamp, TrustAnchors};
+use bulla_service::judging::Need;
+use bulla_service::want::Choice;
 use bulla_verifier::Verdict;
 
 use crate::args::TermsArgs;
+use crate::describe::{self, Fields};
 use crate::error::{Error, Result};
-use crate::input::{self, MAX_POLICY_SIZE};
+use crate::input::Rules;
 use crate::output::Exit;
+use crate::supply::Supplier;
 use crate::{roots, time};
 
 /// The terms that stay the same for every quote of one call.
@@ -19,6 +26,8 @@ pub(crate) struct Judge {
     pub(crate) at: Timestamp,
     pub(crate) anchors: TrustAnchors,
     policy: Policy,
+    /// Absent where no baseline is demanded.
+    demand: Option<Arc<Demand>>,
 }
 
 impl Judge {
@@ -35,6 +44,12 @@ impl Judge {
             at: time::given_or_now(args.at.as_deref())?,
             anchors: roots::load(&args.trust_root, args.simulated)?,
             policy,
+            demand: args
+                .baseline
+                .as_deref()
+                .map(read_baseline)
+                .transpose()?
+                .map(Arc::new),
         })
     }
 
@@ -43,7 +58,33 @@ impl Judge {
             at,
             anchors,
             policy,
+            demand: None,
         }
+    }
+
+    /// What a quote in binary form needs: documents of the number that the baseline demands of its
+    /// family, and of the one that the vendor enforces where none is demanded.
+    pub(crate) fn need(&self, quote: &[u8]) -> Result<Need> {
+        let need = Supplier::need(quote)?;
+        let technology = match need.id {
+            TcbInfoId::Sgx => Technology::Sgx,
+            TcbInfoId::Tdx => Technology::Tdx,
+        };
+        let demand = self.demand.as_deref();
+        let choice = demand.map(|demand| {
+            match demand
+                .requirement(technology, &FamilyName(need.fmspc))
+                .number
+            {
+                Number::Standard => Choice::Selected(Selector::Standard),
+                Number::Early => Choice::Selected(Selector::Early),
+                Number::Pinned(number) => Choice::Number(number),
+            }
+        });
+        Ok(Need {
+            choice: choice.unwrap_or(need.choice),
+            ..need
+        })
     }
 
     /// Has the quote verified by `verify`, and appraises the verdict.
@@ -53,10 +94,14 @@ impl Judge {
         verify: impl FnOnce(&[u8]) -> Verdict,
     ) -> Outcome {
         let verdict = verify(&quote.bytes);
-        let decision = appraise(&verdict, &self.policy);
+        let decision = match &self.demand {
+            Some(demand) => appraise_under(&verdict, &self.policy, demand),
+            None => appraise(&verdict, &self.policy),
+        };
         Outcome {
             verdict,
             decision,
+            demand: self.demand.clone(),
             damage: quote.damage,
         }
     }
@@ -96,6 +141,8 @@ impl QuoteInput {
 pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
     pub(crate) decision: Decision,
+    /// The baseline that was demanded; absent where none was.
+    demand: Option<Arc<Demand>>,
     /// Why the quote could not even be decoded. The verdict is a failure then, in words that fit
     /// bytes rather than text.
     damage: Option<InputError>,
@@ -107,6 +154,20 @@ impl Outcome {
             Appraisal::Accepted => Exit::Done,
             Appraisal::Refused => Exit::Refused,
         }
+    }
+
+    /// The baseline that was demanded, with what it asks of this platform; absent where none was.
+    pub(crate) fn baseline(&self) -> Option<Fields> {
+        let demand = self.demand.as_deref()?;
+        let known = self.verdict.evidence.as_ref().and_then(|evidence| {
+            let technology = match evidence.body.borrow().tee() {
+                Tee::Sgx => Technology::Sgx,
+                Tee::Tdx => Technology::Tdx,
+            };
+            Some((technology, FamilyName(evidence.platform.as_ref()?.fmspc)))
+        });
+        let asked = known.map(|(technology, family)| demand.requirement(technology, &family));
+        Some(describe::baseline::demanded(demand, asked))
     }
 
     /// All reasons: those of the verification, then those of the appraisal.
@@ -168,14 +229,21 @@ fn sentence(text: &str) -> String {
 }
 
 fn read_policy(path: &Path) -> Result<Policy> {
-    let bytes = input::read("policy", path, MAX_POLICY_SIZE)?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| Error::PolicyNotText {
-        path: path.to_owned(),
-        offset: error.valid_up_to(),
-    })?;
-    Policy::from_toml(text).map_err(|source| Error::PolicyMalformed {
-        path: path.to_owned(),
-        source,
+    let text = Rules::Policy.read(path)?;
+    Rules::Policy.made(path, Policy::from_toml(&text))
+}
+
+fn read_baseline(path: &Path) -> Result<Demand> {
+    let text = Rules::Baseline.read(path)?;
+    Rules::Baseline.made(path, Demand::from_toml(name_of(path)?, &text))
+}
+
+/// A baseline is called as its file.
+fn name_of(path: &Path) -> Result<Name> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    stem.parse().map_err(|error| Error::ArgumentInvalid {
+        option: "--baseline",
+        reason: format!("the file is what decisions call the baseline, and {error}"),
     })
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn judge_one(
     let judge = Judge::from_args(&args.terms)?;
     let set = match (&args.collateral, supplier(args)?) {
         (Some(path), _) => collateral::load(path)?,
-        (None, Some(supplier)) => supplier.set(Supplier::need(quote.bytes())?)?,
+        (None, Some(supplier)) => supplier.set(judge.need(quote.bytes())?)?,
         (None, None) => return Err(Error::CollateralNotGiven),
     };
     let prepared = PreparedCollateral::new(&set, &judge.anchors);

@@ -19,6 +19,7 @@ pub(crate) struct Answer<'a> {
     trust_anchor: Option<Anchor<'a>>,
     evidence: Option<Evidence>,
     tcb: Option<Tcb<'a>>,
+    baseline: Option<Fields>,
     collateral: Collateral,
     findings: Vec<Finding<'a>>,
 }
@@ -107,6 +108,7 @@ impl<'a> From<&'a Outcome> for Answer<'a> {
             trust_anchor: verdict.trust_anchor.as_deref().map(Anchor::from),
             evidence: verdict.evidence.as_ref().map(Evidence::from),
             tcb: verdict.tcb.as_ref().map(Tcb::from),
+            baseline: outcome.baseline(),
             collateral: Collateral::from(&verdict.collateral),
             findings: outcome.findings(),
         }

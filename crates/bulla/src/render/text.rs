@@ -56,6 +56,9 @@ pub(crate) fn answer(outcome: &Outcome) -> String {
     if let Some(levels) = &verdict.tcb {
         section("tcb", &tcb(levels));
     }
+    if let Some(baseline) = outcome.baseline() {
+        section("baseline demanded", &baseline);
+    }
     section(
         &format!("collateral at {}", verdict.at),
         &collateral(&verdict.collateral, verdict.at),

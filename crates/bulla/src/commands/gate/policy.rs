@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::args::{Format, PolicyCommand, PolicyListArgs, PolicyNameArgs, PolicySetArgs};
 use crate::client::PATIENCE;
 use crate::commands::collateral::{Answer, ago, counted, headline};
-use crate::error::{Error, Result};
-use crate::input::{self, MAX_POLICY_SIZE};
+use crate::error::Result;
+use crate::input::Rules;
 use crate::output::{Exit, Output};
 use crate::render::style::harmless;
 use crate::render::table;
@@ -114,18 +114,9 @@ fn set(args: &PolicySetArgs, output: &mut Output) -> Result<Exit> {
 
 /// Reads a policy, so that what is wrong with it is said with its place in the file.
 fn read(path: &Path) -> Result<String> {
-    let bytes = input::read_or_empty("policy", path, MAX_POLICY_SIZE)?;
-    let text = String::from_utf8(bytes).map_err(|error| Error::PolicyNotText {
-        path: path.to_owned(),
-        offset: error.utf8_error().valid_up_to(),
-    })?;
-    match Policy::from_toml(&text) {
-        Ok(_) => Ok(text),
-        Err(source) => Err(Error::PolicyMalformed {
-            path: path.to_owned(),
-            source,
-        }),
-    }
+    let text = Rules::Policy.read_or_empty(path)?;
+    Rules::Policy.made(path, Policy::from_toml(&text))?;
+    Ok(text)
 }
 
 #[derive(Deserialize, Serialize)]

@@ -159,7 +159,7 @@ impl Bench {
             (Some(own), _) => return self.judge_with(own, quote, at, number),
             (None, Shared::Set(known)) => known,
             (None, Shared::Service(supplier, sets)) => {
-                let need = Supplier::need(quote.bytes())?;
+                let need = self.judge.need(quote.bytes())?;
                 if !sets.contains_key(&need) {
                     let set = prepare(&supplier.set(need)?, &self.judge.anchors);
                     if sets.len() >= MOST_SETS {

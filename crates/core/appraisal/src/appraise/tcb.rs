@@ -184,9 +184,12 @@ fn silent_levels(levels: &TcbFacts, accepted: &AcceptedStatuses) -> Vec<&'static
         .collect()
 }
 
+/// Of several the one that ends last.
 fn exception_for<'a>(id: &str, at: Timestamp, terms: &Terms<'a>) -> Option<&'a AdvisoryException> {
-    let mut allowed = terms.allowed.iter().copied();
-    allowed.find(|exception| exception.id.as_str() == id && exception.in_force(at))
+    let allowed = terms.allowed.iter().copied();
+    allowed
+        .filter(|exception| exception.id.as_str() == id && exception.in_force(at))
+        .max_by_key(|exception| exception.until)
 }
 
 fn excepted(exception: &AdvisoryException) -> Finding {

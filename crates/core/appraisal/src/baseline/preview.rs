@@ -95,7 +95,8 @@ pub struct FallsOut {
     /// Every reason, as an appraisal gives it.
     pub reasons: Vec<String>,
     /// What is short of the nearest level that passes, by how much, and what raises it. Empty where
-    /// no level passes, or where the platform reaches one and is refused for something else.
+    /// no update leads to one: none passes, a level above hides it, or the platform has all that it
+    /// asks for and is refused for something else.
     pub short: Vec<Shortfall>,
     /// The advisories that are open on it and would be closed by that.
     pub closes: Vec<String>,
@@ -310,33 +311,19 @@ impl Question<'_> {
         match reached {
             Ok(levels) if reasons.is_empty() => Outcome::Passes(Passes {
                 status: levels.status,
-                until: match findings.is_empty() {
-                    true => None,
-                    false => {
-                        let applied = self.exceptions.iter().filter(|exception| {
-                            levels
-                                .advisory_ids
-                                .iter()
-                                .any(|id| **id == *exception.id.as_str())
-                        });
-                        applied.map(|exception| exception.until).min()
-                    }
-                },
+                until: findings.iter().filter_map(|finding| finding.until).min(),
             }),
             reached => {
                 let accepted = &self.requirement.accepted_tcb_statuses;
                 let floor = self.requirement.floor.as_ref();
                 let way = shortfall::nearest(self.reported, self.target, accepted, floor);
                 let levels = reached.ok();
-                let open = levels.as_ref().map(|levels| levels.advisory_ids.as_slice());
-                let closed = |id: &&Arc<str>| !way.leaves_open.contains(*id);
-                let open = open.unwrap_or_default().iter();
-                let closes = open.filter(closed).map(|id| id.to_string()).collect();
+                let way = way.as_ref();
                 Outcome::FallsOut(FallsOut {
-                    status: levels.map(|levels| levels.status),
+                    status: levels.as_ref().map(|levels| levels.status),
                     reasons,
-                    short: way.short,
-                    closes,
+                    short: way.map_or(Vec::new(), |way| way.short.clone()),
+                    closes: way.map_or(Vec::new(), |way| way.closes(levels.as_ref())),
                 })
             }
         }

@@ -5,6 +5,7 @@
 mod anchors;
 mod baselines;
 mod baselines_planned;
+mod baselines_preview;
 mod baselines_properties;
 mod baselines_state;
 mod collateral;

@@ -1,9 +1,7 @@
 //! What a platform lacks, and what raises it.
 
-use std::sync::Arc;
-
 use bulla_collateral::{ComponentName, IsvLevel, IsvLevels, TcbLevel, TcbStatus};
-use bulla_verifier::ReportedTcb;
+use bulla_verifier::{ReportedTcb, TcbFacts};
 use serde::Serialize;
 
 use super::Target;
@@ -78,51 +76,114 @@ pub struct Shortfall {
 }
 
 /// The way to the nearest level that passes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Way {
+    /// What must be raised.
     pub(super) short: Vec<Shortfall>,
-    /// Advisories that the level names itself.
-    pub(super) leaves_open: Vec<Arc<str>>,
+    /// What is reached then.
+    pub(super) reaches: TcbFacts,
 }
 
 /// What is short of the accepted level for which the fewest parts are, the higher of two alike; and
-/// of the floor. A level whose status would pass only by an exception does not count as one.
+/// of the floor. A level whose status would pass only by an exception does not count as one, nor one
+/// that is hidden from the platform by a level above it that does not pass. Absent where none is
+/// left.
 pub(super) fn nearest(
     reported: &ReportedTcb,
     target: &Target,
     accepted: &AcceptedStatuses,
     floor: Option<&Floor>,
-) -> Way {
-    let info = &target.tcb_info;
-    let levels = info.tcb_levels.iter();
-    let mut ways: Vec<(Vec<Shortfall>, &TcbLevel)> = levels
-        .filter(|level| accepted.contains(level.status))
-        .map(|level| (below_level(reported, level, target), level))
-        .collect();
-    // Stable, and the levels stand highest first.
-    ways.sort_by_key(|(short, _)| short.len());
-    let mut way = Way::default();
-    let Some((short, level)) = ways.into_iter().next() else {
-        return way;
-    };
-    way.short = short;
-    way.leaves_open.extend(level.advisory_ids.iter().cloned());
+) -> Option<Way> {
+    let Target { tcb_info, identity } = target;
+    let mut parts = Vec::new();
     if let Some([isvsvn, version, ..]) = reported.tdx
-        && let Some(module) = info.tdx_module_identity(version)
+        && let Some(module) = tcb_info.tdx_module_identity(version)
     {
-        way.isv(
-            Part::TdxModule,
+        let (part, remedy) = (Part::TdxModule, Remedy::TdxModule);
+        parts.extend(isv(
+            part,
             isvsvn.into(),
             &module.tcb_levels,
-            Remedy::TdxModule,
-        );
+            accepted,
+            remedy,
+        ));
     }
-    let identity = &target.identity.tcb_levels;
-    way.isv(Part::Qe, reported.qe_isvsvn, identity, Remedy::Enclaves);
+    let qe = reported.qe_isvsvn;
+    parts.extend(isv(
+        Part::Qe,
+        qe,
+        &identity.tcb_levels,
+        accepted,
+        Remedy::Enclaves,
+    ));
     if let Some(floor) = floor {
-        way.floor(reported, floor, target);
+        add(&mut parts, below_floor(reported, floor, target));
     }
-    way
+    let levels = tcb_info.tcb_levels.iter();
+    let levels = levels.filter(|level| accepted.contains(level.status));
+    let mut ways: Vec<Vec<Shortfall>> = levels
+        .map(|level| {
+            let mut short = below_level(reported, level, target);
+            add(&mut short, parts.iter().cloned());
+            short
+        })
+        .collect();
+    // Stable, and the levels stand highest first.
+    ways.sort_by_key(Vec::len);
+    ways.into_iter().find_map(|short| {
+        let reaches = raised(reported, &short).level(tcb_info, identity).ok()?;
+        accepted
+            .contains(reaches.status)
+            .then_some(Way { short, reaches })
+    })
+}
+
+impl Way {
+    /// The advisories that are open at a level and no longer at the one that is reached then.
+    pub(super) fn closes(&self, level: Option<&TcbFacts>) -> Vec<String> {
+        let open = level.map_or(&[][..], |level| &level.advisory_ids);
+        let closed = open
+            .iter()
+            .filter(|id| !self.reaches.advisory_ids.contains(id));
+        closed.map(|id| id.to_string()).collect()
+    }
+}
+
+/// The same after everything was raised that is short.
+fn raised(reported: &ReportedTcb, short: &[Shortfall]) -> ReportedTcb {
+    let mut raised = *reported;
+    for Shortfall { part, needs, .. } in short {
+        let component = |components: &mut [u8; 16], place: u8| {
+            let component = components.get_mut(usize::from(place).saturating_sub(1));
+            let needs = u8::try_from(*needs).unwrap_or(u8::MAX);
+            component.into_iter().for_each(|svn| *svn = needs.max(*svn));
+        };
+        // A TD that is launched again has at its launch what there is now.
+        let mut tdx = |place| {
+            let both = [&mut raised.tdx, &mut raised.tdx_now];
+            both.into_iter()
+                .flatten()
+                .for_each(|components| component(components, place));
+        };
+        match *part {
+            Part::SgxComponent(place) => component(&mut raised.components, place),
+            Part::TdxComponent(place) => tdx(place),
+            Part::TdxModule => tdx(1),
+            Part::Pce => raised.pcesvn = *needs,
+            Part::Qe => raised.qe_isvsvn = *needs,
+        }
+    }
+    raised
+}
+
+/// Adds what is short for another reason; of a part that is short already, the more counts.
+fn add(short: &mut Vec<Shortfall>, more: impl IntoIterator<Item = Shortfall>) {
+    for new in more {
+        match short.iter_mut().find(|known| known.part == new.part) {
+            Some(known) => known.needs = known.needs.max(new.needs),
+            None => short.push(new),
+        }
+    }
 }
 
 fn below_level(reported: &ReportedTcb, level: &TcbLevel, target: &Target) -> Vec<Shortfall> {
@@ -198,62 +259,54 @@ fn remedy(name: &ComponentName) -> Remedy {
     }
 }
 
-impl Way {
-    /// Modules and enclaves pass in whatever level is not out of date or revoked.
-    fn isv(&mut self, part: Part, has: u16, levels: &IsvLevels, remedy: Remedy) {
-        let good = |level: &&IsvLevel| level.status == TcbStatus::UpToDate;
-        let Some(level) = levels.iter().filter(good).last() else {
-            return;
-        };
-        match levels.reached_by(has) {
-            Some(reached) if reached.status == TcbStatus::UpToDate => {
-                self.leaves_open
-                    .extend(reached.advisory_ids.iter().cloned());
-            }
-            _ => {
-                self.leaves_open.extend(level.advisory_ids.iter().cloned());
-                self.short.push(Shortfall {
-                    part,
-                    name: None,
-                    has,
-                    needs: level.isvsvn,
-                    remedy,
-                });
-            }
-        }
+/// What a module or enclave is short of, if it is: the lowest level that does not lower the
+/// platform's.
+fn isv(
+    part: Part,
+    has: u16,
+    levels: &IsvLevels,
+    accepted: &AcceptedStatuses,
+    remedy: Remedy,
+) -> Option<Shortfall> {
+    let good =
+        |level: &&IsvLevel| level.status == TcbStatus::UpToDate || accepted.contains(level.status);
+    if levels.reached_by(has).as_ref().is_some_and(good) {
+        return None;
     }
+    levels.iter().filter(good).last().map(|level| Shortfall {
+        part,
+        name: None,
+        has,
+        needs: level.isvsvn,
+        remedy,
+    })
+}
 
-    fn floor(&mut self, reported: &ReportedTcb, floor: &Floor, target: &Target) {
-        let mut more = Vec::new();
-        if let Some(least) = floor.sgx_components {
-            let sgx = (1..).zip(reported.components).zip(least.0);
-            for (((place, has), needs), name) in sgx.zip(&target.tcb_info.sgx_component_names) {
-                more.extend(component(Part::SgxComponent(place), has, needs, name));
-            }
-        }
-        if let (Some(least), Some(svn)) = (floor.tdx_components, lowest_tdx(reported)) {
-            let tdx = (1..).zip(svn).zip(least.0);
-            for (((place, has), needs), name) in tdx.zip(&target.tcb_info.tdx_component_names) {
-                more.extend(component(Part::TdxComponent(place), has, needs, name));
-            }
-        }
-        if let Some(least) = floor.pcesvn.filter(|least| reported.pcesvn < *least) {
-            more.push(pce(reported.pcesvn, least));
-        }
-        if let Some(least) = floor.qe_isvsvn.filter(|least| reported.qe_isvsvn < *least) {
-            more.push(Shortfall {
-                part: Part::Qe,
-                name: None,
-                has: reported.qe_isvsvn,
-                needs: least,
-                remedy: Remedy::Enclaves,
-            });
-        }
-        for new in more {
-            match self.short.iter_mut().find(|known| known.part == new.part) {
-                Some(known) => known.needs = known.needs.max(new.needs),
-                None => self.short.push(new),
-            }
+fn below_floor(reported: &ReportedTcb, floor: &Floor, target: &Target) -> Vec<Shortfall> {
+    let mut short = Vec::new();
+    if let Some(least) = floor.sgx_components {
+        let sgx = (1..).zip(reported.components).zip(least.0);
+        for (((place, has), needs), name) in sgx.zip(&target.tcb_info.sgx_component_names) {
+            short.extend(component(Part::SgxComponent(place), has, needs, name));
         }
     }
+    if let (Some(least), Some(svn)) = (floor.tdx_components, lowest_tdx(reported)) {
+        let tdx = (1..).zip(svn).zip(least.0);
+        for (((place, has), needs), name) in tdx.zip(&target.tcb_info.tdx_component_names) {
+            short.extend(component(Part::TdxComponent(place), has, needs, name));
+        }
+    }
+    if let Some(least) = floor.pcesvn.filter(|least| reported.pcesvn < *least) {
+        short.push(pce(reported.pcesvn, least));
+    }
+    if let Some(least) = floor.qe_isvsvn.filter(|least| reported.qe_isvsvn < *least) {
+        short.push(Shortfall {
+            part: Part::Qe,
+            name: None,
+            has: reported.qe_isvsvn,
+            needs: least,
+            remedy: Remedy::Enclaves,
+        });
+    }
+    short
 }
