@@ -16,6 +16,7 @@ use bulla_service::http::{
     Application, Asked, HeaderMap, HeaderName, HeaderValue, Limits, Listener, Metrics, Place,
     Reach, Reply, Server, ServerSettings, Speech, StatusCode,
 };
+use bulla_tests::load::median;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -70,11 +71,6 @@ fn compare() {
             "{crowd} connections: bare {bare:5.2} us a request, front {front:5.2} us, ratio {ratio:.3}"
         );
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// A server in a process of its own, which ends when this is dropped.

@@ -5,20 +5,11 @@
 
 use std::time::Duration;
 
-use bulla_tests::load::{self, Row};
+use bulla_tests::load::{self, Row, median, thread_time};
 use bulla_tests::vectors;
-use rustix::time::{ClockId, clock_gettime};
 
 const ROUNDS: usize = 31;
 const ROUND: Duration = Duration::from_millis(8);
-
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or_default(),
-        u32::try_from(time.tv_nsec).unwrap_or_default(),
-    )
-}
 
 fn cost(row: &Row, count: u32) -> f64 {
     let start = thread_time();
@@ -26,11 +17,6 @@ fn cost(row: &Row, count: u32) -> f64 {
         (row.work)();
     }
     (thread_time() - start).as_secs_f64() / f64::from(count)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn measure(rows: &[Row]) {

@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bulla_collateral::{CollateralSet, MAX_DOCUMENT_SIZE};
 use bulla_evidence::Quote;
@@ -15,6 +16,7 @@ use bulla_issuer::{
 use bulla_pki::crl::MAX_CRL_SIZE;
 use bulla_pki::{PublicKey, Signature, Timestamp, TrustAnchors};
 use bulla_verifier::{KnownPlatforms, PreparedCollateral, Verdict, Verification};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::cases;
 
@@ -24,6 +26,21 @@ pub struct Row {
     pub name: String,
     /// Does it once.
     pub work: Box<dyn Fn()>,
+}
+
+/// The CPU time of this thread, which other work on the machine leaves alone.
+pub fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
+}
+
+/// The middle one of the values, of which there must be some.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// One signature check of the crypto library, the key parsed anew or kept.

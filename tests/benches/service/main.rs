@@ -23,6 +23,7 @@ use bulla_pki::Timestamp;
 use bulla_tests::binary::bulla;
 use bulla_tests::daemon::Daemon;
 use bulla_tests::host::Host;
+use bulla_tests::load::median;
 use bulla_tests::site::{Clock, Site, platform, vendor};
 use bulla_tests::tls::Identity;
 use bulla_tests::workbench::Folder;
@@ -190,11 +191,6 @@ fn measure_starts(places: &[Place]) {
             median(times)
         );
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Where files are kept in memory: a store is filled there without waiting for a disk.

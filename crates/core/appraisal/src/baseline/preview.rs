@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bulla_collateral::{EnclaveIdentity, TcbInfo, TcbInfoId, TcbStatus};
 use bulla_pki::Timestamp;
+use bulla_pki::digest::sha256;
 use bulla_verifier::{NoLevel, ReportedTcb};
 use serde::Serialize;
 
@@ -23,6 +24,7 @@ use crate::appraise::baseline::check_floor;
 use crate::appraise::tcb::{Terms, check_levels};
 use crate::decision::Severity;
 use crate::policy::AdvisoryException;
+use crate::policy::value::HexBytes;
 
 pub use shortfall::{Part, Remedy, Shortfall};
 
@@ -252,9 +254,9 @@ impl<'a> Preview<'a> {
         let (true, Some(ppid)) = (self.names_platforms, &platform.ppid) else {
             return Box::default();
         };
+        let name = HexBytes(sha256(ppid));
         let all = self.demand.exceptions.values().enumerate();
-        all.filter(|(_, exception)| !exception.group.platforms.is_empty())
-            .filter(|(_, exception)| exception.group.contains(&platform.family, ppid))
+        all.filter(|(_, exception)| exception.group.platforms.contains(&name))
             .map(|(place, _)| place)
             .collect()
     }
