@@ -553,6 +553,10 @@ fn every_dependency_has_a_line_and_every_line_a_dependency() {
     assert_eq!(quoted_in_column(&page, "Of the second opinion"), second);
     let clients = dependencies("second-opinion/clients/Cargo.toml");
     assert_eq!(quoted_in_column(&page, "Of the clients"), clients);
+    let enclaves = dependencies("second-opinion/enclaves/Cargo.toml");
+    assert_eq!(quoted_in_column(&page, "Of the measurements"), enclaves);
+    let example = dependencies("examples/risk-score/Cargo.toml");
+    assert_eq!(quoted_in_column(&page, "Of the example"), example);
     let fuzz = dependencies("fuzz/Cargo.toml");
     assert_eq!(quoted_in_column(&page, "Of the fuzz targets"), fuzz);
 }

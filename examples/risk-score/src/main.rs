@@ -1,35 +1,23 @@
-//! Reads records from standard input, one on each line, and writes what may be known about all.
+//! The enclave: `risk-score GATE POLICY LISTEN`, the first and last being host and port.
 
-use std::io::{self, BufRead, Read};
+#[cfg(target_env = "sgx")]
+mod enclave;
+
 use std::process::ExitCode;
 
-use risk_score::{MAX_LINE, Summary};
-
+#[cfg(target_env = "sgx")]
 fn main() -> ExitCode {
-    let mut summary = Summary::default();
-    let mut input = io::stdin().lock();
-    loop {
-        let mut line = Vec::new();
-        let limit = MAX_LINE as u64 + 1;
-        match input.by_ref().take(limit).read_until(b'\n', &mut line) {
-            Ok(0) => break,
-            Ok(length) if length > MAX_LINE => {
-                eprintln!("a line has more than {MAX_LINE} bytes");
-                return ExitCode::FAILURE;
-            }
-            // What is not text is no record, and is counted as such.
-            Ok(_) => summary.add(&String::from_utf8_lossy(&line)),
-            Err(error) => {
-                eprintln!("the records cannot be read: {error}");
-                return ExitCode::FAILURE;
-            }
+    match enclave::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
     }
-    println!("records  {}", summary.records);
-    println!("refused  {}", summary.refused);
-    match summary.mean() {
-        Some(mean) => println!("mean     {mean}\nhigh     {}", summary.high),
-        None => println!("mean     too few records to tell"),
-    }
-    ExitCode::SUCCESS
+}
+
+#[cfg(not(target_env = "sgx"))]
+fn main() -> ExitCode {
+    eprintln!("this program is an enclave: see docs/first-enclave.md for how to build and run it");
+    ExitCode::FAILURE
 }
