@@ -261,9 +261,10 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The instant at which it happens: RFC 3339 or Unix seconds [default: now]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) at: Option<String>,
+    /// Execute no enclave: have the model of the processor report for it, as where processes cannot
+    /// be traced
+    #[arg(long)]
+    pub(crate) model_only: bool,
 
     /// How to answer [default: text]
     #[arg(long, value_enum)]

@@ -53,15 +53,6 @@ impl Judge {
         })
     }
 
-    pub(crate) fn new(at: Timestamp, anchors: TrustAnchors, policy: Policy) -> Self {
-        Self {
-            at,
-            anchors,
-            policy,
-            demand: None,
-        }
-    }
-
     /// What a quote in binary form needs: documents of the number that the baseline demands of its
     /// family, and of the one that the vendor enforces where none is demanded.
     pub(crate) fn need(&self, quote: &[u8]) -> Result<Need> {

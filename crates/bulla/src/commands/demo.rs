@@ -1,149 +1,71 @@
-//! `bulla demo`: a simulated platform attests, and bulla accepts and refuses.
+//! `bulla demo`: the whole story on this machine. A vendor, its platforms, the service with the
+//! vendor switched off, attestation, a key released, work; and each way it must not go.
 
+mod asking;
+mod attempt;
+mod enclave;
+mod interruption;
+mod play;
+mod stage;
+mod story;
+mod text;
 mod trial;
-
-use bulla_issuer::QuoteKind;
-use serde::Serialize;
+mod world;
 
 use crate::args::{DemoArgs, Format};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::{Exit, Output};
-use crate::render::style::{BAD, CAUTION, FAINT, GOOD, STRONG, WIDTH, paint, wrap};
 use crate::time;
 
-use trial::{TRIALS, Trial, World};
+use interruption::Interruption;
+use play::Play;
+use story::{Attempt, Story};
+use trial::TRIALS;
 
-/// What attests in the demonstration.
-const KINDS: [(&str, QuoteKind); 2] = [
-    ("SGX enclave", QuoteKind::SgxV3),
-    ("TDX trust domain", QuoteKind::Td15V5),
-];
-
-const EXPLANATION: &str = "A model of the processor measured and started an enclave and a trust \
-    domain and quoted them; its vendor, made up for this demonstration, certified it. The quotes \
-    were accepted only while the policy named that vendor's root, and whatever went wrong was \
-    refused for its own reason. These are verdicts and nothing more: no code of an enclave ran, \
-    no key was released, no real processor took part, and no production policy accepts this root.";
+/// What a shell says of a command that an interrupt ended.
+const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &DemoArgs, output: &mut Output) -> Result<Exit> {
-    let at = time::given_or_now(args.at.as_deref())?;
-    let mut attempts = Vec::new();
-    for (subject, kind) in KINDS {
-        let world = World::new(kind, at)?;
-        for trial in TRIALS {
-            attempts.push(Attempt::make(subject, trial, &world)?);
-        }
+    let interruption = Interruption::listen()?;
+    let told = tell(args, &interruption);
+    if interruption.is_there() {
+        return Ok(Exit::Other(INTERRUPTED));
     }
-    let story = Story {
-        simulated: true,
-        at: at.to_string(),
-        as_expected: attempts.iter().all(|attempt| attempt.as_expected),
-        attempts,
-    };
+    let story = told?;
     match output.format() {
         Format::Json => output.json(&story)?,
-        Format::Text => output.text(&text(&story))?,
+        Format::Text => output.text(&text::text(&story))?,
     }
-    Ok(if story.as_expected {
-        Exit::Done
-    } else {
-        Exit::Refused
+    Ok(match story.as_expected {
+        true => Exit::Done,
+        false => Exit::Refused,
     })
 }
 
-/// Everything that was tried.
-#[derive(Serialize)]
-struct Story {
-    simulated: bool,
-    at: String,
-    as_expected: bool,
-    attempts: Vec<Attempt>,
+/// Plays it all. Nothing of it is left afterwards.
+fn tell(args: &DemoArgs, interruption: &Interruption) -> Result<Story> {
+    let at = time::now()?;
+    let mut play = Play::open(at, args.model_only, interruption)?;
+    let (steps, chain) = play.act()?;
+    let attempts: Vec<Attempt> = TRIALS
+        .into_iter()
+        .map(|trial| Ok(Attempt::of(trial, trial.make(&play)?)))
+        .collect::<Result<_>>()?;
+    let not_executed = play.not_executed().map(str::to_owned);
+    Ok(Story {
+        simulated: true,
+        at: at.to_string(),
+        executed: not_executed.is_none(),
+        not_executed,
+        as_expected: attempts.iter().all(|attempt| attempt.as_expected),
+        steps,
+        attempts,
+        chain,
+    })
 }
 
-/// One thing that was tried.
-#[derive(Serialize)]
-struct Attempt {
-    subject: &'static str,
-    tried: &'static str,
-    expected: &'static str,
-    appraisal: &'static str,
-    as_expected: bool,
-    /// The reason that was to be found, or the first other one.
-    code: Option<String>,
-    message: Option<String>,
-}
-
-impl Attempt {
-    fn make(subject: &'static str, trial: Trial, world: &World) -> Result<Self> {
-        let outcome = world.judge(trial)?;
-        let appraisal = outcome.decision.appraisal().as_str();
-        let findings = outcome.findings();
-        let expected = trial.expected_code(world);
-        let wanted = findings
-            .iter()
-            .find(|f| f.refuses() && Some(f.code) == expected);
-        let reason = wanted.or_else(|| findings.iter().find(|finding| finding.refuses()));
-        Ok(Self {
-            subject,
-            tried: trial.title(),
-            expected: expected.map_or("accepted", |_| "refused"),
-            appraisal,
-            as_expected: match expected {
-                None => reason.is_none() && outcome.exit() == Exit::Done,
-                Some(_) => wanted.is_some() && outcome.exit() == Exit::Refused,
-            },
-            code: reason.map(|finding| finding.code.to_owned()),
-            message: reason.map(|finding| finding.message.clone()),
-        })
+fn broken(reason: impl ToString) -> Error {
+    Error::DemoBroken {
+        reason: reason.to_string(),
     }
-}
-
-fn text(story: &Story) -> String {
-    let mut text = format!(
-        "{}  a platform, its vendor and everything they signed were made up just now, at {}\n",
-        paint(CAUTION, "SIMULATED"),
-        story.at
-    );
-    let mut subject = "";
-    for attempt in &story.attempts {
-        if attempt.subject != subject {
-            subject = attempt.subject;
-            text.push_str(&format!("\n{}\n", paint(STRONG, subject)));
-        }
-        text.push_str(&row(attempt));
-    }
-    text.push('\n');
-    for line in wrap(EXPLANATION, WIDTH) {
-        text.push_str(&format!("{line}\n"));
-    }
-    if !story.as_expected {
-        let complaint =
-            "Not every outcome was the expected one: this is a fault in bulla, report it.";
-        text.push_str(&format!("{}\n", paint(BAD, complaint)));
-    }
-    text
-}
-
-fn row(attempt: &Attempt) -> String {
-    let style = if attempt.appraisal == "accepted" {
-        GOOD
-    } else {
-        BAD
-    };
-    let word = paint(style, format!("{:8}", attempt.appraisal));
-    let surprise = match attempt.as_expected {
-        true => String::new(),
-        false => paint(BAD, format!("  EXPECTED: {}", attempt.expected)),
-    };
-    let code = attempt.code.as_deref().unwrap_or_default();
-    let mut text = format!("  {word}  {:44}  {code}{surprise}", attempt.tried);
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    if let Some(message) = &attempt.message {
-        let margin = " ".repeat(12);
-        for line in wrap(message, WIDTH.saturating_sub(margin.len())) {
-            text.push_str(&format!("{margin}{}\n", paint(FAINT, line)));
-        }
-    }
-    text
 }

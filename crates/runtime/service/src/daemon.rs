@@ -3,7 +3,7 @@
 mod local_token;
 mod upkeep;
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -227,6 +227,15 @@ impl Daemon {
     ///
     /// `tell` is called once signals are heard, with what there is; where it fails, so does this.
     pub fn run<E>(self, tell: impl FnOnce(&Start) -> Result<(), E>) -> Result<(), E> {
+        self.run_until(signals::termination(), tell)
+    }
+
+    /// The same, until `end` is done: for a service that is part of another program.
+    pub fn run_until<E>(
+        self,
+        end: impl Future<Output = ()>,
+        tell: impl FnOnce(&Start) -> Result<(), E>,
+    ) -> Result<(), E> {
         let Self {
             runtime,
             server,
@@ -246,10 +255,9 @@ impl Daemon {
                 tokio::spawn(upkeep::feed_watchdog()),
             ];
             let stop = async {
-                let mut termination = pin!(signals::termination());
+                let mut end = pin!(end);
                 // Whoever reads that the service is ready may end it, so it has to listen first.
-                let early =
-                    poll_fn(|context| Poll::Ready(termination.as_mut().poll(context).is_ready()));
+                let early = poll_fn(|context| Poll::Ready(end.as_mut().poll(context).is_ready()));
                 if early.await {
                     return;
                 }
@@ -259,7 +267,7 @@ impl Daemon {
                 }
                 signals::tell_status(&format!("listening on {}", start.listening.join(", ")));
                 signals::tell_ready();
-                termination.await;
+                end.await;
                 tracing::info!("told to end");
                 signals::tell_stopping();
             };
