@@ -5,6 +5,7 @@ pub mod binary;
 pub mod cases;
 pub mod daemon;
 pub mod doctor;
+pub mod enclaves;
 pub mod fleet;
 pub mod front;
 pub mod gate;

@@ -12,7 +12,8 @@ mod world;
 use bulla_enclave::image::demonstration;
 use bulla_processor::structures::key_policy;
 use bulla_processor::{Enclave, EnclaveSigner, Grants, Sigstruct, StartParameters};
-use bulla_tests::workbench::{Answer, Folder, run, run_with_input};
+use bulla_tests::enclaves::{KNOWN, enclave, found_vendor, quote, verify};
+use bulla_tests::workbench::{Answer, Folder, run};
 use bulla_vendor::StateDirectory;
 use program::*;
 use serde_json::Value as Json;
@@ -23,10 +24,7 @@ fn demonstration_folder() -> Folder {
     let folder = Folder::new();
     folder.write("image", demonstration::image().write());
     sign(&folder, "image.sig", 0, &EnclaveSigner::demonstration());
-    let vendor = folder.text_path("box");
-    let place = ["--platform", "node-1", "--public-url", "http://localhost"];
-    let made = run(&[&["vendor", "init", "--dir", &vendor][..], &place].concat());
-    assert_eq!(made.status, 0, "{}", made.stderr);
+    found_vendor(&folder);
     folder
 }
 
@@ -51,20 +49,6 @@ fn program_folder(program: Program) -> Folder {
     folder.write("image", tiny.image().write());
     folder.write("image.sig", tiny.sigstruct().as_bytes());
     folder
-}
-
-/// `bulla enclave`; arguments that begin with `@` are files of the folder.
-fn enclave(folder: &Folder, arguments: &[&str], input: &[u8]) -> Answer {
-    let mut line = vec!["enclave".to_owned()];
-    line.extend(
-        arguments
-            .iter()
-            .map(|argument| match argument.strip_prefix('@') {
-                Some(name) => folder.text_path(name),
-                None => (*argument).to_owned(),
-            }),
-    );
-    run_with_input(&line, input)
 }
 
 fn run_image(folder: &Folder, options: &[&str], arguments: &[&str], input: &[u8]) -> Answer {
@@ -264,54 +248,6 @@ fn what_was_not_signed_for_does_not_start() {
         unsigned.stderr
     );
 }
-
-fn quote(folder: &Folder, signature: &str, out: &str) -> Json {
-    let line = [
-        "quote",
-        "@image",
-        "--sigstruct",
-        signature,
-        "--vendor",
-        "@box",
-        "--platform",
-        "node-1",
-        "--report-data",
-        "0102",
-        "--out",
-        out,
-        "--format",
-        "json",
-    ];
-    let answer = enclave(folder, &line, b"");
-    assert_eq!(answer.status, 0, "{}", answer.stdout);
-    answer.json()
-}
-
-/// Verifies what was written to `out`, with these options beside quote and collateral.
-fn verify(folder: &Folder, out: &str, options: &[&str]) -> Answer {
-    let file = |name: &str| folder.text_path(&format!("{out}/{name}"));
-    let mut line = vec!["verify".to_owned(), "--format".into(), "json".into()];
-    for (option, name) in [
-        ("--quote", "quote.bin"),
-        ("--collateral", "collateral.json"),
-    ] {
-        line.extend([option.to_owned(), file(name)]);
-    }
-    line.extend(options.iter().map(|option| match option.strip_prefix('@') {
-        Some(name) => file(name),
-        None => (*option).to_owned(),
-    }));
-    run(&line)
-}
-
-/// The options that make the simulated root known and accepted.
-const KNOWN: [&str; 5] = [
-    "--trust-root",
-    "@root.pem",
-    "--simulated",
-    "--policy",
-    "@policy.toml",
-];
 
 #[test]
 fn an_enclave_is_quoted_and_accepted_under_its_root_alone() {

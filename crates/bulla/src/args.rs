@@ -23,7 +23,7 @@ pub(crate) use collateral::{
 };
 pub(crate) use doctor::{DialectArg, DoctorArgs};
 pub(crate) use enclave::{
-    ConvertArgs, DiffArgs, EnclaveCommand, EnclaveQuoteArgs, MeasureArgs, MemoryArgs,
+    AesmArgs, ConvertArgs, DiffArgs, EnclaveCommand, EnclaveQuoteArgs, MeasureArgs, MemoryArgs,
     OnPlatformArgs, RunArgs, SealInfoArgs, SignArgs, SignatureArgs,
 };
 pub(crate) use gate::{

@@ -170,6 +170,12 @@ pub(crate) enum Error {
     )]
     SealedMalformed { path: PathBuf },
 
+    #[error(
+        "{}: no socket can be made here: {source}; give another path, of at most 107 bytes",
+        shown(path)
+    )]
+    SocketUnusable { path: PathBuf, source: io::Error },
+
     #[error("nothing can be executed: {0}")]
     MachineUnavailable(#[from] BackendError),
 
@@ -310,6 +316,7 @@ impl Error {
             Self::ImageInvalid { .. } => "ImageInvalid",
             Self::SignerKeyInvalid { .. } => "SignerKeyInvalid",
             Self::SigstructInvalid { .. } => "SigstructInvalid",
+            Self::SocketUnusable { .. } => "AddressUnavailable",
             Self::SealedMalformed { .. } => "SealedMalformed",
             Self::EnclaveRefused { .. } => "EnclaveRefused",
             Self::MachineUnavailable(BackendError::HardwarePresent { .. }) => "HardwarePresent",

@@ -8,7 +8,9 @@ use clap::{Args, Subcommand};
 
 use super::{Format, InspectArgs};
 
-pub(crate) use start::{EnclaveQuoteArgs, OnPlatformArgs, RunArgs, SealInfoArgs, SignatureArgs};
+pub(crate) use start::{
+    AesmArgs, EnclaveQuoteArgs, OnPlatformArgs, RunArgs, SealInfoArgs, SignatureArgs,
+};
 
 const CONVERT_DETAILS: &str = "\
 The program is the ELF file of a Rust program for the target x86_64-fortanix-unknown-sgx. Everything
@@ -50,6 +52,9 @@ pub(crate) enum EnclaveCommand {
     /// Have a simulated platform quote an enclave, and write the quote with its collateral
     #[command(after_long_help = start::QUOTE_DETAILS)]
     Quote(EnclaveQuoteArgs),
+    /// Quote enclaves for other programs, as the vendor's service (AESM) does
+    #[command(after_long_help = start::AESM_DETAILS)]
+    Aesm(AesmArgs),
     /// Say who can open sealed data
     #[command(after_long_help = start::SEAL_INFO_DETAILS)]
     SealInfo(SealInfoArgs),
@@ -65,6 +70,7 @@ impl EnclaveCommand {
             Self::Diff(args) => args.format,
             Self::Run(args) => args.format,
             Self::Quote(args) => args.format,
+            Self::Aesm(args) => args.format,
             Self::SealInfo(args) => args.format,
         }
     }

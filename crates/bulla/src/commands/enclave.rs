@@ -1,5 +1,6 @@
 //! `bulla enclave`: images, their measurement and their signature, and how they run.
 
+mod aesm;
 mod diff;
 mod load;
 mod quote;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: &EnclaveCommand, output: &mut Output) -> Result<Exit>
         EnclaveCommand::Diff(args) => return diff::run(args, output),
         EnclaveCommand::Run(args) => return run::run(args),
         EnclaveCommand::Quote(args) => quote::run(args)?,
+        EnclaveCommand::Aesm(args) => return aesm::run(args, output),
         EnclaveCommand::SealInfo(args) => return seal_info::run(args, output),
     };
     tell(&told, output)?;

@@ -10,14 +10,13 @@ mod streams;
 mod usercall;
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::machine::ptrace::TICK;
 use crate::machine::{Backend, Event, Exit, Machine, MachineError, Registers, flags};
 
 pub use report::{Crash, Ending, Report, Site};
-pub use streams::Outside;
+pub use streams::{Connector, Outside};
 
 use arena::{Arena, OutsideArena};
 use streams::Streams;
@@ -300,7 +299,7 @@ impl<B: Backend> Runner<'_, B> {
     /// Tells of a stream that was opened, and its addresses.
     fn opened(
         &mut self,
-        opened: io::Result<(u64, Vec<SocketAddr>)>,
+        opened: io::Result<(u64, Vec<String>)>,
         buffers: &[u64],
     ) -> Result<Answer, Refusal> {
         let (number, addresses) = match opened {
@@ -308,7 +307,7 @@ impl<B: Backend> Runner<'_, B> {
             Err(error) => return Ok([usercall::error(&error), 0]),
         };
         for (buffer, address) in buffers.iter().zip(addresses) {
-            let [error, _] = self.give(*buffer, address.to_string().as_bytes())?;
+            let [error, _] = self.give(*buffer, address.as_bytes())?;
             if error != 0 {
                 self.streams.close(number);
                 return Ok([error, 0]);

@@ -3,16 +3,19 @@
 use bulla_evidence::layout::{PpidRecord, SgxReport, TdReport};
 use bulla_evidence::{BodyType, QuoteVersion, Tee};
 use bulla_issuer::{Certification, QuoteKind, QuoteParts, SigningKey};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::architectural::{
     CertificationEnclave, CertifiedKey, PCE_ID, PceInfo, QuotingEnclave, Refusal,
 };
 use crate::enclave::Enclave;
+use crate::error::Failure;
 use crate::fuses::Fuses;
 use crate::processor::{Processor, cpusvn_at_most};
 use crate::provisioning::ProvisioningPublicKey;
 use crate::signer::EnclaveSigner;
+use crate::structures::TargetInfo;
 use crate::td::{TdReportForm, TdxModule, TrustDomain};
 
 /// What is installed on a platform, by security version.
@@ -177,6 +180,24 @@ impl Platform {
         self.processor
             .ereport(enclave, &self.qe.target_info(), reportdata)
             .expect("a target of our own")
+    }
+
+    /// The quoting enclave's report to another enclave that it made this quote: its data are
+    /// SHA-256 of the nonce and the quote, then zeros.
+    ///
+    /// # Errors
+    ///
+    /// As [`Processor::ereport`] says of the target.
+    pub fn report_back(
+        &self,
+        target: &TargetInfo,
+        nonce: [u8; 16],
+        quote: &[u8],
+    ) -> Result<SgxReport, Failure> {
+        let digest = Sha256::new().chain_update(nonce).chain_update(quote);
+        let mut data = [0; 64];
+        data[..32].copy_from_slice(&digest.finalize());
+        self.processor.ereport(self.qe.enclave(), target, data)
     }
 
     /// A report of the trust domain.

@@ -13,8 +13,8 @@ confidentiality. It is measured and initialised as hardware does it, with the at
 SIGSTRUCT prescribes, and leaves by the calls of Fortanix EDP: standard streams, arguments, time and
 TCP. Environment variables cannot be given; that interface has none.
 
-On a platform of a vendor in a box, keys are that platform's and survive the run; without one they
-are of this run only.
+On a platform of a vendor in a box, keys are that platform's and survive the run, and the enclave
+finds AESM, which quotes it, behind the host name `aesm`; without one, keys are of this run only.
 
 What goes wrong is told on standard error: what, where, and the registers, which may hold secrets of
 the enclave. With --format json the last line of standard error is the report as one JSON object.
@@ -32,6 +32,14 @@ the report. Nothing of the image is executed. Writes what `bulla vendor quote` w
 
 Example:
   bulla enclave quote app.sgxs --sigstruct app.sig --vendor box --platform node-1 --out attested";
+
+pub(super) const AESM_DETAILS: &str = "\
+Answers at a Unix socket as the vendor's Architectural Enclave Service Manager does, so that programs
+that ask it for quotes on hardware can ask a simulated platform. An enclave under `bulla enclave run`
+needs none: it finds the service behind the host name `aesm`.
+
+Example:
+  bulla enclave aesm --socket aesm.socket --vendor box --platform node-1";
 
 pub(super) const SEAL_INFO_DETAILS: &str = "\
 Reads sealed data in the layout of the vendor's runtime, which begins with the request for its key,
@@ -170,6 +178,29 @@ pub(crate) struct SealInfoArgs {
 
     #[command(flatten)]
     pub(crate) platform: OnPlatformArgs,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AesmArgs {
+    /// Where the socket is made
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+
+    /// The directory of the vendor whose platform quotes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) vendor: PathBuf,
+
+    /// The platform
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: String,
+
+    /// The instant at which it starts: RFC 3339 or Unix seconds [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
 
     /// How to answer [default: text]
     #[arg(long, value_enum)]

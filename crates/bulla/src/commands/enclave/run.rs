@@ -5,8 +5,9 @@ use std::time::Duration;
 use bulla_enclave::image::{self, Functions};
 use bulla_enclave::machine::Machine;
 use bulla_enclave::machine::ptrace::{BesideHardware, PtraceBackend};
-use bulla_enclave::runner::{self, ARENA_SIZE, Ending, Limits, Outside, Report, Site};
+use bulla_enclave::runner::{self, ARENA_SIZE, Connector, Ending, Limits, Outside, Report, Site};
 
+use super::aesm;
 use super::start::{Placed, passing_processor, start};
 use crate::args::{Format, RunArgs};
 use crate::describe::Fields;
@@ -19,6 +20,9 @@ use crate::{input, time};
 /// The first argument of every enclave, as the runner of Fortanix EDP has it.
 const NAME: &str = "enclave";
 
+/// The host behind which an enclave finds the service that quotes it.
+const AESM: &str = "aesm";
+
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let format = args.format.unwrap_or(Format::Text);
     let functions = functions(args)?;
@@ -27,7 +31,12 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         Some(placed) => placed.processor(),
         None => passing_processor()?,
     };
-    let outside = Outside::of_process(clock(placed.as_ref())?);
+    let mut outside = Outside::of_process(clock(placed.as_ref())?);
+    if let Some(placed) = placed {
+        let service = aesm::service(placed)?;
+        let connector: Connector = Box::new(move || service.connect());
+        outside.services.insert(AESM.to_owned(), connector);
+    }
     let enclave = start(&args.image, &args.signature, &args.memory)?;
     let beside_hardware = match args.despite_hardware {
         true => BesideHardware::Insist,

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 
 /// The most streams that are open at once: what Linux gives a process.
 const MAX_STREAMS: usize = 1024;
 
-/// What an enclave finds outside: the standard streams, in the order of their numbers, and a clock.
+/// Opens a connection to a service on this machine.
+pub type Connector = Box<dyn Fn() -> io::Result<UnixStream>>;
+
+/// What an enclave finds outside: the standard streams, in the order of their numbers, a clock, and
+/// services.
 pub struct Outside {
     /// 0
     pub input: Box<dyn Read>,
@@ -18,16 +23,19 @@ pub struct Outside {
     pub error: Box<dyn Write>,
     /// Nanoseconds since 1970; no enclave should trust it.
     pub clock: Box<dyn Fn() -> u64>,
+    /// Where connections to these hosts go instead of the network, whatever the port.
+    pub services: BTreeMap<String, Connector>,
 }
 
 impl Outside {
-    /// The streams of this process, and this clock.
+    /// The streams of this process, this clock, and no services.
     pub fn of_process(clock: Box<dyn Fn() -> u64>) -> Self {
         Self {
             input: Box::new(io::stdin()),
             output: Box::new(io::stdout()),
             error: Box::new(io::stderr()),
             clock,
+            services: BTreeMap::new(),
         }
     }
 
@@ -38,6 +46,7 @@ impl Outside {
             output: Box::new(io::sink()),
             error: Box::new(io::sink()),
             clock: Box::new(|| 0),
+            services: BTreeMap::new(),
         }
     }
 }
@@ -51,6 +60,7 @@ impl fmt::Debug for Outside {
 #[derive(Debug)]
 enum Stream {
     Tcp(TcpStream),
+    Service(UnixStream),
     Listener(TcpListener),
 }
 
@@ -73,6 +83,7 @@ impl Streams {
         match (number, self.others.get_mut(&number)) {
             (0, _) => self.standard.input.read(bytes),
             (_, Some(Stream::Tcp(stream))) => stream.read(bytes),
+            (_, Some(Stream::Service(stream))) => stream.read(bytes),
             _ => Err(unknown()),
         }
     }
@@ -82,6 +93,7 @@ impl Streams {
             (1, _) => self.standard.output.write(bytes),
             (2, _) => self.standard.error.write(bytes),
             (_, Some(Stream::Tcp(stream))) => stream.write(bytes),
+            (_, Some(Stream::Service(stream))) => stream.write(bytes),
             _ => Err(unknown()),
         }
     }
@@ -91,6 +103,7 @@ impl Streams {
             (1, _) => self.standard.output.flush(),
             (2, _) => self.standard.error.flush(),
             (_, Some(Stream::Tcp(stream))) => stream.flush(),
+            (_, Some(Stream::Service(stream))) => stream.flush(),
             _ => Err(unknown()),
         }
     }
@@ -101,26 +114,32 @@ impl Streams {
     }
 
     /// Listens; gives the number, and the address that it got.
-    pub(super) fn bind(&mut self, address: &str) -> io::Result<(u64, SocketAddr)> {
+    pub(super) fn bind(&mut self, address: &str) -> io::Result<(u64, String)> {
         let listener = TcpListener::bind(address)?;
         let local = listener.local_addr()?;
-        Ok((self.add(Stream::Listener(listener))?, local))
+        Ok((self.add(Stream::Listener(listener))?, local.to_string()))
     }
 
     /// Waits for a client; gives the number, and the addresses of both sides.
-    pub(super) fn accept(&mut self, number: u64) -> io::Result<(u64, [SocketAddr; 2])> {
+    pub(super) fn accept(&mut self, number: u64) -> io::Result<(u64, [String; 2])> {
         let Some(Stream::Listener(listener)) = self.others.get(&number) else {
             return Err(unknown());
         };
         let (stream, peer) = listener.accept()?;
-        let local = stream.local_addr()?;
-        Ok((self.add(Stream::Tcp(stream))?, [local, peer]))
+        let addresses = [stream.local_addr()?, peer].map(|address| address.to_string());
+        Ok((self.add(Stream::Tcp(stream))?, addresses))
     }
 
     /// Connects; gives the number, and the addresses of both sides.
-    pub(super) fn connect(&mut self, address: &str) -> io::Result<(u64, [SocketAddr; 2])> {
+    pub(super) fn connect(&mut self, address: &str) -> io::Result<(u64, [String; 2])> {
+        let host = address.split_once(':').map_or(address, |(host, _)| host);
+        if let Some(connector) = self.standard.services.get(host) {
+            let stream = Stream::Service(connector()?);
+            return Ok((self.add(stream)?, [String::new(), address.to_owned()]));
+        }
         let stream = TcpStream::connect(address)?;
         let addresses = [stream.local_addr()?, stream.peer_addr()?];
+        let addresses = addresses.map(|address| address.to_string());
         Ok((self.add(Stream::Tcp(stream))?, addresses))
     }
 
