@@ -1,5 +1,6 @@
 //! The command line as typed. Nothing is read or opened here.
 
+mod baseline;
 mod collateral;
 mod doctor;
 mod enclave;
@@ -18,6 +19,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::error::Error;
 use crate::output::{self, Exit};
 
+pub(crate) use baseline::{
+    Asking, BaselineApplyArgs, BaselineCommand, BaselineHistoryArgs, BaselineListArgs,
+    BaselinePlanArgs, BaselineShowArgs, EndArgs, ExceptionCommand, GrantArgs, PauseArgs,
+    ResumeArgs, RollbackArgs,
+};
 pub(crate) use collateral::{
     CollateralCommand, FetchArgs, HistoryArgs, ListArgs, RefreshArgs, RefusedArgs,
 };
@@ -157,6 +163,9 @@ pub(crate) enum Command {
     /// See and fetch collateral: what a service keeps, what an upstream has
     #[command(subcommand)]
     Collateral(CollateralCommand),
+    /// Decide which TCB level is mandatory at a service, for whom and from when on
+    #[command(subcommand, after_long_help = baseline::DETAILS)]
+    Baseline(BaselineCommand),
     /// Look after the platforms that a service knows
     #[command(subcommand)]
     Platform(FleetCommand),
@@ -182,6 +191,7 @@ impl Command {
             Self::Demo(args) => args.format,
             Self::Serve(args) => args.format,
             Self::Collateral(command) => command.format(),
+            Self::Baseline(command) => command.format(),
             Self::Platform(command) => command.format(),
             Self::Doctor(args) => args.format,
             Self::Gate(command) => command.format(),

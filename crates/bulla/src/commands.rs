@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod baseline;
 pub(crate) mod collateral;
 pub(crate) mod demo;
 pub(crate) mod doctor;

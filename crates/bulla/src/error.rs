@@ -301,6 +301,7 @@ impl Error {
             Self::RulesMalformed { what, .. } | Self::RulesNotText { what, .. } => match what {
                 Rules::Policy => "PolicyMalformed",
                 Rules::Baseline => "BaselineMalformed",
+                Rules::Plan => "PlanMalformed",
             },
             Self::TcbStatusInvalid(_) => "TcbStatusInvalid",
             Self::TrustRootInvalid { .. } | Self::TrustRootUnreadable { .. } => "TrustRootInvalid",

@@ -108,6 +108,7 @@ pub(crate) fn read_or_empty(what: &'static str, path: &Path, limit: usize) -> Re
 pub(crate) enum Rules {
     Policy,
     Baseline,
+    Plan,
 }
 
 impl Rules {
@@ -115,6 +116,7 @@ impl Rules {
         match self {
             Self::Policy => "policy",
             Self::Baseline => "baseline",
+            Self::Plan => "plan",
         }
     }
 

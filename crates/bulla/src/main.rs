@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(&args, &mut output),
         Command::Serve(args) => commands::serve::run(&args, &mut output),
         Command::Collateral(command) => commands::collateral::run(&command, &mut output),
+        Command::Baseline(command) => commands::baseline::run(&command, &mut output),
         Command::Platform(command) => commands::platform::run(&command, &mut output),
         Command::Doctor(args) => commands::doctor::run(&args, &mut output),
         Command::Gate(command) => commands::gate::run(&command, &mut output),

@@ -144,7 +144,8 @@ impl Service {
         let problem = Problem::read(&reply.parts);
         let reason = match &problem {
             Some(problem) => match &problem.detail {
-                Some(detail) => format!("{} {detail}", problem.title),
+                // What cannot be decided is told on a line for each reason.
+                Some(detail) => format!("{} {}", problem.title, detail.replace('\n', "; ")),
                 None => problem.title.to_string(),
             },
             None => match reply.header(header::ERROR_MESSAGE) {

@@ -1,7 +1,7 @@
 //! What a baseline asks for.
 
 use bulla_appraisal::Demand;
-use bulla_appraisal::baseline::{Floor, Number, Requirement};
+use bulla_appraisal::baseline::{Baseline, Floor, Number, Requirement};
 
 use crate::describe::{Fields, Value};
 
@@ -12,6 +12,24 @@ pub(crate) fn demanded(demand: &Demand, requirement: Option<&Requirement>) -> Fi
         Some(asked) => named.and(self::requirement(asked)),
         None => named,
     }
+}
+
+/// All that a baseline asks for, for each technology and, where it is another, for a family.
+pub(crate) fn whole(baseline: &Baseline) -> Fields {
+    let families = baseline.families.iter().map(|(family, own)| {
+        let mut fields = Fields::new().with("family", family.to_string());
+        if let Some(sgx) = &own.sgx {
+            fields = fields.with("sgx", requirement(sgx));
+        }
+        match &own.tdx {
+            Some(tdx) => fields.with("tdx", requirement(tdx)),
+            None => fields,
+        }
+    });
+    Fields::new()
+        .with("sgx", requirement(&baseline.sgx))
+        .with("tdx", requirement(&baseline.tdx))
+        .with("families", families.collect::<Vec<_>>())
 }
 
 /// What is asked for; what is not, is left out.
