@@ -12,8 +12,9 @@ use bulla_enclave::machine::BackendError;
 use bulla_gate::GateError;
 use bulla_pki::AnchorError;
 use bulla_processor::{ErrorCode, Failure};
-use bulla_service::daemon::{DaemonError, LocalTokenError};
-use bulla_service::gate::{KeyFileError, KeysError, OpenError};
+use bulla_service::SecretFileError;
+use bulla_service::daemon::DaemonError;
+use bulla_service::gate::{KeysError, OpenError};
 use bulla_service::http::ListenError;
 use bulla_store::StoreError;
 use bulla_vendor::web::ServerError;
@@ -395,10 +396,7 @@ fn daemon_code(error: &DaemonError) -> &'static str {
         DaemonError::Store(_) => "StoreUnavailable",
         DaemonError::Listen(ListenError::NotLoopback(_)) => "AddressNotLoopback",
         DaemonError::Listen(_) => "AddressUnavailable",
-        DaemonError::LocalToken(LocalTokenError::Exposed { .. }) => "SecretExposed",
-        DaemonError::LocalToken(LocalTokenError::Malformed { .. }) => "SecretMalformed",
-        DaemonError::LocalToken(LocalTokenError::Random(_)) => "RandomUnavailable",
-        DaemonError::LocalToken(_) => "FileUnwritable",
+        DaemonError::LocalToken(error) => secret_file_code(error),
         DaemonError::Gate(error) => opening_code(error),
         _ => "SystemExhausted",
     }
@@ -429,11 +427,8 @@ fn gate_code(error: &GateError) -> &'static str {
 /// Why the gate does not open.
 fn opening_code(error: &OpenError) -> &'static str {
     match error {
-        OpenError::KeyFile(KeyFileError::Exposed { .. }) => "SecretExposed",
-        OpenError::KeyFile(KeyFileError::Malformed { .. }) => "SecretMalformed",
-        OpenError::KeyFile(KeyFileError::Missing { .. }) => "FileNotFound",
-        OpenError::KeyFile(KeyFileError::Unusable { .. }) => "FileUnreadable",
-        OpenError::KeyFile(KeyFileError::Random(_)) | OpenError::Random(_) => "RandomUnavailable",
+        OpenError::KeyFile(error) => secret_file_code(error),
+        OpenError::Random(_) => "RandomUnavailable",
         OpenError::KeyGone { .. } | OpenError::Keys(KeysError::OtherKey { .. }) => "GateKeyWrong",
         OpenError::Keys(KeysError::Malformed { .. }) => "StoreDamaged",
         _ => "StoreUnavailable",
@@ -449,6 +444,18 @@ fn remedy(failure: &Failure) -> &'static str {
         Some(ErrorCode::InvalidSignature) => "; the SIGSTRUCT was changed: sign the image anew",
         Some(ErrorCode::InvalidAttribute) => "; start it as it was signed, with or without --debug",
         _ => "",
+    }
+}
+
+/// Why there is no secret in a file of the service.
+fn secret_file_code(error: &SecretFileError) -> &'static str {
+    match error {
+        SecretFileError::Missing { .. } => "FileNotFound",
+        SecretFileError::Exposed { .. } => "SecretExposed",
+        SecretFileError::Unreadable { .. } => "FileUnreadable",
+        SecretFileError::Malformed { .. } => "SecretMalformed",
+        SecretFileError::Random(_) => "RandomUnavailable",
+        _ => "FileUnwritable",
     }
 }
 

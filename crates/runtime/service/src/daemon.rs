@@ -32,8 +32,9 @@ use crate::http::{
 use crate::keeper::{Keeper, Mode};
 use crate::realm::Realm;
 use crate::refresh::{Refresh, Standing};
+use crate::secret_file::SecretFileError;
 
-pub use local_token::{FILE as LOCAL_TOKEN_FILE, LocalTokenError};
+pub use local_token::FILE as LOCAL_TOKEN_FILE;
 
 /// The database in the directory of the store.
 pub const DATABASE_FILE: &str = "store.sqlite";
@@ -90,7 +91,7 @@ pub enum DaemonError {
     Listen(#[from] ListenError),
     /// The administrator's token cannot be made or read.
     #[error(transparent)]
-    LocalToken(#[from] LocalTokenError),
+    LocalToken(#[from] SecretFileError),
     /// What was decided on baselines cannot be read.
     #[error(transparent)]
     Baselines(#[from] BaselinesError),

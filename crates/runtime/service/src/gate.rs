@@ -35,6 +35,7 @@ use crate::fleet::Fleet;
 use crate::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use crate::http::{Asked, HeaderValue, Reply, StatusCode};
 use crate::keeper::unhurried;
+use crate::secret_file::SecretFileError;
 
 use administer::internal;
 use attest::POLICY_UNKNOWN_TITLE;
@@ -47,7 +48,7 @@ use policies::Policies;
 use release::Asker;
 
 pub use attest::NotAttested;
-pub use key_file::{FILE as KEY_FILE, KeyFileError, check as check_key_file};
+pub use key_file::{FILE as KEY_FILE, check as check_key_file};
 pub use keys::KeysError;
 pub use nonces::MOST_TAKEN as MOST_NONCES;
 pub use policies::LONGEST as LONGEST_POLICY;
@@ -140,7 +141,7 @@ pub enum OpenError {
     Store(#[from] StoreError),
     /// The file with its key cannot be used.
     #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
+    KeyFile(#[from] SecretFileError),
     /// The store has what was sealed under a key that is gone.
     #[error(
         "{}: the gate's key is gone, and the store has what was sealed under it: put the file \
@@ -391,7 +392,7 @@ impl Gate {
 /// The key beside the store. None is made where the store has what was sealed under another.
 fn own_key(path: &Path, store: &Store) -> Result<key_file::KeyFile, OpenError> {
     match key_file::read(path) {
-        Err(KeyFileError::Missing { .. }) => {}
+        Err(SecretFileError::Missing { .. }) => {}
         read => return Ok(read?),
     }
     if Keys::are_kept(store)? || !store.secrets()?.is_empty() {

@@ -18,7 +18,9 @@ pub mod judging;
 pub mod keeper;
 pub mod realm;
 pub mod refresh;
+mod secret_file;
 mod vain;
 pub mod want;
 
 pub use app::{PCS_BASE, Service};
+pub use secret_file::SecretFileError;
