@@ -33,9 +33,9 @@ pub(crate) use enclave::{
     OnPlatformArgs, RunArgs, SealInfoArgs, SignArgs, SignatureArgs,
 };
 pub(crate) use gate::{
-    AttestArgs, DecisionsArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand, GateRunArgs, KeysArgs,
-    KeysCommand, PolicyCommand, PolicyListArgs, PolicyNameArgs, PolicySetArgs, SecretArg,
-    SecretCommand, SecretListArgs, SecretRemoveArgs, SecretSetArgs, SecretTarget, WithdrawArgs,
+    Administered, AttestArgs, DecisionsArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand,
+    GateRunArgs, KeysCommand, PolicyCommand, PolicyNameArgs, PolicySetArgs, SecretArg,
+    SecretCommand, SecretRemoveArgs, SecretSetArgs, SecretTarget, WithdrawArgs,
 };
 pub(crate) use platform::{FleetCommand, FleetListArgs, ObserveArgs, RegisterArgs, RemoveArgs};
 pub(crate) use serve::ServiceArgs;

@@ -3,12 +3,10 @@
 //! For documents there is `bulla-upstream`. This is for bulla's own routes, and for the doctor, who
 //! wants to see every header as it came.
 
-use std::error::Error as _;
-use std::fmt::Write;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bulla_protocol::client::{is_this_machine, with_causes};
 use bulla_protocol::wire::{Headers, RequestParts, ResponseParts, Status};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Certificate, Method, Url, redirect, retry, tls};
@@ -108,10 +106,7 @@ pub(crate) fn shown(url: &Url) -> String {
 
 /// Whether what is sent there cannot be read on the way.
 pub(crate) fn is_private(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    url.scheme() == "https" || is_here
+    url.scheme() == "https" || is_this_machine(url.host_str().unwrap_or_default())
 }
 
 /// What waits for the answers of the service at `url`, in the thread that asks.
@@ -227,15 +222,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>> {
 
 /// An error with all its causes, without the address: the asker knows it.
 fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing into a string cannot fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
+    with_causes(&error.without_url())
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use clap::Subcommand;
 use super::Format;
 
 pub(crate) use administer::{
-    DecisionsArgs, KeysArgs, KeysCommand, PolicyCommand, PolicyListArgs, PolicyNameArgs,
-    PolicySetArgs, SecretCommand, SecretListArgs, SecretRemoveArgs, SecretSetArgs, WithdrawArgs,
+    Administered, DecisionsArgs, KeysCommand, PolicyCommand, PolicyNameArgs, PolicySetArgs,
+    SecretCommand, SecretRemoveArgs, SecretSetArgs, WithdrawArgs,
 };
 pub(crate) use client::{
     AttestArgs, EvidenceArgs, ExecArgs, GateAt, GateRunArgs, SecretArg, SecretTarget,
@@ -49,7 +49,7 @@ impl GateCommand {
             Self::Policy(command) => command.format(),
             Self::Secret(command) => command.format(),
             Self::Keys(command) => command.format(),
-            Self::Decisions(args) => args.format,
+            Self::Decisions(args) => args.gate.format,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `bulla gate`: attestation as a condition of work.
 
+mod administer;
 mod attest;
 mod decisions;
 mod deliver;

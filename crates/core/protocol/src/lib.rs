@@ -5,7 +5,7 @@
 //! no sockets, no clock. A module for each dialect: [`pcs`] is Intel's own service, [`pccs`] that
 //! of Intel's cache. What all of them share stands beside it: [`wire`] has messages as any HTTP
 //! library hands them over, [`value`] what stands in parameters and headers, [`caching`] how long
-//! an answer may be kept. [`problem`] is for the routes that are bulla's own,
+//! an answer may be kept, [`client`] what clients ask themselves. [`problem`] is for the routes that are bulla's own,
 //! [`gate`] those of attestation and release among them.
 //!
 //! Certificates, CRLs and signed documents are carried byte for byte and not looked into; whoever
@@ -29,6 +29,7 @@
 )]
 
 pub mod caching;
+pub mod client;
 pub mod gate;
 pub mod pccs;
 pub mod pcs;

@@ -3,10 +3,9 @@
 //! What the gate says is worth what its TLS is worth: a sealed secret says nothing about who sealed
 //! it. Plain HTTP is therefore for the same machine alone.
 
-use std::error::Error;
 use std::fmt::Write;
-use std::net::IpAddr;
 
+use bulla_protocol::client::{is_this_machine, with_causes};
 use bulla_protocol::gate::{MAX_ANSWER_SIZE, RefusalFinding};
 use bulla_protocol::problem::{Code, Problem};
 use bulla_protocol::wire::{Headers, ResponseParts, Status};
@@ -151,12 +150,9 @@ fn address(text: &str) -> Result<Url, GateError> {
         reason,
     };
     let url = Url::parse(text).map_err(|error| wrong(format!("{text:?}: {error}")))?;
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match url.scheme() {
         "https" => {}
-        "http" if is_here => {}
+        "http" if is_this_machine(url.host_str().unwrap_or_default()) => {}
         _ => {
             return Err(wrong(format!(
                 "{text:?}: use https; anybody on the way could send other secrets"
@@ -195,15 +191,7 @@ fn headers(map: &HeaderMap) -> Headers {
 
 /// An error with all its causes, without the address: the asker knows it.
 fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing into a string cannot fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
+    with_causes(&error.without_url())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Addresses of upstreams.
 
-use std::net::IpAddr;
-
+use bulla_protocol::client::is_this_machine;
 use reqwest::Url;
 
 /// What clients of caches write behind an address, and what every request has in front.
@@ -67,8 +66,7 @@ impl Address {
 
     /// Whether nothing leaves this machine on the way there.
     pub(crate) fn is_this_machine(&self) -> bool {
-        let host = self.host().trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        is_this_machine(self.host())
     }
 }
 

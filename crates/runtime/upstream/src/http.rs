@@ -3,10 +3,9 @@
 //! Certificates and names of hosts are always checked, TLS is at least 1.2, redirects are not
 //! followed, nothing is remembered (no cookies), bodies are not decompressed.
 
-use std::error::Error;
-use std::fmt::Write;
 use std::time::Duration;
 
+use bulla_protocol::client::with_causes;
 use bulla_protocol::pcs::{Answer, MAX_RESPONSE_BODY_SIZE, Request, Response};
 use bulla_protocol::wire::{Headers, RequestParts, ResponseParts, Status, header};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
@@ -191,15 +190,7 @@ fn lost(error: reqwest::Error) -> Trouble {
 
 /// An error with all its causes, without the address: its query names platforms.
 fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing into a string cannot fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
+    with_causes(&error.without_url())
 }
 
 /// What a response says, in the vendor's terms.

@@ -16,10 +16,21 @@ Examples:
   bulla gate secret set database --policy payroll --file database.key --token-file token
   openssl rand 32 | bulla gate secret set disk --policy payroll --file - --times 1 --token-file token";
 
+/// The gate that is administered, and how it is answered for.
+#[derive(Debug, Args)]
+pub(crate) struct Administered {
+    #[command(flatten)]
+    pub(crate) at: TokenAt,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// List the policies in force
-    List(PolicyListArgs),
+    List(Administered),
     /// Print a policy as it was given
     Show(PolicyNameArgs),
     /// Put a policy in force, in place of the one of its name
@@ -31,21 +42,11 @@ pub(crate) enum PolicyCommand {
 impl PolicyCommand {
     pub(super) fn format(&self) -> Option<Format> {
         match self {
-            Self::List(args) => args.format,
-            Self::Show(args) | Self::Remove(args) => args.format,
-            Self::Set(args) => args.format,
+            Self::List(gate) => gate.format,
+            Self::Show(args) | Self::Remove(args) => args.gate.format,
+            Self::Set(args) => args.gate.format,
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PolicyListArgs {
-    #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
 }
 
 #[derive(Debug, Args)]
@@ -55,11 +56,7 @@ pub(crate) struct PolicyNameArgs {
     pub(crate) name: String,
 
     #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) gate: Administered,
 }
 
 #[derive(Debug, Args)]
@@ -73,17 +70,13 @@ pub(crate) struct PolicySetArgs {
     pub(crate) file: PathBuf,
 
     #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) gate: Administered,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     /// List the secrets, without their values
-    List(SecretListArgs),
+    List(Administered),
     /// Give a secret to the gate, under a policy and within limits
     #[command(after_long_help = SECRET_DETAILS)]
     Set(SecretSetArgs),
@@ -94,21 +87,11 @@ pub(crate) enum SecretCommand {
 impl SecretCommand {
     pub(super) fn format(&self) -> Option<Format> {
         match self {
-            Self::List(args) => args.format,
-            Self::Set(args) => args.format,
-            Self::Remove(args) => args.format,
+            Self::List(gate) => gate.format,
+            Self::Set(args) => args.gate.format,
+            Self::Remove(args) => args.gate.format,
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SecretListArgs {
-    #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
 }
 
 #[derive(Debug, Args)]
@@ -139,11 +122,7 @@ pub(crate) struct SecretSetArgs {
     pub(crate) platform: Vec<String>,
 
     #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) gate: Administered,
 }
 
 #[derive(Debug, Args)]
@@ -153,19 +132,15 @@ pub(crate) struct SecretRemoveArgs {
     pub(crate) name: String,
 
     #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) gate: Administered,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// List the keys under which tokens are believed
-    List(KeysArgs),
+    List(Administered),
     /// Have a new key sign; what the one before signed counts until it ends
-    Rotate(KeysArgs),
+    Rotate(Administered),
     /// Have nothing count any more that a key signed
     Withdraw(WithdrawArgs),
 }
@@ -173,20 +148,10 @@ pub(crate) enum KeysCommand {
 impl KeysCommand {
     pub(super) fn format(&self) -> Option<Format> {
         match self {
-            Self::List(args) | Self::Rotate(args) => args.format,
-            Self::Withdraw(args) => args.format,
+            Self::List(gate) | Self::Rotate(gate) => gate.format,
+            Self::Withdraw(args) => args.gate.format,
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct KeysArgs {
-    #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
 }
 
 #[derive(Debug, Args)]
@@ -196,11 +161,7 @@ pub(crate) struct WithdrawArgs {
     pub(crate) kid: String,
 
     #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) gate: Administered,
 }
 
 #[derive(Debug, Args)]
@@ -211,9 +172,5 @@ pub(crate) struct DecisionsArgs {
     pub(crate) limit: u32,
 
     #[command(flatten)]
-    pub(crate) at: TokenAt,
-
-    /// How to answer [default: text]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) gate: Administered,
 }

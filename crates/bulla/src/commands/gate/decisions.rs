@@ -2,14 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::args::{DecisionsArgs, Format};
-use crate::client::PATIENCE;
-use crate::commands::collateral::{Answer, ago, counted, headline};
+use super::administer::{Gate, List};
+use crate::args::DecisionsArgs;
+use crate::commands::collateral::ago;
 use crate::error::Result;
 use crate::output::{Exit, Output};
 use crate::render::style::{BAD, GOOD, harmless, paint};
-use crate::render::table;
-use crate::service::{Service, Told};
 use crate::time;
 
 #[derive(Deserialize, Serialize)]
@@ -25,35 +23,18 @@ struct Decided {
     platform: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Decisions {
-    decisions: Vec<Decided>,
-}
-
 pub(super) fn run(args: &DecisionsArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
+    let now = time::now()?;
     let limit = args.limit.to_string();
-    let told = service.get::<Vec<Decided>>("/gate/decisions", &[("limit", &limit)])?;
-    let Told { simulated, value } = told;
-    match output.format() {
-        Format::Json => output.json(&Answer {
-            service: &service.url,
-            simulated,
-            content: Decisions { decisions: value },
-        })?,
-        Format::Text => {
-            let title = format!("{} at {}", counted(value.len(), "decision"), service.url);
-            let mut text = headline(simulated, &title);
-            let now = time::now()?;
-            let rows: Vec<[String; 7]> = value.iter().map(|one| row(one, now)).collect();
-            let titles = [
-                "when", "what", "outcome", "policy", "secret", "platform", "reason",
-            ];
-            table::write(titles, &rows, &mut text);
-            output.text(&text)?;
-        }
-    }
-    Ok(Exit::Done)
+    let list = List {
+        nouns: ["decision", "decisions"],
+        titles: [
+            "when", "what", "outcome", "policy", "secret", "platform", "reason",
+        ],
+        path: "/gate/decisions",
+        query: &[("limit", &limit)],
+    };
+    Gate::open(&args.gate)?.list(&list, |one| row(one, now), output)
 }
 
 fn row(one: &Decided, now: bulla_pki::Timestamp) -> [String; 7] {

@@ -2,15 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::tell;
-use crate::args::{Format, KeysArgs, KeysCommand, WithdrawArgs};
-use crate::client::PATIENCE;
-use crate::commands::collateral::{Answer, counted, headline};
+use super::administer::{Gate, List};
+use crate::args::{Administered, KeysCommand, WithdrawArgs};
 use crate::error::Result;
 use crate::output::{Exit, Output};
 use crate::render::style::harmless;
-use crate::render::table;
-use crate::service::{Role, Service, Told};
 
 pub(super) fn run(command: &KeysCommand, output: &mut Output) -> Result<Exit> {
     match command {
@@ -27,40 +23,22 @@ struct Listed {
     until: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Keys {
-    keys: Vec<Listed>,
-}
-
-fn list(args: &KeysArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
-    let Told { simulated, value } = service.get::<Vec<Listed>>("/gate/keys", &[])?;
-    match output.format() {
-        Format::Json => output.json(&Answer {
-            service: &service.url,
-            simulated,
-            content: Keys { keys: value },
-        })?,
-        Format::Text => {
-            let title = format!("{} at {}", counted(value.len(), "key"), service.url);
-            let mut text = headline(simulated, &title);
-            let rows: Vec<[String; 3]> = value
-                .iter()
-                .map(|one| {
-                    [
-                        harmless(&one.kid),
-                        harmless(&one.state),
-                        one.until
-                            .as_deref()
-                            .map_or_else(|| "-".to_owned(), harmless),
-                    ]
-                })
-                .collect();
-            table::write(["kid", "state", "counts until"], &rows, &mut text);
-            output.text(&text)?;
-        }
-    }
-    Ok(Exit::Done)
+fn list(args: &Administered, output: &mut Output) -> Result<Exit> {
+    let list = List {
+        nouns: ["key", "keys"],
+        titles: ["kid", "state", "counts until"],
+        path: "/gate/keys",
+        query: &[],
+    };
+    let row = |one: &Listed| {
+        let until = one.until.as_deref();
+        [
+            harmless(&one.kid),
+            harmless(&one.state),
+            until.map_or_else(|| "-".to_owned(), harmless),
+        ]
+    };
+    Gate::open(args)?.list(&list, row, output)
 }
 
 #[derive(Deserialize, Serialize)]
@@ -68,12 +46,11 @@ struct Rotated {
     kid: String,
 }
 
-fn rotate(args: &KeysArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
-    let role = Role::Administrator;
-    let told: Told<Rotated> = service.ask("POST", "/gate/keys/rotate", &[], None, role)?;
-    let title = format!("the key {} signs from now on", harmless(&told.value.kid));
-    tell(&service, told, &title, output)
+fn rotate(args: &Administered, output: &mut Output) -> Result<Exit> {
+    let gate = Gate::open(args)?;
+    let told = gate.ask("POST", "/gate/keys/rotate", &[], None)?;
+    let title = |told: &Rotated| format!("the key {} signs from now on", harmless(&told.kid));
+    gate.tell(told, title, output)
 }
 
 #[derive(Deserialize, Serialize)]
@@ -83,13 +60,11 @@ struct Withdrawn {
 }
 
 fn withdraw(args: &WithdrawArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
-    let (path, role) = ("/gate/keys/withdraw", Role::Administrator);
-    let told: Told<Withdrawn> = service.ask("POST", path, &[("kid", &args.kid)], None, role)?;
-    let title = format!(
-        "withdrew the key {}; {} signs",
-        harmless(&told.value.withdrawn),
-        harmless(&told.value.kid)
-    );
-    tell(&service, told, &title, output)
+    let gate = Gate::open(&args.gate)?;
+    let told = gate.ask("POST", "/gate/keys/withdraw", &[("kid", &args.kid)], None)?;
+    let title = |told: &Withdrawn| {
+        let (gone, kid) = (harmless(&told.withdrawn), harmless(&told.kid));
+        format!("withdrew the key {gone}; {kid} signs")
+    };
+    gate.tell(told, title, output)
 }

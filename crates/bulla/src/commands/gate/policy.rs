@@ -5,15 +5,13 @@ use std::path::Path;
 use bulla_appraisal::Policy;
 use serde::{Deserialize, Serialize};
 
-use crate::args::{Format, PolicyCommand, PolicyListArgs, PolicyNameArgs, PolicySetArgs};
-use crate::client::PATIENCE;
-use crate::commands::collateral::{Answer, ago, counted, headline};
+use super::administer::{Gate, List};
+use crate::args::{Administered, PolicyCommand, PolicyNameArgs, PolicySetArgs};
+use crate::commands::collateral::{ago, counted};
 use crate::error::Result;
 use crate::input::Rules;
 use crate::output::{Exit, Output};
 use crate::render::style::harmless;
-use crate::render::table;
-use crate::service::{Role, Service, Told};
 use crate::time;
 
 /// The route.
@@ -39,77 +37,44 @@ struct Listed {
     toml: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Policies {
-    policies: Vec<Listed>,
-}
-
-fn list(args: &PolicyListArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
-    let Told { simulated, value } = service.get::<Vec<Listed>>(PATH, &[])?;
-    match output.format() {
-        Format::Json => output.json(&Answer {
-            service: &service.url,
-            simulated,
-            content: Policies { policies: value },
-        })?,
-        Format::Text => {
-            let title = match value.len() {
-                1 => "1 policy".to_owned(),
-                count => format!("{count} policies"),
-            };
-            let mut text = headline(simulated, &format!("{title} at {}", service.url));
-            let now = time::now()?;
-            let rows: Vec<[String; 5]> = value
-                .iter()
-                .map(|one| {
-                    [
-                        harmless(&one.name),
-                        one.version.to_string(),
-                        one.sha256.chars().take(16).collect(),
-                        ago(&one.at, now),
-                        harmless(&one.author),
-                    ]
-                })
-                .collect();
-            table::write(
-                ["name", "version", "SHA-256", "since", "by"],
-                &rows,
-                &mut text,
-            );
-            output.text(&text)?;
-        }
-    }
-    Ok(Exit::Done)
+fn list(args: &Administered, output: &mut Output) -> Result<Exit> {
+    let now = time::now()?;
+    let list = List {
+        nouns: ["policy", "policies"],
+        titles: ["name", "version", "SHA-256", "since", "by"],
+        path: PATH,
+        query: &[],
+    };
+    let row = |one: &Listed| {
+        [
+            harmless(&one.name),
+            one.version.to_string(),
+            one.sha256.chars().take(16).collect(),
+            ago(&one.at, now),
+            harmless(&one.author),
+        ]
+    };
+    Gate::open(args)?.list(&list, row, output)
 }
 
 /// The text alone, so that it can be kept and changed.
 fn show(args: &PolicyNameArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
-    let told: Told<Listed> = service.get(PATH, &[("name", &args.name)])?;
-    match output.format() {
-        Format::Json => output.json(&Answer {
-            service: &service.url,
-            simulated: told.simulated,
-            content: told.value,
-        })?,
-        Format::Text => output.text(&harmless_lines(&told.value.toml.unwrap_or_default()))?,
-    }
-    Ok(Exit::Done)
+    let gate = Gate::open(&args.gate)?;
+    let told = gate.ask("GET", PATH, &[("name", &args.name)], None)?;
+    let text = |told: &Listed| harmless_lines(told.toml.as_deref().unwrap_or_default());
+    gate.answer(told, text, output)
 }
 
 fn set(args: &PolicySetArgs, output: &mut Output) -> Result<Exit> {
     let text = read(&args.file)?;
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
+    let gate = Gate::open(&args.gate)?;
     let body = Some(("application/toml", text.into_bytes()));
-    let role = Role::Administrator;
-    let told: Told<Listed> = service.ask("PUT", PATH, &[("name", &args.name)], body, role)?;
-    let title = format!(
-        "policy {} is in force, version {}",
-        harmless(&told.value.name),
-        told.value.version
-    );
-    tell(&service, told, &title, output)
+    let told = gate.ask("PUT", PATH, &[("name", &args.name)], body)?;
+    let title = |told: &Listed| {
+        let name = harmless(&told.name);
+        format!("policy {name} is in force, version {}", told.version)
+    };
+    gate.tell(told, title, output)
 }
 
 /// Reads a policy, so that what is wrong with it is said with its place in the file.
@@ -126,33 +91,13 @@ struct Removed {
 }
 
 fn remove(args: &PolicyNameArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
-    let role = Role::Administrator;
-    let told: Told<Removed> = service.ask("DELETE", PATH, &[("name", &args.name)], None, role)?;
-    let title = format!(
-        "removed {}; {} held back",
-        harmless(&told.value.removed),
-        counted(told.value.secrets_held_back.len(), "secret")
-    );
-    tell(&service, told, &title, output)
-}
-
-/// Answers with what the service said, or for people with a line.
-pub(super) fn tell<T: Serialize>(
-    service: &Service,
-    told: Told<T>,
-    title: &str,
-    output: &mut Output,
-) -> Result<Exit> {
-    match output.format() {
-        Format::Json => output.json(&Answer {
-            service: &service.url,
-            simulated: told.simulated,
-            content: told.value,
-        })?,
-        Format::Text => output.text(&headline(told.simulated, title))?,
-    }
-    Ok(Exit::Done)
+    let gate = Gate::open(&args.gate)?;
+    let told = gate.ask("DELETE", PATH, &[("name", &args.name)], None)?;
+    let title = |told: &Removed| {
+        let held_back = counted(told.secrets_held_back.len(), "secret");
+        format!("removed {}; {held_back} held back", harmless(&told.removed))
+    };
+    gate.tell(told, title, output)
 }
 
 /// A text of several lines, each freed of what could steer a terminal.

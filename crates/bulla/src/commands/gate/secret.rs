@@ -4,16 +4,13 @@
 use bulla_protocol::gate::{Name, Platforms, Request as _, SecretSpec, SecretValue, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::policy::tell;
-use crate::args::{Format, SecretCommand, SecretListArgs, SecretRemoveArgs, SecretSetArgs};
-use crate::client::PATIENCE;
-use crate::commands::collateral::{Answer, ago, counted, headline};
+use super::administer::{Gate, List};
+use crate::args::{Administered, SecretCommand, SecretRemoveArgs, SecretSetArgs};
+use crate::commands::collateral::ago;
 use crate::error::{Error, Result};
 use crate::input;
 use crate::output::{Exit, Output};
 use crate::render::style::harmless;
-use crate::render::table;
-use crate::service::{Role, Service, Told};
 use crate::time;
 
 /// The route.
@@ -40,39 +37,23 @@ struct Listed {
     author: String,
 }
 
-#[derive(Serialize)]
-struct Secrets {
-    secrets: Vec<Listed>,
-}
-
-fn list(args: &SecretListArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
-    let Told { simulated, value } = service.get::<Vec<Listed>>(PATH, &[])?;
-    match output.format() {
-        Format::Json => output.json(&Answer {
-            service: &service.url,
-            simulated,
-            content: Secrets { secrets: value },
-        })?,
-        Format::Text => {
-            let title = format!("{} at {}", counted(value.len(), "secret"), service.url);
-            let mut text = headline(simulated, &title);
-            let now = time::now()?;
-            let rows: Vec<[String; 7]> = value.iter().map(|one| row(one, now)).collect();
-            let titles = [
-                "name",
-                "version",
-                "policy",
-                "released",
-                "until",
-                "platforms",
-                "since",
-            ];
-            table::write(titles, &rows, &mut text);
-            output.text(&text)?;
-        }
-    }
-    Ok(Exit::Done)
+fn list(args: &Administered, output: &mut Output) -> Result<Exit> {
+    let now = time::now()?;
+    let list = List {
+        nouns: ["secret", "secrets"],
+        titles: [
+            "name",
+            "version",
+            "policy",
+            "released",
+            "until",
+            "platforms",
+            "since",
+        ],
+        path: PATH,
+        query: &[],
+    };
+    Gate::open(args)?.list(&list, |one| row(one, now), output)
 }
 
 fn row(one: &Listed, now: bulla_pki::Timestamp) -> [String; 7] {
@@ -119,17 +100,15 @@ fn set(args: &SecretSetArgs, output: &mut Output) -> Result<Exit> {
             .transpose()
             .map_err(|error| invalid("--platform", &error))?,
     };
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
+    let gate = Gate::open(&args.gate)?;
     let body = Some(("application/json", spec.write()));
-    let role = Role::Administrator;
-    let told: Told<Listed> = service.ask("PUT", PATH, &[("name", &args.name)], body, role)?;
-    let title = format!(
-        "secret {} is kept, version {}, under policy {}",
-        harmless(&told.value.name),
-        told.value.version,
-        harmless(&told.value.policy)
-    );
-    tell(&service, told, &title, output)
+    let told = gate.ask("PUT", PATH, &[("name", &args.name)], body)?;
+    let title = |told: &Listed| {
+        let (name, policy) = (harmless(&told.name), harmless(&told.policy));
+        let version = told.version;
+        format!("secret {name} is kept, version {version}, under policy {policy}")
+    };
+    gate.tell(told, title, output)
 }
 
 #[derive(Deserialize, Serialize)]
@@ -138,11 +117,10 @@ struct Removed {
 }
 
 fn remove(args: &SecretRemoveArgs, output: &mut Output) -> Result<Exit> {
-    let service = Service::open_with_token(&args.at, PATIENCE)?;
-    let role = Role::Administrator;
-    let told: Told<Removed> = service.ask("DELETE", PATH, &[("name", &args.name)], None, role)?;
-    let title = format!("removed {}", harmless(&told.value.removed));
-    tell(&service, told, &title, output)
+    let gate = Gate::open(&args.gate)?;
+    let told = gate.ask("DELETE", PATH, &[("name", &args.name)], None)?;
+    let title = |told: &Removed| format!("removed {}", harmless(&told.removed));
+    gate.tell(told, title, output)
 }
 
 fn parsed<T: std::str::FromStr>(option: &'static str, text: &str) -> Result<T>
