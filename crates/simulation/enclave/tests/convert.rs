@@ -359,6 +359,56 @@ fn a_program_is_described() {
     );
 }
 
+/// A small file must not become large in memory, nor be read over and over.
+#[test]
+fn what_is_told_more_often_than_it_stands_there_is_refused() {
+    let end = elf().len();
+    let long = [vec![b'a'; 1 << 16], vec![0]].concat();
+    // The names are all the same text, begun a little later each.
+    let with_names = |table: usize, names: &dyn Fn(usize) -> usize, count: usize| {
+        let mut bytes = elf();
+        bytes.extend_from_slice(&long);
+        put(&mut bytes, table + 24, end as u64, 8);
+        put(&mut bytes, table + 32, long.len() as u64, 8);
+        for index in 1..=count {
+            put(&mut bytes, names(index), index as u64, 4);
+        }
+        program(&bytes).expect_err("names beyond measure")
+    };
+    let last = section(".data");
+    let of_symbols = with_names(last + 64, &|index| DYNSYM_AT + 24 * index, SYMBOLS.len());
+    let of_sections = with_names(last + 128, &|index| SECTIONS_AT + 64 * index, 10);
+    for (error, part) in [(of_symbols, "dynamic symbols"), (of_sections, "sections")] {
+        let told = error.to_string();
+        assert!(
+            told.contains(part) && told.contains("longer than the file"),
+            "{told}"
+        );
+    }
+
+    // Two tables in one place.
+    let count = 2000;
+    let mut bytes = elf();
+    for _ in 0..count {
+        bytes.extend_from_within(RELA_AT..RELA_AT + 24);
+    }
+    for name in [".rela.dyn", ".data"] {
+        let header = section(name);
+        put(&mut bytes, header + 4, 4, 4);
+        put(&mut bytes, header + 24, end as u64, 8);
+        put(&mut bytes, header + 32, 24 * count, 8);
+        put(&mut bytes, header + 56, 24, 8);
+    }
+    put(&mut bytes, DYNAMIC_AT + 24, 2 * count, 8);
+    assert_eq!(
+        program(&bytes).expect_err("too many"),
+        ConvertError::RelocationCount {
+            found: 2 * count,
+            stated: 2 * count,
+        }
+    );
+}
+
 proptest! {
     #[test]
     fn whatever_was_changed_the_converter_answers(

@@ -19,6 +19,9 @@ type Header = FileHeader64<LittleEndian>;
 
 const ENDIAN: LittleEndian = LittleEndian;
 
+/// Bytes of a relocation in the file.
+const RELOCATION_SIZE: u64 = 24;
+
 /// Whether a file begins as ELF does.
 pub fn is_elf(start: &[u8]) -> bool {
     start.starts_with(b"\x7fELF")
@@ -46,15 +49,16 @@ pub fn sections(bytes: &[u8]) -> Result<Vec<SectionPlace>, ConvertError> {
         .sections
         .iter()
         .filter(|section| section.sh_type(ENDIAN) != SHT_NULL && section.sh_addr.get(ENDIAN) != 0);
-    let places = loaded.filter_map(|section| {
-        let name = elf.sections.section_name(ENDIAN, section).ok()?;
-        Some(SectionPlace {
+    let places = loaded.map(|section| {
+        let name = elf.sections.section_name(ENDIAN, section);
+        let name = name.map_err(malformed("names of the sections"))?;
+        Ok(SectionPlace {
             name: String::from_utf8_lossy(name).into_owned(),
             start: section.sh_addr.get(ENDIAN),
             size: section.sh_size.get(ENDIAN),
         })
     });
-    Ok(places.collect())
+    places.collect()
 }
 
 /// What of an ELF file matters for an enclave.
@@ -164,11 +168,16 @@ impl<'a> Elf<'a> {
         if header.e_type(ENDIAN) != ET_DYN {
             return other("this ELF file is not position-independent");
         }
+        let sections = header
+            .sections(ENDIAN, bytes)
+            .map_err(malformed("section table"))?;
+        let mut names = Names::of(bytes, "names of the sections");
+        for section in sections.iter() {
+            names.take(sections.section_name(ENDIAN, section))?;
+        }
         Ok(Self {
             bytes,
-            sections: header
-                .sections(ENDIAN, bytes)
-                .map_err(malformed("section table"))?,
+            sections,
             programs: header
                 .program_headers(ENDIAN, bytes)
                 .map_err(malformed("program headers"))?,
@@ -264,11 +273,10 @@ impl<'a> Elf<'a> {
             .symbols(ENDIAN, self.bytes, SHT_DYNSYM)
             .map_err(malformed("dynamic symbol table"))?;
         let strings = table.strings();
+        let mut names = Names::of(self.bytes, "names of the dynamic symbols");
         let mut symbols = Vec::new();
         for symbol in table.iter().skip(1) {
-            let name = symbol
-                .name(ENDIAN, strings)
-                .map_err(malformed("names of the dynamic symbols"))?;
+            let name = names.take(symbol.name(ENDIAN, strings))?;
             if symbol.is_undefined(ENDIAN) {
                 return Err(ConvertError::SymbolUndefined {
                     symbol: String::from_utf8_lossy(name).into_owned(),
@@ -290,14 +298,14 @@ impl<'a> Elf<'a> {
             .symbols(ENDIAN, self.bytes, SHT_SYMTAB)
             .map_err(malformed("symbol table"))?;
         let strings = table.strings();
+        let mut names = Names::of(self.bytes, "names of the symbols");
         let functions = table
             .iter()
             .filter(|symbol| symbol.st_type() == STT_FUNC && !symbol.is_undefined(ENDIAN));
         functions
             .map(|symbol| {
-                let name = symbol.name(ENDIAN, strings);
                 Ok(Symbol {
-                    name: name.map_err(malformed("names of the symbols"))?,
+                    name: names.take(symbol.name(ENDIAN, strings))?,
                     address: symbol.st_value.get(ENDIAN),
                     size: symbol.st_size.get(ENDIAN),
                 })
@@ -320,6 +328,13 @@ impl<'a> Elf<'a> {
                 continue;
             };
             found += relocations.len() as u64;
+            // Each stands in the file once.
+            if found > self.bytes.len() as u64 / RELOCATION_SIZE {
+                return Err(ConvertError::RelocationCount {
+                    found,
+                    stated: stated.count,
+                });
+            }
             for relocation in relocations {
                 let offset = relocation.r_offset(ENDIAN);
                 let kind = relocation.r_type(ENDIAN, false);
@@ -331,7 +346,8 @@ impl<'a> Elf<'a> {
                         symbol,
                     });
                 }
-                let writable = segments.iter().any(|segment| {
+                let at = segments.partition_point(|segment| segment.end <= offset);
+                let writable = segments.get(at).is_some_and(|segment| {
                     segment.flags.has(SecinfoFlags::W)
                         && offset >= segment.start
                         && offset.checked_add(8).is_some_and(|end| end <= segment.end)
@@ -391,6 +407,30 @@ impl<'a> Elf<'a> {
             (None, None) => Ok(Relocations::default()),
             _ => Err(ConvertError::DynamicIncomplete),
         }
+    }
+}
+
+/// The names in a file, which together are no longer than the file. Without that limit many that
+/// share their end would be read again and again, and take far more memory than the file.
+struct Names {
+    part: &'static str,
+    left: usize,
+}
+
+impl Names {
+    fn of(bytes: &[u8], part: &'static str) -> Self {
+        let left = bytes.len();
+        Self { part, left }
+    }
+
+    fn take<'a>(&mut self, name: object::read::Result<&'a [u8]>) -> Result<&'a [u8], ConvertError> {
+        let name = name.map_err(malformed(self.part))?;
+        let left = self.left.checked_sub(name.len() + 1);
+        self.left = left.ok_or_else(|| ConvertError::Malformed {
+            part: self.part,
+            reason: "together they are longer than the file".to_owned(),
+        })?;
+        Ok(name)
     }
 }
 
