@@ -4,6 +4,7 @@
 mod binary;
 #[cfg(feature = "fortanix")]
 pub mod fortanix;
+mod gate;
 mod gateway;
 pub mod qvl;
 mod server;
@@ -13,6 +14,7 @@ mod vendor;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use binary::bulla;
+pub use gate::{Gate, ISSUER};
 pub use gateway::Gateway;
 pub use server::Server;
 pub use service::Service;

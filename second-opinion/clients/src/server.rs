@@ -9,6 +9,7 @@ use serde_json::Value;
 pub struct Server {
     process: Child,
     url: String,
+    told: Value,
 }
 
 impl Server {
@@ -29,12 +30,18 @@ impl Server {
         Some(Self {
             process,
             url: format!("http://{address}"),
+            told,
         })
     }
 
     /// Where it is reached, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What it said when it was there.
+    pub fn told(&self) -> &Value {
+        &self.told
     }
 }
 

@@ -1,6 +1,7 @@
 //! bulla's collateral service, with a vendor in a box behind it.
 
 use std::fs::{self, File};
+use std::path::PathBuf;
 
 use crate::{Server, Vendor, bulla};
 
@@ -14,13 +15,21 @@ pub struct Service {
 impl Service {
     /// Starts the service of a vendor whose own runs.
     pub fn of(vendor: &Vendor) -> Self {
+        Self::configured(vendor, "")
+    }
+
+    /// The same with a configuration.
+    pub fn configured(vendor: &Vendor, configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let place = |name| folder.path().join(name);
         fs::write(place("root.der"), vendor.root()).expect("the root's certificate");
+        fs::write(place("bulla.toml"), configuration).expect("a configuration");
         let mut command = bulla();
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(["--upstream", vendor.server().url()])
+            .arg("--config")
+            .arg(place("bulla.toml"))
             .arg("--trust-root")
             .arg(place("root.der"))
             .arg("--simulated")
@@ -40,10 +49,19 @@ impl Service {
         &self.server
     }
 
+    /// A place in the folder of the service.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The file with the administrator's token.
+    pub fn token_file(&self) -> PathBuf {
+        self.place("state/administrator-token")
+    }
+
     /// Has the vendor asked anew for every document that is there.
     pub fn refresh(&self) {
-        let token = self.folder.path().join("state/administrator-token");
-        let token = fs::read_to_string(token).expect("a token");
+        let token = fs::read_to_string(self.token_file()).expect("a token");
         let response = reqwest::blocking::Client::new()
             .post(format!(
                 "{}/sgx/certification/v4/refresh",

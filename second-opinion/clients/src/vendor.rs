@@ -70,6 +70,11 @@ impl Vendor {
         run(self.folder.path(), arguments)
     }
 
+    /// The directory of the vendor, for `--dir`.
+    pub fn directory(&self) -> PathBuf {
+        directory(self.folder.path())
+    }
+
     /// A quote of a platform as it is now.
     pub fn quote(&self, platform: &str, kind: &str) -> Vec<u8> {
         let written = self.attested(platform, kind, "standard");
@@ -176,13 +181,17 @@ pub struct PlatformRequest {
     pub ppid: String,
 }
 
+fn directory(folder: &Path) -> PathBuf {
+    folder.join("box")
+}
+
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = bulla();
     command
         .arg("vendor")
         .args(arguments)
         .arg("--dir")
-        .arg(folder.join("box"))
+        .arg(directory(folder))
         .args(["--format", "json"]);
     command
 }
