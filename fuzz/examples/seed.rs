@@ -9,13 +9,23 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_collateral::SignedText;
+use bulla_enclave::image::{self, Memory, demonstration};
 use bulla_evidence::layout::ReportType;
 use bulla_evidence::{CertificationData, Quote};
 use bulla_fuzz::bases::{self, Base, Bases};
 use bulla_issuer::{EvaluationNumberSpec, EvaluationNumbersSpec, QuoteKind, pem};
 use bulla_pki::digest::sha256;
 use bulla_pki::{Certificate, Window};
+use bulla_processor::sgxs::{CHUNK_SIZE, RECORD_SIZE, Record};
+use bulla_processor::structures::PAGE_SIZE;
 use serde_json::json;
+
+#[path = "../../crates/simulation/enclave/tests/common/mod.rs"]
+#[allow(
+    dead_code,
+    reason = "the tests of the converter reach into what is only read here"
+)]
+mod program;
 
 // Nothing is fuzzed here. A program that is built with the flags for fuzzing must be linked to what
 // counts the coverage.
@@ -64,6 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     seeds.add_evaluation_numbers();
     seeds.add_requests();
     seeds.add_gate();
+    seeds.add_images();
     if let Some(vectors) = &vectors {
         seeds.add_vectors(vectors)?;
     }
@@ -252,6 +263,40 @@ impl Seeds {
             "token",
             r#"{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#,
         );
+    }
+
+    /// A program for enclaves, the image of it with its size known and open, and one with what is
+    /// not measured.
+    fn add_images(&mut self) {
+        let elf = program::elf();
+        let memory = Memory {
+            heap_size: PAGE_SIZE,
+            stack_size: PAGE_SIZE,
+            threads: 1,
+            debug: true,
+        };
+        let image = image::convert(&elf, memory).expect("a program").write();
+        let open = Record::Unsized {
+            ssa_frame_size: 1,
+            size_at: program::SYMBOLS_AT as u64,
+        };
+        let open = [&open.header(), &image[RECORD_SIZE..]].concat();
+        let demonstration = demonstration::image();
+        let last = demonstration.pages().last().expect("pages");
+        let unmeasured = Record::Unmeasured {
+            offset: last.offset,
+            data: &[0xab; CHUNK_SIZE],
+        };
+        let demonstration = demonstration.write();
+        let unmeasured = [
+            demonstration.as_slice(),
+            &unmeasured.header(),
+            unmeasured.data(),
+        ]
+        .concat();
+        for seed in [elf, image, open, demonstration, unmeasured] {
+            self.add("enclave_image", seed);
+        }
     }
 
     /// Each base as it is, and with bytes from which changes are made.
