@@ -114,7 +114,7 @@ fn an_enclave_gets_itself_quoted() {
         .args(["enclave", "run", &folder.text_path("image")])
         .args(["--sigstruct", &folder.text_path("image.sig")])
         .args(["--vendor", &folder.text_path("box"), "--platform", "node-1"])
-        .args(["--", "aesm:0"])
+        .args(["--", "aesm.local"])
         .stdin(std::fs::File::open(input).expect("our own file"))
         .output()
         .expect("bulla runs");

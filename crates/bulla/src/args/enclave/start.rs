@@ -14,7 +14,7 @@ SIGSTRUCT prescribes, and leaves by the calls of Fortanix EDP: standard streams,
 TCP. Environment variables cannot be given; that interface has none.
 
 On a platform of a vendor in a box, keys are that platform's and survive the run, and the enclave
-finds AESM, which quotes it, behind the host name `aesm`; without one, keys are of this run only.
+finds AESM, which quotes it, behind the host name `aesm.local`; without one, keys are of this run only.
 
 What goes wrong is told on standard error: what, where, and the registers, which may hold secrets of
 the enclave. With --format json the last line of standard error is the report as one JSON object.
@@ -36,7 +36,7 @@ Example:
 pub(super) const AESM_DETAILS: &str = "\
 Answers at a Unix socket as the vendor's Architectural Enclave Service Manager does, so that programs
 that ask it for quotes on hardware can ask a simulated platform. An enclave under `bulla enclave run`
-needs none: it finds the service behind the host name `aesm`.
+needs none: it finds the service behind the host name `aesm.local`.
 
 Example:
   bulla enclave aesm --socket aesm.socket --vendor box --platform node-1";

@@ -21,7 +21,7 @@ use crate::{input, time};
 const NAME: &str = "enclave";
 
 /// The host behind which an enclave finds the service that quotes it.
-const AESM: &str = "aesm";
+const AESM: &str = "aesm.local";
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let format = args.format.unwrap_or(Format::Text);
