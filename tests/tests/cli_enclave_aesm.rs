@@ -105,7 +105,7 @@ fn an_enclave_gets_itself_quoted() {
     let folder = Folder::new();
     let tiny = program().tiny();
     folder.write("image", tiny.image().write());
-    folder.write("image.sig", tiny.sigstruct().as_bytes());
+    folder.write("image.sig", tiny.sigstruct_of(&tiny.image()).as_bytes());
     found_vendor(&folder);
     let request = ask_for_quote();
     let before_report = &request[..request.len() - 432];

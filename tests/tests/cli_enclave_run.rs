@@ -47,7 +47,7 @@ fn program_folder(program: Program) -> Folder {
     let folder = Folder::new();
     let tiny = program.tiny();
     folder.write("image", tiny.image().write());
-    folder.write("image.sig", tiny.sigstruct().as_bytes());
+    folder.write("image.sig", tiny.sigstruct_of(&tiny.image()).as_bytes());
     folder
 }
 

@@ -2,6 +2,9 @@
 
 use bulla_enclave::machine::{Backend, Event, Exit, MachineError, Registers, Vector, flags};
 
+use bulla_processor::sgxs::{Image, ImagePage};
+use bulla_processor::structures::SecinfoFlags;
+
 use crate::world::*;
 
 /// `mov r8, rax; mov r9, rcx; mov r10, rbx; rdfsbase r11; rdgsbase r12`.
@@ -82,6 +85,44 @@ fn a_thread_without_a_frame_left_is_not_entered() {
     .machine();
     let entered = not_entered(without.enter(TCS, AEP, &outside()));
     assert_eq!(entered, ("EENTER", Vector::GeneralProtection));
+}
+
+#[test]
+fn a_frame_that_cannot_be_written_is_a_page_fault() {
+    // The second frame is behind what can be written.
+    let tiny = Tiny {
+        frames: 2,
+        ..Tiny::new(&[UD2])
+    };
+    let mut pages = tiny.image().pages().to_vec();
+    pages.pop();
+    pages.push(ImagePage::measured(
+        SSA - BASE + 0x1000,
+        SecinfoFlags::CONSTANTS,
+        &[],
+    ));
+    let mut machine = tiny.machine_of(&Image::new(1, pages).expect("pages that rise"));
+    let exit = machine.enter(TCS, AEP, &outside()).expect("the first");
+    assert!(matches!(exit, Exit::Asynchronous { .. }));
+    let entered = not_entered(machine.enter(TCS, AEP, &outside()));
+    assert_eq!(entered, ("EENTER", Vector::PageFault));
+}
+
+#[test]
+fn extended_state_that_the_processor_lacks_is_a_general_protection_fault() {
+    // AMX, unless this machine has it.
+    let amx = 3 << 17;
+    let tiny = Tiny {
+        xfrm: 3 | amx,
+        frame_pages: 3,
+        ..Tiny::new(&[&eexit()])
+    };
+    let mut machine = tiny.machine();
+    let entered = machine.enter(TCS, AEP, &outside());
+    match machine.backend().xcr0() & amx == amx {
+        true => drop(synchronous(entered.expect("entered"))),
+        false => assert_eq!(not_entered(entered), ("EENTER", Vector::GeneralProtection)),
+    }
 }
 
 #[test]

@@ -1,25 +1,18 @@
 //! Each leaf inside, and each of its errors, by registers, flags and memory.
 
-use bulla_enclave::machine::{Exception, Vector, flags};
+use bulla_enclave::machine::{Vector, flags};
 use bulla_evidence::layout::SgxReport;
-use bulla_processor::structures::{KeyRequest, TargetInfo, key_name, key_policy};
+use bulla_processor::structures::TargetInfo;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use crate::world::*;
 
-const CODE_FLAGS: u64 = flags::CF | flags::PF | flags::AF | flags::ZF | flags::SF | flags::OF;
+pub(crate) const CODE_FLAGS: u64 =
+    flags::CF | flags::PF | flags::AF | flags::ZF | flags::SF | flags::OF;
 
 fn ereport(rbx: u64, rcx: u64, rdx: u64) -> Tiny {
     let code = leaf(0, &[("rbx", rbx), ("rcx", rcx), ("rdx", rdx)]);
     Tiny::new(&[STC, &code, &keep_outcome(), &eexit()])
-}
-
-fn egetkey(request: &KeyRequest) -> Tiny {
-    let code = leaf(1, &[("rbx", DATA), ("rcx", DATA + 0x200)]);
-    Tiny {
-        data: request.as_bytes().to_vec(),
-        ..Tiny::new(&[STC, &code, &keep_outcome(), &eexit()])
-    }
 }
 
 #[test]
@@ -58,87 +51,11 @@ fn ereport_to_itself_is_what_its_own_report_key_proves() {
 }
 
 #[test]
-fn operands_that_are_not_aligned_or_not_inside_are_general_protection_faults() {
-    let (a, b, c) = (DATA, DATA + 0x200, DATA + 0x400);
-    for (rbx, rcx, rdx) in [
-        (a + 1, b, c),
-        (a, b + 64, c),
-        (a, b, c + 256),
-        (ARENA, b, c),
-        (a, ARENA, c),
-        (a, b, ARENA),
-        (u64::MAX - 511, b, c),
-    ] {
-        let (_, exception, inside) = ereport(rbx, rcx, rdx).exception();
-        assert_eq!(exception.vector, Vector::GeneralProtection, "{exception}");
-        assert_eq!(inside.rax, 0);
-        assert_eq!(inside.rbx, rbx);
-    }
-}
-
-#[test]
-fn operands_on_pages_that_do_not_permit_it_are_page_faults() {
-    for (rdx, code) in [(CONSTANTS, 7), (HOLE, 6), (TCS, 7), (BASE, 7)] {
-        let (_, exception, _) = ereport(DATA, DATA + 0x200, rdx).exception();
-        assert_eq!(exception, Exception::page(rdx, code));
-    }
-    let (_, exception, _) = ereport(HOLE, DATA, DATA).exception();
-    assert_eq!(exception, Exception::page(HOLE, 4));
-}
-
-#[test]
 fn ereport_to_a_target_with_reserved_bytes_is_a_general_protection_fault() {
     let mut tiny = ereport(DATA, DATA + 0x200, DATA + 0x400);
     tiny.data = vec![0; 512];
     tiny.data[200] = 1;
     let (_, exception, _) = tiny.exception();
-    assert_eq!(exception.vector, Vector::GeneralProtection);
-}
-
-#[test]
-fn egetkey_writes_the_key_and_clears_the_flags() {
-    let request = KeyRequest::new(key_name::SEAL, key_policy::MRENCLAVE);
-    let (machine, registers) = egetkey(&request).exit();
-    let key = processor()
-        .egetkey(machine.enclave(), &request)
-        .expect("a key");
-    assert_eq!(&read::<16>(&machine, DATA + 0x200), key.as_bytes());
-    assert_eq!(registers.r8, 0);
-    assert_eq!(registers.r9 & CODE_FLAGS, 0);
-}
-
-#[test]
-fn egetkey_says_by_a_code_why_there_is_no_key() {
-    let seal = KeyRequest::new(key_name::SEAL, key_policy::MRSIGNER);
-    for (request, code) in [
-        (KeyRequest::new(77, 0), 256),
-        (KeyRequest::new(key_name::PROVISION, 0), 2),
-        (KeyRequest::new(key_name::PROVISION_SEAL, 0), 2),
-        (KeyRequest::new(key_name::EINITTOKEN, 0), 2),
-        (seal.at([6; 16], 3), 32),
-        (seal.at([5; 16], 4), 64),
-        (
-            KeyRequest {
-                configsvn: 1.into(),
-                ..seal
-            },
-            64,
-        ),
-    ] {
-        let (machine, registers) = egetkey(&request).exit();
-        assert_eq!(registers.r8, code, "{request:?}");
-        assert_eq!(registers.r9 & CODE_FLAGS, flags::ZF);
-        assert_eq!(read::<16>(&machine, DATA + 0x200), [0; 16]);
-    }
-}
-
-#[test]
-fn egetkey_faults_for_a_request_that_breaks_its_format() {
-    let request = KeyRequest {
-        reserved1: 1,
-        ..KeyRequest::new(key_name::SEAL, 0)
-    };
-    let (_, exception, _) = egetkey(&request).exception();
     assert_eq!(exception.vector, Vector::GeneralProtection);
 }
 

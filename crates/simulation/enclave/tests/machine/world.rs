@@ -37,9 +37,16 @@ pub(crate) struct Tiny {
     pub(crate) code: Vec<u8>,
     pub(crate) data: Vec<u8>,
     pub(crate) frames: u32,
+    /// Pages of each frame of the state save area.
+    pub(crate) frame_pages: u32,
     pub(crate) flags: u64,
     pub(crate) miscselect: u32,
     pub(crate) svn: u16,
+    pub(crate) xfrm: u64,
+    /// What the owner of the platform permits.
+    pub(crate) grants: Grants,
+    /// A page beside the usual ones.
+    pub(crate) extra: Option<ImagePage>,
 }
 
 impl Tiny {
@@ -48,9 +55,13 @@ impl Tiny {
             code: code.concat(),
             data: Vec::new(),
             frames: 1,
+            frame_pages: 1,
             flags: 0,
             miscselect: 0,
             svn: 3,
+            xfrm: 3,
+            grants: Grants::default(),
+            extra: None,
         }
     }
 
@@ -72,15 +83,17 @@ impl Tiny {
             ImagePage::measured(TCS - BASE, SecinfoFlags::TCS, tcs.as_bytes()),
         ];
         pages.extend(
-            (0..u64::from(self.frames)).map(|frame| {
-                ImagePage::unmeasured(SSA - BASE + frame * 0x1000, SecinfoFlags::DATA)
-            }),
+            (0..u64::from(self.frames * self.frame_pages))
+                .map(|page| ImagePage::unmeasured(SSA - BASE + page * 0x1000, SecinfoFlags::DATA)),
         );
-        Image::new(1, pages).expect("pages that rise")
+        pages.extend(self.extra.clone());
+        pages.sort_by_key(|page| page.offset);
+        Image::new(self.frame_pages, pages).expect("pages that rise")
     }
 
-    pub(crate) fn sigstruct(&self) -> Sigstruct {
-        let mrenclave = self.image().mrenclave().expect("the size is known");
+    /// The signature of an image, with the attributes that this starts with.
+    pub(crate) fn sigstruct_of(&self, image: &Image) -> Sigstruct {
+        let mrenclave = image.mrenclave().expect("the size is known");
         let mut sigstruct = Sigstruct {
             attributes: self.parameters().attributes,
             attribute_mask: SgxAttributes {
@@ -97,20 +110,29 @@ impl Tiny {
     }
 
     fn parameters(&self) -> StartParameters {
-        StartParameters {
-            miscselect: self.miscselect,
-            ..StartParameters::new(self.flags)
-        }
+        let mut parameters = StartParameters::new(self.flags);
+        parameters.attributes.xfrm = self.xfrm.into();
+        parameters.miscselect = self.miscselect;
+        parameters
     }
 
     pub(crate) fn enclave(&self) -> Enclave {
-        let (image, sigstruct) = (self.image(), self.sigstruct());
-        Enclave::load(&image, &sigstruct, &self.parameters(), Grants::default())
+        self.enclave_of(&self.image())
+    }
+
+    fn enclave_of(&self, image: &Image) -> Enclave {
+        let sigstruct = self.sigstruct_of(image);
+        Enclave::load(image, &sigstruct, &self.parameters(), self.grants)
             .expect("a tiny enclave starts")
     }
 
     pub(crate) fn machine(&self) -> TinyMachine {
-        let enclave = self.enclave();
+        self.machine_of(&self.image())
+    }
+
+    /// A machine for another image, started in the same way.
+    pub(crate) fn machine_of(&self, image: &Image) -> TinyMachine {
+        let enclave = self.enclave_of(image);
         let backend = PtraceBackend::new(&enclave, ARENA_SIZE, BesideHardware::Refuse)
             .expect("processes can be traced here");
         Machine::new(backend, enclave, processor())
