@@ -5,9 +5,9 @@ use bulla_appraisal::Policy;
 use bulla_pki::Timestamp;
 use bulla_protocol::gate::{Name, Request as _, SecretSpec};
 use bulla_protocol::wire::Status;
+use bulla_store::Secrets as _;
 use bulla_store::audit::Event;
 use bulla_store::secrets::{Limits, NewSecret, Secret};
-use bulla_store::{Audit as _, Secrets as _};
 use serde::Serialize;
 use serde_json::json;
 
@@ -74,21 +74,11 @@ impl Gate {
             return Err(too_many("policies", policies::MOST));
         }
         unhurried(|| {
-            let now = self.now();
-            let put = self.policies.put(name.as_str(), &text, now, actor)?;
+            let put = self.policies.put(name.as_str(), &text, self.now(), actor)?;
             let Some(named) = put else {
-                let title = "The policy was kept, and cannot be read.";
-                return Err(Problem::new(
-                    Status::INTERNAL_SERVER_ERROR,
-                    "internal",
-                    title,
-                ));
+                let title = "The policy was changed in the same moment; ask again.";
+                return Err(Problem::new(Status::CONFLICT, "changed-meanwhile", title));
             };
-            let details = json!({
-                "version": named.version,
-                "sha256": hex::encode(named.sha256),
-            });
-            self.note(actor, "policy.put", name.as_str(), &details)?;
             json(&shown_policy(&named, false))
         })
     }
@@ -101,7 +91,6 @@ impl Gate {
             if !self.policies.remove(name.as_str(), self.now(), actor)? {
                 return Err(policy_unknown(&name));
             }
-            self.note(actor, "policy.remove", name.as_str(), &json!({}))?;
             let secrets = self.store.secrets()?.into_iter();
             let held_back: Vec<_> = secrets
                 .filter(|secret| secret.policy == name.as_str())
@@ -189,7 +178,6 @@ impl Gate {
         query.only(&[])?;
         unhurried(|| {
             let kid = self.keys.rotate(&self.key, self.now(), actor)?;
-            self.note(actor, "token-key.rotate", &kid, &json!({}))?;
             json(&json!({ "kid": kid }))
         })
     }
@@ -201,7 +189,6 @@ impl Gate {
             let Some(signing) = self.keys.withdraw(&self.key, &kid, self.now(), actor)? else {
                 return Err(Problem::not_found("no key of this name is published"));
             };
-            self.note(actor, "token-key.withdraw", &kid, &json!({}))?;
             json(&json!({ "withdrawn": kid, "kid": signing }))
         })
     }
@@ -226,18 +213,6 @@ impl Gate {
             subject: subject.to_owned(),
             details: details.to_string(),
         }
-    }
-
-    fn note(
-        &self,
-        actor: &str,
-        action: &str,
-        subject: &str,
-        details: &serde_json::Value,
-    ) -> Result<(), Problem> {
-        self.store
-            .record(&self.event(actor, action, subject, details))?;
-        Ok(())
     }
 }
 

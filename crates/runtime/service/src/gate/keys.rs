@@ -16,6 +16,9 @@ use bulla_store::secrets::InForce;
 use bulla_store::{Governance as _, Store, StoreError};
 use bulla_token::{Claims, KeySet, KeySetError, KeyState, SignError, TokenKey};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::policies::told;
 
 /// Under which kind they are kept.
 const KIND: &str = "token-key";
@@ -54,6 +57,12 @@ pub enum KeysError {
     /// There are too many that are still believed.
     #[error("{MOST} keys are still believed; wait until the tokens of the first have ended")]
     TooMany,
+    /// Another hand changed the key in the store.
+    #[error("the token key {kid} was changed in the same moment; ask again")]
+    Changed {
+        /// Its id.
+        kid: String,
+    },
     /// A key cannot be made or sealed.
     #[error("no token key can be made: {0}")]
     NotMade(String),
@@ -68,6 +77,15 @@ struct Kept {
     /// PKCS#8, sealed, in base64; absent once it signs no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     private: Option<String>,
+}
+
+/// A step in the life of a key.
+struct Step {
+    state: KeyState,
+    /// PKCS#8, sealed, in base64; absent once it signs no more.
+    private: Option<String>,
+    /// What the audit says of it, in the same step; absent where it only follows from another.
+    told_as: Option<&'static str>,
 }
 
 /// A key as it is listed.
@@ -184,7 +202,7 @@ impl Keys {
         if believed.count() >= MOST {
             return Err(KeysError::TooMany);
         }
-        let kid = self.make(seal, now, author)?;
+        let kid = self.make(seal, now, author, Some("token-key.rotate"))?;
         self.take_up_keeping(seal, now, Some(&kid))?;
         Ok(kid)
     }
@@ -204,7 +222,12 @@ impl Keys {
             return Ok(None);
         };
         // First this: whatever follows, its tokens are worth nothing from here on.
-        self.decide(key.key(), KeyState::Withdrawn, None, now, author)?;
+        let withdrawn = Step {
+            state: KeyState::Withdrawn,
+            private: None,
+            told_as: Some("token-key.withdraw"),
+        };
+        self.decide(key.key(), withdrawn, now, author)?;
         self.take_up(seal, now)?;
         let present = self.present();
         let signing = present.signing.as_ref();
@@ -235,13 +258,18 @@ impl Keys {
         };
         let signing = match chosen {
             Some(kid) => kid,
-            None => self.make(seal, now, SERVICE)?,
+            None => self.make(seal, now, SERVICE, None)?,
         };
         for (decision, one) in self.read()? {
             if one.state == KeyState::Current && decision.name != signing {
                 let until = now.saturating_add(self.lifetime);
                 let public = public_key(&decision.name, &one)?;
-                self.decide(&public, KeyState::Retired { until }, None, now, SERVICE)?;
+                let retired = Step {
+                    state: KeyState::Retired { until },
+                    private: None,
+                    told_as: None,
+                };
+                self.decide(&public, retired, now, SERVICE)?;
             }
         }
         kept = self.read()?;
@@ -296,35 +324,60 @@ impl Keys {
     }
 
     /// Makes a key that signs; gives its id.
-    fn make(&self, seal: &SealingKey, now: Timestamp, author: &str) -> Result<String, KeysError> {
+    fn make(
+        &self,
+        seal: &SealingKey,
+        now: Timestamp,
+        author: &str,
+        told_as: Option<&'static str>,
+    ) -> Result<String, KeysError> {
         let not_made = |error: SigningError| KeysError::NotMade(error.to_string());
         let key = SigningKey::generate().map_err(not_made)?;
         let kid = bulla_token::key_id(key.public_key());
         let sealed = seal
             .seal(&context(&kid), key.expose_pkcs8())
             .map_err(|error| KeysError::NotMade(error.to_string()))?;
-        let private = Some(STANDARD.encode(sealed));
-        self.decide(key.public_key(), KeyState::Current, private, now, author)?;
+        let current = Step {
+            state: KeyState::Current,
+            private: Some(STANDARD.encode(sealed)),
+            told_as,
+        };
+        self.decide(key.public_key(), current, now, author)?;
         Ok(kid)
     }
 
     fn decide(
         &self,
         public: &PublicKey,
-        state: KeyState,
-        private: Option<String>,
+        step: Step,
         at: Timestamp,
         author: &str,
     ) -> Result<(), KeysError> {
         let kid = bulla_token::key_id(public);
         let kept = Kept {
-            state,
+            state: step.state,
             public: STANDARD.encode(public.uncompressed()),
-            private,
+            private: step.private,
         };
-        let body = serde_json::json!(kept).to_string();
-        self.store.decide(KIND, &kid, Some(&body), at, author)?;
-        Ok(())
+        let body = json!(kept).to_string();
+        let Some(action) = step.told_as else {
+            self.store.decide(KIND, &kid, Some(&body), at, author)?;
+            return Ok(());
+        };
+        let last = self.store.decision_version(KIND, &kid)?;
+        let decision = Decision {
+            kind: KIND.to_owned(),
+            name: kid,
+            version: last.saturating_add(1),
+            body: Some(body),
+            at,
+            author: author.to_owned(),
+        };
+        let event = told(&decision, action, &json!({}));
+        match self.store.enact(&decision, &event)? {
+            true => Ok(()),
+            false => Err(KeysError::Changed { kid: decision.name }),
+        }
     }
 }
 
@@ -472,7 +525,7 @@ mod tests {
         let seal = SealingKey::generate().unwrap();
         let keys = opened(&store, &seal, 1_000);
         let first = current(&keys);
-        let second = keys.make(&seal, at(1_500), "me").unwrap();
+        let second = keys.make(&seal, at(1_500), "me", None).unwrap();
         let again = opened(&store, &seal, 1_600);
         assert_eq!(current(&again), second);
         assert_eq!(states(&again, 1_600)[&first], "retired");

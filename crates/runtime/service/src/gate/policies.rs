@@ -8,9 +8,12 @@ use arc_swap::ArcSwap;
 use bulla_appraisal::Policy;
 use bulla_pki::Timestamp;
 use bulla_pki::digest::sha256;
+use bulla_store::audit::Event;
+use bulla_store::governance::Decision;
 use bulla_store::secrets::InForce;
 use bulla_store::{Governance as _, Store, StoreError};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Under which kind they are kept.
 pub(super) const KIND: &str = "policy";
@@ -83,7 +86,8 @@ impl Policies {
         self.all.load().values().cloned().collect()
     }
 
-    /// Puts a policy, whose text was read before, in force. Blocks.
+    /// Puts a policy, whose text was read before, in force, with an entry in the audit; `None` where
+    /// it was changed in the same moment. Blocks.
     pub(super) fn put(
         &self,
         name: &str,
@@ -91,16 +95,23 @@ impl Policies {
         at: Timestamp,
         author: &str,
     ) -> Result<Option<Arc<Named>>, StoreError> {
-        let kept = serde_json::json!(Kept {
+        let kept = json!(Kept {
             toml: text.to_owned()
         });
-        self.store
-            .decide(KIND, name, Some(&kept.to_string()), at, author)?;
+        let version = self.next_version(name)?;
+        let details = json!({
+            "version": version,
+            "sha256": hex::encode(sha256(text.as_bytes())),
+        });
+        let decision = decision(name, version, Some(kept.to_string()), at, author);
+        let event = told(&decision, "policy.put", &details);
+        let is_put = self.store.enact(&decision, &event)?;
         self.take_up()?;
-        Ok(self.find(name))
+        Ok(self.find(name).filter(|_| is_put))
     }
 
-    /// Removes a policy; `false` where there is none. Blocks.
+    /// Removes a policy, with an entry in the audit; `false` where there is none, or it was changed in
+    /// the same moment. Blocks.
     pub(super) fn remove(
         &self,
         name: &str,
@@ -110,9 +121,16 @@ impl Policies {
         if self.find(name).is_none() {
             return Ok(false);
         }
-        self.store.decide(KIND, name, None, at, author)?;
+        let decision = decision(name, self.next_version(name)?, None, at, author);
+        let event = told(&decision, "policy.remove", &json!({}));
+        let is_removed = self.store.enact(&decision, &event)?;
         self.take_up()?;
-        Ok(true)
+        Ok(is_removed)
+    }
+
+    fn next_version(&self, name: &str) -> Result<u32, StoreError> {
+        let last = self.store.decision_version(KIND, name)?;
+        Ok(last.saturating_add(1))
     }
 
     /// Reads all of them anew.
@@ -146,5 +164,33 @@ impl Policies {
         }
         self.all.store(Arc::new(all));
         Ok(())
+    }
+}
+
+fn decision(
+    name: &str,
+    version: u32,
+    body: Option<String>,
+    at: Timestamp,
+    author: &str,
+) -> Decision {
+    Decision {
+        kind: KIND.to_owned(),
+        name: name.to_owned(),
+        version,
+        body,
+        at,
+        author: author.to_owned(),
+    }
+}
+
+/// What the audit says of a decision.
+pub(super) fn told(decision: &Decision, action: &str, details: &Value) -> Event {
+    Event {
+        at: decision.at,
+        actor: decision.author.clone(),
+        action: action.to_owned(),
+        subject: decision.name.clone(),
+        details: details.to_string(),
     }
 }
