@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, too, may panic")]
 
+use bulla_collateral::TcbStatus;
+use bulla_pki::Timestamp;
+use bulla_vendor::{Event, Part, Recovery, Vendor};
 use serde_json::Value;
 
 use crate::daemon::Reply;
 use crate::front::{ADMINISTRATOR, Front};
+use crate::site::vendor;
 
 /// What a plan would change.
 #[track_caller]
@@ -51,4 +55,27 @@ pub fn refusals(reply: &Reply) -> Vec<(String, String)> {
             (text(&one["code"]), text(&one["subject"]))
         })
         .collect()
+}
+
+/// The advisory of the recovery of [`recovering`].
+pub const ADVISORY: &str = "INTEL-SA-09999";
+
+/// The vendor of all tests, where number 2, which no platform reaches, was disclosed on 2026-11-20
+/// and is promoted on 2026-11-28 at nine.
+pub fn recovering() -> Vendor {
+    let mut vendor = vendor();
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let recovery = Recovery {
+        number: 2,
+        date: time("2026-11-10T00:00:00Z"),
+        raises: [Part::Pce].into(),
+        below: TcbStatus::OutOfDate,
+        advisory_ids: [ADVISORY.to_owned()].into(),
+    };
+    let disclosed = time("2026-11-20T00:00:00Z");
+    vendor.record(disclosed, Event::Recovery(recovery)).unwrap();
+    let promotion = Event::Promotion { number: 2 };
+    let promoted = time("2026-11-28T09:00:00Z");
+    vendor.record(promoted, promotion).unwrap();
+    vendor
 }

@@ -79,11 +79,11 @@ impl Front {
             Arc::clone(&metrics),
             |_| {},
         );
-        let gate = Arc::new(gate(&keeping, &folder.path("")));
-        let fleet = Arc::clone(&keeping.fleet);
-        let refresh = Arc::clone(&keeping.refresh);
         let collection = Arc::clone(keeping.keeper.collection());
         let baselines = Arc::new(Baselines::open(collection).unwrap());
+        let gate = Arc::new(gate(&keeping, Arc::clone(&baselines), &folder.path("")));
+        let fleet = Arc::clone(&keeping.fleet);
+        let refresh = Arc::clone(&keeping.refresh);
         let service = Service::new(
             fleet,
             refresh,
@@ -212,11 +212,12 @@ impl Front {
 pub const ISSUER: &str = "https://gate.example";
 
 /// A gate, with its key in a directory.
-fn gate(keeping: &Keeping, directory: &Path) -> Gate {
+fn gate(keeping: &Keeping, baselines: Arc<Baselines>, directory: &Path) -> Gate {
     let mut settings = GateSettings::new("0.0.0");
     settings.issuer = Some(ISSUER.to_owned());
     let collection = Arc::clone(keeping.keeper.collection());
-    Gate::open(settings, collection, Arc::clone(&keeping.fleet), directory).unwrap()
+    let fleet = Arc::clone(&keeping.fleet);
+    Gate::open(settings, collection, fleet, baselines, directory).unwrap()
 }
 
 impl Drop for Front {

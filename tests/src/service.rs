@@ -9,6 +9,7 @@ use bulla_collateral::{EnclaveId, Selector, Series, TcbInfoId};
 use bulla_pki::TrustAnchors;
 use bulla_protocol::pccs::{Route, RouteRules};
 use bulla_protocol::wire::ResponseParts;
+use bulla_service::baselines::Followed;
 use bulla_service::collection::Collection;
 use bulla_service::dialects::pccs::Pccs;
 use bulla_service::fleet::{Fleet, NotObserved, Observation, Regression};
@@ -156,7 +157,11 @@ impl Keeping {
             Err(refusal) => refusal.write().into(),
             Ok(request) => {
                 let headers = HeaderMap::new();
-                let reply = self.pccs.respond(route.version, request, &headers).await;
+                let followed = Followed::default();
+                let answer = self
+                    .pccs
+                    .respond(route.version, request, &headers, &followed);
+                let reply = answer.await;
                 Said {
                     status: reply.status.as_u16(),
                     headers: reply

@@ -131,6 +131,45 @@ fn a_baseline_says_of_which_number_the_collateral_is() {
 }
 
 #[test]
+fn below_the_base_path_of_a_ring_is_the_collateral_that_the_ring_demands() {
+    let world = World::new();
+    let dir = world.folder.text_path("box");
+    let words = "recover --raises pce";
+    let words: Vec<&str> = words.split(' ').collect();
+    let recovered = run(&[&["vendor"], &words[..], &["--dir", &dir]].concat());
+    assert_eq!(recovered.status, 0, "{}", recovered.stderr);
+    let token = std::fs::read_to_string(world.folder.path("state/administrator-token"));
+    let token = token.expect("a token");
+    let headers = [("admin-token", token.trim())];
+    let plan = b"[baselines.level-2]\nsgx.number = 2\n[rings.canary]\n\
+                 [rollouts.now]\nring = \"canary\"\nbaseline = \"level-2\"\n";
+    let planned = world
+        .service
+        .send("POST", "/baselines/plan", &headers, plan);
+    let digest = planned.json()["digest"].clone();
+    let target = format!("/baselines/apply?digest={}", digest.as_str().expect("text"));
+    let applied = world.service.send("POST", &target, &headers, plan);
+    assert_eq!(applied.status(), 200, "{}", applied.text());
+    let service = &world.service.address;
+    for (address, number, appraisal) in [
+        (format!("http://{service}"), 1, "accepted"),
+        (format!("http://{service}/ring/default"), 1, "accepted"),
+        (format!("http://{service}/ring/canary"), 2, "refused"),
+        (format!("http://{service}/ring/canary/pcs"), 2, "refused"),
+        (format!("pccs=http://{service}/ring/canary"), 2, "refused"),
+    ] {
+        let answer = world.ask("verify", &address, &[]);
+        let verdict = answer.json();
+        let numbers = &verdict["tcb"]["evaluation_data_numbers"];
+        assert_eq!(numbers["tcb_info"], number, "{address}: {verdict}");
+        assert_eq!(numbers["qe_identity"], number, "{address}: {verdict}");
+        assert_eq!(verdict["appraisal"], appraisal, "{address}: {verdict}");
+    }
+    let nowhere = world.ask("verify", &format!("http://{service}/ring/nowhere"), &[]);
+    assert_eq!(nowhere.status, 2, "{}", nowhere.stdout);
+}
+
+#[test]
 fn the_service_is_not_trusted() {
     let world = World::new();
     let quote = world.folder.text_path("attested/quote.bin");

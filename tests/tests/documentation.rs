@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bulla_appraisal::baseline::{Changes, Governance, KnownNumbers};
 use bulla_appraisal::{Demand, Policy, Reason};
 use bulla_issuer::QuoteKind;
 use bulla_tests::binary::bulla;
@@ -286,6 +287,18 @@ fn every_baseline_shown_can_be_used() {
         let demand = Demand::from_toml(name, &text);
         let demand = demand.unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(demand.exceptions.len(), 1);
+    }
+}
+
+#[test]
+fn every_plan_shown_can_be_planned() {
+    let plans = blocks(&read("docs/baselines.md"), &["toml plan"]);
+    assert!(!plans.is_empty());
+    let now = "2026-12-01T00:00:00Z".parse().expect("a time");
+    for text in plans {
+        let changes = Changes::from_toml(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let planned = Governance::default().plan(changes, &KnownNumbers::default(), now);
+        planned.unwrap_or_else(|refused| panic!("{refused}\n{text}"));
     }
 }
 

@@ -213,8 +213,10 @@ pub struct PolicyId {
 pub struct BaselineId {
     /// Its name.
     pub name: String,
-    /// Its version, from 1.
+    /// Which decision gave it its content, from 1; 0 for `standard`, which always has the same.
     pub version: u64,
+    /// How many decisions on baselines there were: what was demanded follows from them.
+    pub decisions: u64,
 }
 
 /// The root that evidence ends in.

@@ -29,9 +29,9 @@ pub struct Appraised<'a> {
     pub evidence_sha256: [u8; 32],
     /// The baseline that was demanded beside the policy; absent where none was.
     pub baseline: Option<BaselineId>,
-    /// Last second at which the demand stays as it is, for example because a baseline's deadline
-    /// follows; absent where nothing of the kind is known.
-    pub until: Option<Timestamp>,
+    /// First second at which something else is demanded, as from a rollout on; absent where nothing
+    /// of the kind is known.
+    pub demand_changes: Option<Timestamp>,
 }
 
 /// For whom and how long a result is to be.
@@ -146,7 +146,7 @@ fn end(appraised: &Appraised<'_>, lifetime_seconds: u32) -> Result<Timestamp, Re
     let in_force = documents.map(|d| d.window.until).filter(|end| at <= *end);
     let end = in_force
         .chain(appraised.decision.exceptions_until())
-        .chain(appraised.until)
+        .chain(appraised.demand_changes)
         .fold(at.saturating_add(lifetime_seconds.into()), Timestamp::min);
     match end > at {
         true => Ok(end),

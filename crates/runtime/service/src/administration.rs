@@ -12,6 +12,7 @@ mod store;
 
 use std::sync::Arc;
 
+use bulla_appraisal::baseline::Name;
 use bulla_protocol::wire::Status;
 use serde::Serialize;
 
@@ -66,10 +67,11 @@ impl Administration {
         }
     }
 
-    /// Answers one request of somebody who may make it; `actor` is the name of the token.
-    pub async fn respond(&self, route: &Route, asked: Asked, actor: &str) -> Reply {
+    /// Answers one request of somebody who may make it; `actor` is the name of the token, `ring` the
+    /// one that he follows.
+    pub async fn respond(&self, route: &Route, asked: Asked, actor: &str, ring: &Name) -> Reply {
         let name = route.name;
-        let outcome = self.act(route.action, asked, actor).await;
+        let outcome = self.act(route.action, asked, actor, ring).await;
         let mut reply = outcome.unwrap_or_else(Problem::reply);
         reply.route = name;
         reply
@@ -80,7 +82,7 @@ impl Administration {
         self.gate.is_some()
     }
 
-    async fn act(&self, action: Action, asked: Asked, actor: &str) -> Outcome {
+    async fn act(&self, action: Action, asked: Asked, actor: &str, ring: &Name) -> Outcome {
         let text = asked.query().to_owned();
         let query = Query::read(&text)?;
         match action {
@@ -103,7 +105,7 @@ impl Administration {
             Action::Check => self.check(&query).await,
             Action::Baselines(action) => self.baselines.respond(action, &query, asked, actor).await,
             Action::Gate(action) => match &self.gate {
-                Some(gate) => gate.respond(action, &query, asked, actor).await,
+                Some(gate) => gate.respond(action, &query, asked, actor, ring).await,
                 None => Err(Problem::not_found("the gate is not enabled here")),
             },
         }

@@ -1,15 +1,18 @@
-//! The service as the front sees it: which dialect a request is in, and who may make it.
+//! The service as the front sees it: which ring a client follows, which dialect a request is in, and
+//! who may make it.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use bulla_appraisal::baseline::Name;
 use bulla_protocol::pccs::{self, Access, Reason, Refusal, Route, RouteRules};
 use bulla_protocol::pcs::MAX_REQUEST_BODY_SIZE;
-use bulla_protocol::wire::{Headers, RequestParts};
+use bulla_protocol::problem::Code;
+use bulla_protocol::wire::{Headers, RequestParts, Status};
 use bytes::Bytes;
 
-use crate::administration::{self, Administration, Found};
-use crate::baselines::Baselines;
+use crate::administration::{self, Administration, Found, Problem};
+use crate::baselines::{Baselines, Followed, ring};
 use crate::dialects::pccs::Pccs;
 use crate::dialects::pcs::Pcs;
 use crate::dialects::written;
@@ -34,6 +37,7 @@ pub struct Service {
     pccs: Pccs,
     pcs: Pcs,
     administration: Administration,
+    baselines: Arc<Baselines>,
     tokens: Tokens,
     rules: RouteRules,
     is_simulated: bool,
@@ -61,29 +65,94 @@ impl Service {
             is_simulated: keeper.collection().realm().is_simulated(),
             pccs: Pccs::new(Arc::clone(&fleet), Arc::clone(&refresh)),
             pcs: Pcs::new(keeper, Arc::clone(&fleet)),
-            administration: Administration::new(fleet, refresh, metrics, baselines, gate),
+            administration: Administration::new(
+                fleet,
+                refresh,
+                metrics,
+                Arc::clone(&baselines),
+                gate,
+            ),
+            baselines,
             tokens,
             rules,
         }
     }
 
-    async fn answer(&self, asked: Asked) -> Reply {
+    async fn answer(&self, mut asked: Asked) -> Reply {
+        let named = match self.enter_ring(&mut asked) {
+            Ok(named) => named,
+            Err(reply) => return *reply,
+        };
         let path = asked.path();
         if let Some(place) = below(path, PCS_BASE) {
             let place = place.to_owned();
-            return self.vendor(asked, place).await;
+            return self.vendor(asked, place, named).await;
         }
-        match administration::find(&asked.method, path, self.administration.has_gate()) {
-            Found::Route(route) => self.administrate(route, asked).await,
+        let found = administration::find(&asked.method, path, self.administration.has_gate());
+        match found {
+            // Whatever a ring is not for has one path.
+            Found::Route(route) if named.is_some() && !route.is_for_rings() => not_below(),
+            Found::Route(route) => self.administrate(route, asked, named).await,
             Found::OtherMethods(methods) => administration::method_not_allowed(&methods),
-            Found::Nothing => self.cache(asked).await,
+            Found::Nothing => self.cache(asked, named).await,
         }
     }
 
+    /// Takes the base path of a ring away, if there is one; gives the ring.
+    fn enter_ring(&self, asked: &mut Asked) -> Result<Option<Name>, Box<Reply>> {
+        let Some((name, rest)) = ring::below(asked.path()) else {
+            return Ok(None);
+        };
+        let named = name.parse::<Name>().ok();
+        let Some(ring) = named.filter(|ring| self.baselines.has_ring(ring)) else {
+            let mut reply = Problem::not_found("there is no ring of this name").reply();
+            reply.route = "ring.unknown";
+            return Err(Box::new(reply));
+        };
+        let rest = match asked.target.query() {
+            Some(query) => format!("{rest}?{query}"),
+            None => rest.to_owned(),
+        };
+        match rest.parse() {
+            Ok(target) => asked.target = target,
+            Err(_) => return Err(Box::new(not_below())),
+        }
+        Ok(Some(ring))
+    }
+
+    /// The ring that somebody follows who may have named it.
+    fn ring(&self, named: Option<Name>, asked: &Asked) -> Name {
+        let token = || {
+            let known = |role, header| {
+                let token = asked.headers.get(header)?;
+                let peer = asked.connection.peer();
+                let token = self
+                    .tokens
+                    .check(role, Some(token.as_bytes()), peer, Instant::now());
+                Some(token.ok()?.name.clone())
+            };
+            known(Role::User, pccs::USER_TOKEN)
+                .or_else(|| known(Role::Administrator, pccs::ADMIN_TOKEN))
+        };
+        named.unwrap_or_else(|| self.baselines.ring_of(asked, token))
+    }
+
     /// bulla's own routes.
-    async fn administrate(&self, route: &administration::Route, asked: Asked) -> Reply {
+    async fn administrate(
+        &self,
+        route: &administration::Route,
+        asked: Asked,
+        named: Option<Name>,
+    ) -> Reply {
+        let ring = match route.is_for_rings() {
+            true => self.ring(named, &asked),
+            false => Name::default_ring(),
+        };
         match self.actor(route.access, &asked) {
-            Ok(actor) => self.administration.respond(route, asked, &actor).await,
+            Ok(actor) => {
+                let administration = &self.administration;
+                administration.respond(route, asked, &actor, &ring).await
+            }
             Err(denied) => administration::unauthorised(route, denied),
         }
     }
@@ -108,7 +177,7 @@ impl Service {
     }
 
     /// The dialect of Intel's cache: who asks is known before the body is read.
-    async fn cache(&self, asked: Asked) -> Reply {
+    async fn cache(&self, asked: Asked, named: Option<Name>) -> Reply {
         let refused = |refusal: Refusal| written("pccs.refused", refusal.write());
         let route = match Route::read(asked.method.as_str(), asked.path(), self.rules) {
             Ok(route) => route,
@@ -129,6 +198,10 @@ impl Service {
                 Err(denied) => return refused(unauthorised(denied).version(route.version)),
             }
         }
+        let followed = match route.access() {
+            Access::Anybody => self.baselines.followed(&self.ring(named, &asked)),
+            Access::User | Access::Administrator => Followed::default(),
+        };
         let mut body = Bytes::new();
         if route.operation.has_body() {
             match asked.body.read(route.max_body_size()).await {
@@ -141,8 +214,10 @@ impl Service {
         let query = asked.target.query().unwrap_or_default();
         match route.request(query, media_type, &body) {
             Ok(request) => {
-                let headers = &asked.headers;
-                let reply = self.pccs.respond(route.version, request, headers).await;
+                let answer = self
+                    .pccs
+                    .respond(route.version, request, &asked.headers, &followed);
+                let reply = answer.await;
                 if let Some(actor) = administrator {
                     self.pccs.note(actor, &reply);
                 }
@@ -153,7 +228,8 @@ impl Service {
     }
 
     /// The vendor's dialect.
-    async fn vendor(&self, asked: Asked, path: String) -> Reply {
+    async fn vendor(&self, asked: Asked, path: String, named: Option<Name>) -> Reply {
+        let followed = self.baselines.followed(&self.ring(named, &asked));
         let mut parts = RequestParts {
             method: asked.method.as_str().to_owned(),
             path,
@@ -172,7 +248,7 @@ impl Service {
                 Err(error) => return Reply::new("pcs.unreadable", error.status()),
             }
         }
-        self.pcs.respond(parts, &asked.headers).await
+        self.pcs.respond(parts, &asked.headers, &followed).await
     }
 }
 
@@ -186,6 +262,20 @@ impl Application for Service {
             headers.insert(SIMULATED, HeaderValue::from_static("true"));
         }
     }
+}
+
+/// The answer to what does not stand below the base path of a ring.
+fn not_below() -> Reply {
+    let detail = "below a ring are the documents and the gate; everything else stands at the root";
+    let mut reply = Problem::of(
+        Status::NOT_FOUND,
+        Code::PATH_UNKNOWN,
+        "There is no such path.",
+    )
+    .because(detail)
+    .reply();
+    reply.route = "ring.path";
+    reply
 }
 
 /// What follows a base path; absent for paths that are not below it.

@@ -7,6 +7,7 @@
 
 mod answers;
 mod decisions;
+pub(crate) mod ring;
 
 use std::sync::{Arc, Mutex};
 
@@ -21,10 +22,11 @@ use crate::collection::Collection;
 
 pub use answers::{Action, LONGEST_PLAN};
 pub use decisions::{Decided, NotDecided};
+pub use ring::Followed;
 
 /// Under which kind and name the decisions are kept: the versions of one object, so that none can
 /// be left out.
-const KIND: &str = "baselines";
+pub(crate) const KIND: &str = "baselines";
 
 /// What the operator decided, and what it means now.
 pub struct Baselines {

@@ -183,8 +183,13 @@ impl Daemon {
                 let mut places = listeners.iter().zip(server.places());
                 let first = places.find_map(|(one, address)| Some(shown(one, Some(address?))));
                 gate.issuer = gate.issuer.or(first);
-                let (collection, fleet) = (Arc::clone(&collection), Arc::clone(&fleet));
-                Some(Gate::open(gate, collection, fleet, &settings.store)?)
+                Some(Gate::open(
+                    gate,
+                    Arc::clone(&collection),
+                    Arc::clone(&fleet),
+                    Arc::clone(&baselines),
+                    &settings.store,
+                )?)
             }
         };
         let start = Start {

@@ -81,6 +81,9 @@ impl Want {
 }
 
 impl Choice {
+    /// What the vendor enforces.
+    pub const STANDARD: Self = Self::Selected(Selector::Standard);
+
     fn is_selected(self) -> bool {
         matches!(self, Self::Selected(_))
     }

@@ -235,8 +235,9 @@ fn status_not_accepted(
         ),
     };
     let message = format!(
-        "The TCB status {} is not accepted ({}; {advisories}); {}.",
+        "The TCB status {} is not accepted by {} ({}; {advisories}); {}.",
         levels.status,
+        terms.whose,
         behind.join(", "),
         remedy(levels.status)
     );

@@ -88,19 +88,12 @@ impl State {
             .max_by_key(|(_, rollout)| rollout.from)
     }
 
-    /// The baseline that counts for a ring at an instant: its name, and what must be reached.
-    pub fn baseline(&self, ring: &Name, at: Timestamp) -> (Name, Arc<Baseline>) {
-        let (name, _, baseline) = self.followed(self.rollout(ring, at));
-        (name, baseline)
-    }
-
-    fn followed(&self, rollout: Option<(&Name, &Rollout)>) -> (Name, Option<u32>, Arc<Baseline>) {
-        let followed = rollout.and_then(|(_, rollout)| {
-            let (decision, baseline) = self.baselines.get(&rollout.baseline)?;
-            let name = rollout.baseline.clone();
-            Some((name, Some(*decision), Arc::clone(baseline)))
-        });
-        followed.unwrap_or_else(|| (Name::standard(), None, Arc::default()))
+    /// The baseline that counts for a ring at an instant; absent where it is the one that is always
+    /// there.
+    pub fn baseline(&self, ring: &Name, at: Timestamp) -> Option<&Arc<Baseline>> {
+        let (_, rollout) = self.rollout(ring, at)?;
+        let (_, baseline) = self.baselines.get(&rollout.baseline)?;
+        Some(baseline)
     }
 
     /// The rollouts that will count for a ring after an instant, each with its first second, in the
@@ -141,7 +134,13 @@ impl State {
             return None;
         }
         let rollout = self.rollout(ring, at);
-        let (name, decision, baseline) = self.followed(rollout);
+        let followed = rollout.and_then(|(_, rollout)| {
+            let (decision, baseline) = self.baselines.get(&rollout.baseline)?;
+            let name = rollout.baseline.clone();
+            Some((name, Some(*decision), Arc::clone(baseline)))
+        });
+        let (name, decision, baseline) =
+            followed.unwrap_or_else(|| (Name::standard(), None, Arc::default()));
         Some(Demand {
             ring: ring.clone(),
             name,

@@ -93,7 +93,7 @@ pub(crate) fn result_under(
         },
         evidence_sha256: digest::sha256(b"evidence"),
         baseline: None,
-        until,
+        demand_changes: until,
     };
     attestation_result(&appraised, terms)
 }

@@ -10,7 +10,7 @@ use crate::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
 use crate::http::{HeaderMap, Reply, StatusCode};
 use bulla_collateral::{PckCa, Series};
 use bulla_protocol::pccs::{Answer, CrlForm, CrlTarget, CrlUri, Reason, Refusal, Request, Version};
-use bulla_protocol::pcs::{self, Selection, Tee};
+use bulla_protocol::pcs::{self, Tee};
 use bulla_protocol::value::Fmspc;
 use bulla_store::Audit as _;
 use bulla_store::audit::Event;
@@ -18,6 +18,7 @@ use bulla_store::fleet::{PckAnswer, PlatformId};
 
 use super::document::{self, Form};
 use super::written;
+use crate::baselines::Followed;
 use crate::fleet::{Fleet, Wanted};
 use crate::held::Body;
 use crate::keeper::Keeper;
@@ -69,12 +70,13 @@ impl Pccs {
         }
     }
 
-    /// Answers one request, of somebody who may make it.
+    /// Answers one request, of somebody who may make it and follows this.
     pub async fn respond(
         &self,
         version: Version,
         request: Request<'_>,
         headers: &HeaderMap,
+        followed: &Followed,
     ) -> Reply {
         let route = route(&request);
         let outcome = match request {
@@ -82,10 +84,16 @@ impl Pccs {
                 tee,
                 fmspc,
                 selection,
-            } => self.tcb_info(version, tee, fmspc, selection, headers).await,
+            } => {
+                let (series, form) = tcb_info(version, tee, fmspc);
+                let choice = followed.choice(series, Choice::from(selection));
+                let want = Want::Series(series, choice);
+                self.document(version, want, &form, headers).await
+            }
             Request::EnclaveIdentity { enclave, selection } => {
                 let series = Series::EnclaveIdentity(want::enclave_id(enclave));
-                let want = Want::Series(series, Choice::from(selection));
+                let choice = followed.choice(series, Choice::from(selection));
+                let want = Want::Series(series, choice);
                 let form = form(JSON, Body::AsReceived, &IDENTITY);
                 self.document(version, want, &form, headers).await
             }
@@ -170,30 +178,6 @@ impl Pccs {
         }
     }
 
-    /// TCB info. Version 3 has a form of its own, which the vendor no longer issues: what was
-    /// brought is served while it lasts.
-    async fn tcb_info(
-        &self,
-        version: Version,
-        tee: Tee,
-        fmspc: Fmspc,
-        selection: Selection,
-        headers: &HeaderMap,
-    ) -> Outcome {
-        let (number, chain) = match version {
-            Version::V3 => (2, TCB_INFO_V3.as_slice()),
-            Version::V4 => (3, TCB_INFO.as_slice()),
-        };
-        let series = Series::TcbInfo {
-            id: want::tcb_info_id(tee),
-            fmspc: fmspc.0,
-            version: number,
-        };
-        let want = Want::Series(series, Choice::from(selection));
-        let form = form(JSON, Body::AsReceived, chain);
-        self.document(version, want, &form, headers).await
-    }
-
     async fn document(
         &self,
         version: Version,
@@ -270,6 +254,21 @@ fn certificate(answer: PckAnswer) -> Option<Reply> {
         route: "",
         outcome: "",
     })
+}
+
+/// TCB info and its form. Version 3 has one of its own, which the vendor no longer issues: what was
+/// brought is served while it lasts.
+fn tcb_info(version: Version, tee: Tee, fmspc: Fmspc) -> (Series, Form) {
+    let (number, chain) = match version {
+        Version::V3 => (2, TCB_INFO_V3.as_slice()),
+        Version::V4 => (3, TCB_INFO.as_slice()),
+    };
+    let series = Series::TcbInfo {
+        id: want::tcb_info_id(tee),
+        fmspc: fmspc.0,
+        version: number,
+    };
+    (series, form(JSON, Body::AsReceived, chain))
 }
 
 fn form(media_type: HeaderValue, body: Body, chain: &'static [HeaderName]) -> Form {

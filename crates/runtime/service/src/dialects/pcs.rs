@@ -13,6 +13,7 @@ use bulla_upstream::{Failure, Supplied};
 
 use super::document::{self, Form};
 use super::written;
+use crate::baselines::Followed;
 use crate::fleet::{Fleet, NoCertificate};
 use crate::held::Body;
 use crate::keeper::{Absent, COME_AGAIN, Keeper, Mode, TOO_MUCH_IN_VAIN};
@@ -44,8 +45,13 @@ impl Pcs {
         Self { keeper, fleet }
     }
 
-    /// Answers one request, whose path has no base path any more.
-    pub async fn respond(&self, parts: RequestParts, headers: &HeaderMap) -> Reply {
+    /// Answers one request, whose path has no base path any more, of somebody who follows this.
+    pub async fn respond(
+        &self,
+        parts: RequestParts,
+        headers: &HeaderMap,
+        followed: &Followed,
+    ) -> Reply {
         let request = match Request::read(parts) {
             Ok(request) => request,
             Err(error) => return unreadable(&error),
@@ -63,12 +69,18 @@ impl Pcs {
                     version: 3,
                 };
                 let form = form(JSON, Body::AsReceived, &TCB_INFO);
-                (Want::Series(series, Choice::from(*selection)), form)
+                (
+                    Want::Series(series, followed.choice(series, Choice::from(*selection))),
+                    form,
+                )
             }
             Request::EnclaveIdentity { enclave, selection } => {
                 let series = Series::EnclaveIdentity(want::enclave_id(*enclave));
                 let form = form(JSON, Body::AsReceived, &IDENTITY);
-                (Want::Series(series, Choice::from(*selection)), form)
+                (
+                    Want::Series(series, followed.choice(series, Choice::from(*selection))),
+                    form,
+                )
             }
             Request::EvaluationDataNumbers(tee) => {
                 let want = Want::EvaluationDataNumbers(want::tcb_info_id(*tee));

@@ -1,6 +1,7 @@
 //! From evidence to a signed result.
 
 use bulla_appraisal::Appraisal;
+use bulla_appraisal::baseline::Name;
 use bulla_evidence::{Quote, QuoteError};
 use bulla_pki::digest::sha256;
 use bulla_pki::mac::random;
@@ -14,12 +15,12 @@ use bulla_token::claims::{Hex, PolicyId, VerifierId};
 use bulla_token::{Appraised, ResultError, Terms, attestation_result, binding};
 use bulla_verifier::{Verdict, Verification};
 
-use super::demand::{Demand, appraise_for};
 use super::nonces::NotTaken;
 use super::{Gate, instant, internal};
 use crate::administration::Problem;
-use crate::judging::NoVerdict;
+use crate::judging::{Need, NoVerdict};
 use crate::keeper::{Absent, unhurried};
+use crate::want::Choice;
 
 /// Who brings evidence to the fleet, in the audit.
 const ACTOR: &str = "attested";
@@ -74,15 +75,21 @@ impl Gate {
         })
     }
 
-    /// Takes the nonce, verifies the evidence, appraises it, and signs what came of it.
-    pub async fn attest(&self, request: &AttestRequest) -> Result<AttestAnswer, NotAttested> {
-        self.attest_noting(request, &mut None).await
+    /// Takes the nonce, verifies the evidence, appraises it, and signs what came of it. `ring` is the
+    /// one by which the request came in.
+    pub async fn attest(
+        &self,
+        request: &AttestRequest,
+        ring: &Name,
+    ) -> Result<AttestAnswer, NotAttested> {
+        self.attest_noting(request, ring, &mut None).await
     }
 
     /// The same; the platform is noted as soon as it was shown to be genuine.
     pub(super) async fn attest_noting(
         &self,
         request: &AttestRequest,
+        ring: &Name,
         platform: &mut Option<[u8; 32]>,
     ) -> Result<AttestAnswer, NotAttested> {
         let named = self.policies.find(request.policy.as_str());
@@ -91,12 +98,14 @@ impl Gate {
         self.nonces.take(&nonce, self.now())?;
 
         let quote = request.evidence.quote.as_bytes();
-        let report_data = *Quote::parse(quote)?.body().report_data();
+        let parsed = Quote::parse(quote)?;
+        let report_data = *parsed.body().report_data();
         if report_data != binding::report_data(&nonce, &key) {
             return Err(NotAttested::BindingMismatch);
         }
-        let demand = Demand::present();
-        let verdict = self.fleet.judge(quote, demand.choice).await?;
+        let demanded = self.demanded(&named.name, ring);
+        let choice = demanded.choice(&Need::of(&parsed, Choice::STANDARD)?);
+        let verdict = self.fleet.judge(quote, choice).await?;
         if verdict.verification() != Verification::Ok {
             return Err(NotAttested::Refused(failures(&verdict)));
         }
@@ -106,7 +115,7 @@ impl Gate {
             .map(|facts| binding::platform(&facts.ppid));
         unhurried(|| self.fleet.note_evidence(&verdict, quote, ACTOR));
 
-        let decision = appraise_for(&verdict, &named.policy, &demand);
+        let decision = demanded.appraise(&verdict, &named.policy);
         if decision.appraisal() != Appraisal::Accepted {
             let refusals = decision.refusals().map(|finding| RefusalFinding {
                 code: finding.reason.as_str().to_owned(),
@@ -124,8 +133,8 @@ impl Gate {
                 sha256: Hex(named.sha256),
             },
             evidence_sha256: sha256(quote),
-            baseline: None,
-            until: None,
+            baseline: demanded.id(),
+            demand_changes: demanded.changes,
         };
         let audience = request.audience.as_ref();
         let terms = Terms {

@@ -2,12 +2,14 @@
 //!
 //! What is checked, in this order: the token (key, signature, issuer, audience, time), that it
 //! rests on this service's root, the secret, that the policy attached to it is in force exactly as
-//! the token names it; then in one transaction of the store once more all that can change, the
+//! the token names it, that the baseline that is demanded is the one that it was given under; then in
+//! one transaction of the store once more all that can change, the
 //! limits, the count, and the entry in the audit. Only after that is on the disk is the value
 //! opened and sealed to the client.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bulla_appraisal::baseline::Name as RingName;
 use bulla_pki::hpke;
 use bulla_protocol::gate::{Name, Octets, RELEASE_REFUSED, ReleaseAnswer, ReleaseRequest};
 use bulla_protocol::wire::Status;
@@ -51,6 +53,20 @@ pub enum NotGiven {
         /// Which the token names.
         actual: String,
     },
+    /// Something else is demanded now than what the token was given under.
+    #[error("the baseline {expected} is demanded, and the token was given under {actual}")]
+    OtherBaseline {
+        /// Which is demanded, and the decision that gave it its content.
+        expected: String,
+        /// Which the token names.
+        actual: String,
+    },
+    /// An exception that was in force when the token was given was ended since, or changed.
+    #[error("the exception {name} was ended or changed since the token was given")]
+    ExceptionEnded {
+        /// Its name.
+        name: String,
+    },
     /// Nothing can be sealed to the key in the token.
     #[error("nothing can be sealed to the key that was attested")]
     KeyUseless,
@@ -78,6 +94,7 @@ impl NotGiven {
             },
             Self::OtherRoot => "root-mismatch",
             Self::OtherPolicy { .. } => "policy-mismatch",
+            Self::OtherBaseline { .. } | Self::ExceptionEnded { .. } => "baseline-mismatch",
             Self::KeyUseless => "key-useless",
             Self::NotReleased(NotReleased::Absent) => "secret-unknown",
             Self::NotReleased(NotReleased::Exhausted { .. }) => "times-reached",
@@ -100,21 +117,27 @@ pub(super) struct Asker {
 }
 
 impl Gate {
-    /// Releases a secret to the holder of a token. Blocks.
-    pub fn release(&self, request: &ReleaseRequest) -> Result<ReleaseAnswer, NotGiven> {
-        self.release_noting(request, "", &mut Asker::default())
+    /// Releases a secret to the holder of a token. `ring` is the one by which the request came in.
+    /// Blocks.
+    pub fn release(
+        &self,
+        request: &ReleaseRequest,
+        ring: &RingName,
+    ) -> Result<ReleaseAnswer, NotGiven> {
+        self.release_noting(request, ring, "", &mut Asker::default())
     }
 
     /// The same; who asks is noted as soon as that is known.
     pub(super) fn release_noting(
         &self,
         request: &ReleaseRequest,
+        ring: &RingName,
         request_id: &str,
         asker: &mut Asker,
     ) -> Result<ReleaseAnswer, NotGiven> {
         let mut attempt = 1;
         loop {
-            let given = self.try_release(request, request_id, asker);
+            let given = self.try_release(request, ring, request_id, asker);
             let changed = matches!(
                 given,
                 Err(NotGiven::NotReleased(NotReleased::Changed { .. }))
@@ -132,6 +155,7 @@ impl Gate {
     fn try_release(
         &self,
         request: &ReleaseRequest,
+        ring: &RingName,
         request_id: &str,
         asker: &mut Asker,
     ) -> Result<ReleaseAnswer, NotGiven> {
@@ -155,6 +179,7 @@ impl Gate {
         let name = request.secret.as_str();
         let secret = self.store.secret(name)?.ok_or(NotReleased::Absent)?;
         let policy = self.policy_in_force(&secret.policy, &claims)?;
+        let baselines = self.still_demanded(&claims, &secret.policy, ring)?;
         let key_in_force = key_in_force(&keys, token).ok_or(TokenError::KeyUnknown)?;
         let public_key = claims.cnf.jwk.0.0;
         // Else the release would be counted for nothing.
@@ -165,7 +190,10 @@ impl Gate {
             version: secret.version,
             platform: claims.bulla.platform.0,
             at: now,
-            in_force: vec![policy, key_in_force],
+            in_force: [policy, key_in_force]
+                .into_iter()
+                .chain(baselines)
+                .collect(),
         };
         let details = json!({
             "version": secret.version,
