@@ -42,6 +42,8 @@ pub struct Front {
     pub keeping: Keeping,
     /// What it keeps its documents in.
     pub store: Arc<Store>,
+    /// Which level is mandatory.
+    pub baselines: Arc<Baselines>,
     /// The gate, which is enabled.
     pub gate: Arc<Gate>,
     /// Where it listens.
@@ -79,8 +81,8 @@ impl Front {
             Arc::clone(&metrics),
             |_| {},
         );
-        let collection = Arc::clone(keeping.keeper.collection());
-        let baselines = Arc::new(Baselines::open(collection).unwrap());
+        let baselines = Baselines::open(Arc::clone(&keeping.refresh)).unwrap();
+        let baselines = Arc::new(baselines);
         let gate = Arc::new(gate(&keeping, Arc::clone(&baselines), &folder.path("")));
         let fleet = Arc::clone(&keeping.fleet);
         let refresh = Arc::clone(&keeping.refresh);
@@ -90,7 +92,7 @@ impl Front {
             tokens,
             Arc::clone(&metrics),
             rules,
-            baselines,
+            Arc::clone(&baselines),
             Some(Arc::clone(&gate)),
         );
         let settings = ServerSettings {
@@ -111,6 +113,7 @@ impl Front {
         Self {
             keeping,
             store,
+            baselines,
             gate,
             address,
             runtime: Some(runtime),

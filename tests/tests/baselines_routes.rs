@@ -60,6 +60,7 @@ fn at_first_there_is_one_ring_and_it_follows_what_the_vendor_enforces() {
         }},
         "rollouts": {},
         "exceptions": {},
+        "ending_pins": [],
     });
     assert_eq!(in_force(&front), expected);
     assert_eq!(

@@ -42,7 +42,7 @@ async fn asked(keeping: &Keeping, path: &str) -> (String, String) {
     let server = server.expect("a listener");
     let address = server.addresses()[0];
     let tokens = Tokens::new(vec![], vec![], Arc::clone(&metrics), |_| {});
-    let baselines = Baselines::open(Arc::clone(keeping.keeper.collection()));
+    let baselines = Baselines::open(Arc::clone(&keeping.refresh));
     let service = Service::new(
         Arc::clone(&keeping.fleet),
         Arc::clone(&keeping.refresh),

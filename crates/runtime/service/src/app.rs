@@ -12,7 +12,7 @@ use bulla_protocol::wire::{Headers, RequestParts, Status};
 use bytes::Bytes;
 
 use crate::administration::{self, Administration, Found, Problem};
-use crate::baselines::{Baselines, Followed, ring};
+use crate::baselines::{BaselineGauges, Baselines, Followed, ring};
 use crate::dialects::pccs::Pccs;
 use crate::dialects::pcs::Pcs;
 use crate::dialects::written;
@@ -57,6 +57,8 @@ impl Service {
     ) -> Self {
         let keeper = Arc::clone(refresh.keeper());
         let gauges = Box::new(Gauges::new(Arc::clone(&keeper)));
+        metrics.register(|registry| registry.register_collector(gauges));
+        let gauges = Box::new(BaselineGauges(Arc::clone(&baselines)));
         metrics.register(|registry| registry.register_collector(gauges));
         if let Some(gate) = &gate {
             metrics.register(|registry| gate.register(registry));

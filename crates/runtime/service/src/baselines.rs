@@ -6,7 +6,12 @@
 //! anything.
 
 mod answers;
+mod census;
 mod decisions;
+mod forecast;
+mod outlook;
+mod pins;
+mod preview;
 pub(crate) mod ring;
 
 use std::sync::{Arc, Mutex};
@@ -19,9 +24,14 @@ use bulla_store::{Governance as _, Store, StoreError};
 
 use crate::clock::TOLERANCE;
 use crate::collection::Collection;
+use crate::keeper::Keeper;
+use crate::refresh::Refresh;
+
+use outlook::Outlook;
 
 pub use answers::{Action, LONGEST_PLAN};
 pub use decisions::{Decided, NotDecided};
+pub(crate) use outlook::BaselineGauges;
 pub use ring::Followed;
 
 /// Under which kind and name the decisions are kept: the versions of one object, so that none can
@@ -30,10 +40,13 @@ pub(crate) const KIND: &str = "baselines";
 
 /// What the operator decided, and what it means now.
 pub struct Baselines {
-    collection: Arc<Collection>,
+    /// Keeps the documents that are demanded.
+    refresh: Arc<Refresh>,
     governance: ArcSwap<Governance>,
     /// Held while something is decided: whether it can be rests on what was decided before.
     deciding: Mutex<()>,
+    /// What would become of the fleet, as of the last look.
+    outlook: ArcSwap<Outlook>,
 }
 
 /// Why what was decided cannot be read.
@@ -60,14 +73,23 @@ pub enum BaselinesError {
 }
 
 impl Baselines {
-    /// Reads what the store has. Blocks.
-    pub fn open(collection: Arc<Collection>) -> Result<Self, BaselinesError> {
-        let governance = read(collection.store())?;
+    /// Reads what the store has; `refresh` keeps the documents. Blocks.
+    pub fn open(refresh: Arc<Refresh>) -> Result<Self, BaselinesError> {
+        let governance = read(refresh.keeper().collection().store())?;
         Ok(Self {
-            collection,
+            refresh,
             governance: ArcSwap::from_pointee(governance),
             deciding: Mutex::default(),
+            outlook: ArcSwap::default(),
         })
+    }
+
+    fn keeper(&self) -> &Arc<Keeper> {
+        self.refresh.keeper()
+    }
+
+    fn collection(&self) -> &Collection {
+        self.keeper().collection()
     }
 
     /// All that was decided so far.
@@ -78,14 +100,14 @@ impl Baselines {
     /// The time to judge by. It is at least that of the last decision, whatever the clock says: one
     /// that was set back must not undo a decision, or let an exception that has ended live again.
     pub fn now(&self) -> Timestamp {
-        let now = self.collection.now().at;
+        let now = self.collection().now().at;
         self.last_decision().map_or(now, |last| now.max(last))
     }
 
     /// By how many seconds the clock is behind the last decision; 0 where it is not, or so little
     /// that clocks may differ by it.
     pub fn clock_behind(&self) -> u64 {
-        let now = self.collection.now().at.unix_seconds();
+        let now = self.collection().now().at.unix_seconds();
         let behind = self
             .last_decision()
             .map_or(0, |last| last.unix_seconds().saturating_sub(now));
@@ -99,7 +121,7 @@ impl Baselines {
 
     /// The numbers that the vendor signs, by its own lists.
     fn known_numbers(&self) -> KnownNumbers {
-        self.collection.look(|snapshot| KnownNumbers {
+        self.collection().look(|snapshot| KnownNumbers {
             sgx: snapshot.numbers(TcbInfoId::Sgx),
             tdx: snapshot.numbers(TcbInfoId::Tdx),
         })

@@ -132,6 +132,7 @@ pub struct Daemon {
     service: Arc<Service>,
     refresh: Arc<Refresh>,
     fleet: Arc<Fleet>,
+    baselines: Arc<Baselines>,
     retention: Retention,
     start: Start,
 }
@@ -176,7 +177,7 @@ impl Daemon {
         let refresh = Arc::new(Refresh::new(keeper, settings.standing));
         let fleet = Arc::new(Fleet::new(Arc::clone(&refresh)));
         fleet.keep_families()?;
-        let baselines = Arc::new(Baselines::open(Arc::clone(&collection))?);
+        let baselines = Arc::new(Baselines::open(Arc::clone(&refresh))?);
         let gate = match settings.gate {
             None => None,
             Some(mut gate) => {
@@ -213,7 +214,7 @@ impl Daemon {
             tokens,
             metrics,
             rules,
-            baselines,
+            Arc::clone(&baselines),
             gate.map(Arc::new),
         );
         note_start(&collection, settings.version, settings.mode);
@@ -223,6 +224,7 @@ impl Daemon {
             service: Arc::new(service),
             refresh,
             fleet,
+            baselines,
             retention: settings.retention,
             start,
         })
@@ -248,6 +250,7 @@ impl Daemon {
             service,
             refresh,
             fleet,
+            baselines,
             retention,
             start,
         } = self;
@@ -256,6 +259,7 @@ impl Daemon {
             let keeper = Arc::clone(refresh.keeper());
             let beside = [
                 tokio::spawn(async move { refresh.run().await }),
+                tokio::spawn(async move { baselines.run().await }),
                 tokio::spawn(upkeep::renew(fleet)),
                 tokio::spawn(upkeep::tidy(keeper, retention)),
                 tokio::spawn(upkeep::feed_watchdog()),

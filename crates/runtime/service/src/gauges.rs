@@ -158,14 +158,14 @@ impl Collector for Gauges {
     }
 }
 
-type Labels = Vec<(&'static str, String)>;
+pub(crate) type Labels = Vec<(&'static str, String)>;
 
 fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// A family of gauges.
-fn family(
+pub(crate) fn family(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

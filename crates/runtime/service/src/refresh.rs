@@ -48,6 +48,8 @@ pub struct Look {
 pub struct Refresh {
     keeper: Arc<Keeper>,
     standing: Mutex<Standing>,
+    /// What is kept besides because something rests on it.
+    needed: Mutex<BTreeSet<Want>>,
     attempts: Mutex<Attempts>,
 }
 
@@ -65,6 +67,7 @@ impl Refresh {
         Self {
             keeper,
             standing: Mutex::new(standing),
+            needed: Mutex::default(),
             attempts: Mutex::default(),
         }
     }
@@ -84,6 +87,18 @@ impl Refresh {
     pub fn keep_early(&self) {
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         standing.early = true;
+    }
+
+    /// Has these documents kept, in place of those that were named before. What is there stays
+    /// current in any case.
+    pub fn keep(&self, needed: BTreeSet<Want>) {
+        *self.needed.lock().unwrap_or_else(PoisonError::into_inner) = needed;
+    }
+
+    /// The families whose TCB info is kept.
+    pub fn families(&self) -> BTreeSet<[u8; 6]> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.families.clone()
     }
 
     /// Looks every now and then, for ever.
@@ -171,6 +186,12 @@ impl Refresh {
             let mut wants = kept(snapshot, now);
             for want in standing_wants(&standing) {
                 wants.entry(want).or_insert_with(at_once);
+            }
+            let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+            // What is there is kept already, perhaps under another name.
+            let missing = needed.iter().filter(|want| snapshot.find(**want).is_none());
+            for want in missing {
+                wants.entry(*want).or_insert_with(at_once);
             }
             wants
         })

@@ -144,6 +144,15 @@ pub trait Fleet {
         limit: usize,
     ) -> Result<Vec<Platform>>;
 
+    /// Platforms of which there is no evidence of any technology, in the order of their names, behind
+    /// `after`, at most `limit`.
+    fn platforms_without_evidence(
+        &self,
+        anchor: AnchorId,
+        after: Option<&PlatformId>,
+        limit: usize,
+    ) -> Result<Vec<Platform>>;
+
     /// Platforms of a family whose certificates arrived before an instant and can be asked for
     /// again, by PPID or manifest; those of the longest ago first, at most `limit`.
     fn platforms_certified_before(

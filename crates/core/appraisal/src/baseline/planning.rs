@@ -34,6 +34,9 @@ pub struct Plan {
     pub changes: Changes,
     /// One line for each change, for people.
     pub difference: Vec<String>,
+    /// The objects as they would stand if it were applied now.
+    #[serde(skip)]
+    pub after: State,
     /// 64 hexadecimal digits over the decisions so far and the changes. Whoever applies the plan
     /// gives it; after any other decision it is another.
     pub digest: String,
@@ -74,6 +77,7 @@ impl Governance {
         let digest = sha256_of(&[b"bulla baseline plan", state.as_bytes(), &text]);
         Ok(Plan {
             difference: before.difference(&changes),
+            after,
             changes,
             digest: hex::encode(digest),
         })

@@ -29,7 +29,7 @@ use crate::policy::value::HexBytes;
 pub use shortfall::{Part, Remedy, Shortfall};
 
 /// What is known of a platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "what a preview depends on")]
 pub struct Platform {
     /// The technology that it is looked at for.

@@ -57,6 +57,19 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// The one that asks for a number, and otherwise for what the default asks for.
+    pub fn of_number(number: Number) -> Self {
+        let requirement = Requirement {
+            number,
+            ..Requirement::default()
+        };
+        Self {
+            sgx: requirement.clone(),
+            tdx: requirement,
+            families: BTreeMap::new(),
+        }
+    }
+
     /// Reads a baseline file.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
         toml::from_str(text).map_err(|error| PolicyError::reading(text, &error))

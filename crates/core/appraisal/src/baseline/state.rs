@@ -128,6 +128,23 @@ impl State {
         })
     }
 
+    /// What would be demanded of a ring that followed a baseline of this content, with the exceptions
+    /// of these objects that are in force at an instant. `name` is what it is called in reasons.
+    pub fn demand_of(&self, name: Name, baseline: Arc<Baseline>, at: Timestamp) -> Demand {
+        let in_force = self.exceptions.iter();
+        let in_force = in_force.filter(|(_, exception)| exception.in_force(at));
+        Demand {
+            ring: Name::default_ring(),
+            name,
+            decision: None,
+            rollout: None,
+            baseline,
+            exceptions: in_force
+                .map(|(name, exception)| (name.clone(), exception.clone()))
+                .collect(),
+        }
+    }
+
     /// What these objects demand of a ring at an instant; absent where there is no such ring.
     pub fn demand(&self, ring: &Name, at: Timestamp) -> Option<Demand> {
         if !self.has_ring(ring) {
@@ -143,16 +160,9 @@ impl State {
             followed.unwrap_or_else(|| (Name::standard(), None, Arc::default()));
         Some(Demand {
             ring: ring.clone(),
-            name,
             decision,
             rollout: rollout.map(|(name, _)| name.clone()),
-            baseline,
-            exceptions: self
-                .exceptions
-                .iter()
-                .filter(|(_, exception)| exception.in_force(at))
-                .map(|(name, exception)| (name.clone(), exception.clone()))
-                .collect(),
+            ..self.demand_of(name, baseline, at)
         })
     }
 }

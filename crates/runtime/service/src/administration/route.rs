@@ -284,6 +284,13 @@ pub const ROUTES: &[Route] = &[
         "baselines.exceptions.end",
     ),
     route(
+        "GET",
+        "/baselines/preview",
+        Access::Administrator,
+        Action::Baselines(baselines::Action::Preview),
+        "baselines.preview",
+    ),
+    route(
         "POST",
         "/challenge",
         Access::Anybody,

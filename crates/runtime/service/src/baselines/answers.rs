@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use bulla_appraisal::PolicyError;
-use bulla_appraisal::baseline::{
-    Baseline, Changes, Exception, Name, Phase, Plan, Ring, Rollout, State,
-};
+use bulla_appraisal::baseline::{Baseline, Changes, Exception, Name, Phase, Ring, Rollout, State};
 use bulla_pki::Timestamp;
 use bulla_protocol::wire::Status;
 use serde::Serialize;
 
+use super::forecast::PlannedRollout;
+use super::pins::EndingPin;
 use super::{Baselines, Decided, NotDecided};
 use crate::administration::{MOST, Outcome, Problem, Query, json, read_text};
 use crate::http::Asked;
@@ -43,6 +43,8 @@ pub enum Action {
     Grant,
     /// Ends an exception.
     End,
+    /// Holds the fleet against what is or would be demanded.
+    Preview,
 }
 
 /// Everything as it is at an instant.
@@ -55,6 +57,8 @@ struct Shown<'a> {
     rings: BTreeMap<Name, ShownRing>,
     rollouts: BTreeMap<&'a Name, ShownRollout<'a>>,
     exceptions: BTreeMap<&'a Name, ShownException<'a>>,
+    /// As of now, whatever instant was asked for.
+    ending_pins: Vec<EndingPin>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +116,7 @@ struct Planned {
     at: String,
     difference: Vec<String>,
     changes: Changes,
+    previews: Vec<PlannedRollout>,
 }
 
 #[derive(Serialize)]
@@ -144,7 +149,7 @@ impl Baselines {
             Action::History => self.history(query),
             Action::Plan => {
                 query.only(&[])?;
-                self.answer_plan(changes(asked).await?)
+                self.answer_plan(changes(asked).await?).await
             }
             Action::Apply => {
                 query.only(&["digest"])?;
@@ -180,6 +185,7 @@ impl Baselines {
                 let name = query.required("name")?;
                 decided(|| self.end(&name, actor))
             }
+            Action::Preview => self.forecast(query).await,
         }
     }
 
@@ -220,6 +226,7 @@ impl Baselines {
                     (name, shown)
                 })
                 .collect(),
+            ending_pins: self.ending_pins(),
         })
     }
 
@@ -240,22 +247,19 @@ impl Baselines {
         json(&rows)
     }
 
-    fn answer_plan(&self, wanted: Changes) -> Outcome {
+    async fn answer_plan(&self, wanted: Changes) -> Outcome {
         let governance = self.governance();
-        let now = self.collection.now().at;
+        let now = self.collection().now().at;
         let plan = governance.plan(wanted, &self.known_numbers(), now);
-        let Plan {
-            changes,
-            difference,
-            digest,
-            ..
-        } = plan.map_err(NotDecided::from)?;
+        let plan = plan.map_err(NotDecided::from)?;
+        let previews = self.foresee_plan(&plan, now).await?;
         json(&Planned {
-            digest,
+            digest: plan.digest,
             state: governance.decisions().len(),
             at: now.to_string(),
-            difference,
-            changes,
+            difference: plan.difference,
+            changes: plan.changes,
+            previews,
         })
     }
 }

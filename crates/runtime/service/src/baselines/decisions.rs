@@ -124,7 +124,7 @@ impl Baselines {
     ) -> Result<Decided, NotDecided> {
         let _alone = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.governance();
-        let applied = decision(&before, self.collection.now().at)?;
+        let applied = decision(&before, self.collection().now().at)?;
         let difference = before.latest().difference(&applied.changes);
         let number = u32::try_from(before.decisions().len())
             .unwrap_or(u32::MAX)
@@ -146,7 +146,7 @@ impl Baselines {
             details: json!({ "decision": number, "difference": difference }).to_string(),
         };
         let after = Governance::clone(&before).with(applied)?;
-        let store = self.collection.store();
+        let store = self.collection().store();
         if !store.enact(&kept, &event)? {
             self.governance.store(Arc::new(read(store)?));
             return Err(NotDecided::Changed);

@@ -4,9 +4,12 @@ use bulla_appraisal::baseline::{FamilyName, Name, Number, Technology};
 use bulla_store::Audit as _;
 use bulla_store::audit::Event;
 use bulla_store::governance::Decision;
+use bulla_upstream::Upstreams;
 
 use super::*;
+use crate::keeper::Mode;
 use crate::realm::Realm;
+use crate::refresh::Standing;
 
 /// 2026-11-23 at noon.
 const START: u64 = 1_795_435_200;
@@ -58,7 +61,10 @@ impl Office {
         let clock = move || at(clock.load(Ordering::SeqCst));
         let realm = Realm::vendor().unwrap();
         let collection = Collection::open(realm, Arc::clone(&self.store), Arc::new(clock));
-        Baselines::open(Arc::new(collection.unwrap()))
+        let upstreams = Arc::new(Upstreams::new(Vec::new()).unwrap());
+        let keeper = Keeper::new(Arc::new(collection.unwrap()), upstreams, Mode::Offline);
+        let refresh = Refresh::new(Arc::new(keeper), Standing::default());
+        Baselines::open(Arc::new(refresh))
     }
 
     fn set(&self, seconds: u64) {
@@ -86,7 +92,7 @@ fn changes(text: &str) -> Changes {
 
 fn apply(baselines: &Baselines, text: &str) -> Result<Decided, NotDecided> {
     let governance = baselines.governance();
-    let now = baselines.collection.now().at;
+    let now = baselines.collection().now().at;
     let plan = governance.plan(changes(text), &baselines.known_numbers(), now)?;
     baselines.apply(changes(text), &plan.digest, "k.lindt")
 }

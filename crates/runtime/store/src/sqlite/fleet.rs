@@ -37,6 +37,15 @@ impl Fleet for Store {
         self.read(|transaction| platforms::list(transaction, anchor, fmspc, after, limit))
     }
 
+    fn platforms_without_evidence(
+        &self,
+        anchor: AnchorId,
+        after: Option<&PlatformId>,
+        limit: usize,
+    ) -> Result<Vec<Platform>> {
+        self.read(|transaction| platforms::without_evidence(transaction, anchor, after, limit))
+    }
+
     fn platforms_certified_before(
         &self,
         anchor: AnchorId,

@@ -35,6 +35,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(3, "0003_decisions.sql"),
     migration!(4, "0004_audit.sql"),
     migration!(5, "0005_secrets.sql"),
+    migration!(6, "0006_evidence_of_platforms.sql"),
 ];
 
 /// Marks a file as a store of bulla: `bull` in ASCII.

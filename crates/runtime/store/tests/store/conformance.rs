@@ -34,6 +34,7 @@ macro_rules! conformance {
                 platforms_are_found_by_the_age_of_their_certificates
                 a_removed_platform_leaves_nothing
                 with_a_platform_goes_its_evidence
+                platforms_without_evidence_are_listed_in_pages
                 certificates_come_back_as_they_were
                 what_is_selected_is_answered
                 nothing_is_kept_for_a_platform_that_is_not_there

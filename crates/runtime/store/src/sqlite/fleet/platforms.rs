@@ -129,6 +129,30 @@ pub(super) fn list(
     }
 }
 
+pub(super) fn without_evidence(
+    connection: &Connection,
+    anchor: AnchorId,
+    after: Option<&PlatformId>,
+    most: usize,
+) -> Outcome<Vec<Platform>> {
+    // No name is empty, so that all of them are behind this one. One that is no bytes in hexadecimal
+    // digits is that of no evidence.
+    let (qe_id, pce_id) = after.map_or(("", [0; 2]), |after| (&*after.qe_id, after.pce_id.0));
+    connection
+        .prepare_cached(
+            "SELECT * FROM platforms WHERE anchor = ?1 AND (qe_id, pce_id) > (?2, ?3)
+             AND NOT EXISTS (
+                 SELECT 1 FROM evidence
+                 WHERE evidence.anchor = platforms.anchor
+                   AND evidence.qe_id = unhex(platforms.qe_id)
+                   AND evidence.pce_id = platforms.pce_id
+             )
+             ORDER BY qe_id, pce_id LIMIT ?4",
+        )?
+        .query_and_then((anchor.0, qe_id, pce_id, limit(most)), read)?
+        .collect()
+}
+
 pub(super) fn certified_before(
     connection: &Connection,
     anchor: AnchorId,

@@ -187,6 +187,34 @@ pub(crate) fn with_a_platform_goes_its_evidence(store: &impl Fleet) {
     assert_eq!(left(OTHER), [1, 2]);
 }
 
+pub(crate) fn platforms_without_evidence_are_listed_in_pages(store: &impl Fleet) {
+    let seen = "02".repeat(16);
+    let silent = [
+        "03".repeat(16),
+        "A".to_owned(),
+        "not hexadecimal".to_owned(),
+    ];
+    for name in silent.iter().chain([&seen]) {
+        store.put_platform(ANCHOR, &platform(name)).unwrap();
+        store.put_platform(OTHER, &platform(name)).unwrap();
+    }
+    store.put_evidence(ANCHOR, &evidence(1, "tdx", 1)).unwrap();
+    // Of another provisioning certification enclave.
+    let mut elsewhere = evidence(2, "sgx", 1);
+    elsewhere.pce_id.0 = [1, 0];
+    store.put_evidence(ANCHOR, &elsewhere).unwrap();
+    let names = |anchor, after: Option<&str>, limit| -> Vec<String> {
+        let after = after.map(id);
+        let found = store.platforms_without_evidence(anchor, after.as_ref(), limit);
+        let found = found.unwrap().into_iter();
+        found.map(|platform| platform.id.qe_id).collect()
+    };
+    assert_eq!(names(ANCHOR, None, 9), silent);
+    assert_eq!(names(ANCHOR, None, 2), silent[..2]);
+    assert_eq!(names(ANCHOR, Some(&silent[1]), 2), silent[2..]);
+    assert_eq!(names(OTHER, None, 9).len(), 4);
+}
+
 fn answer(store: &impl Fleet, number: u8) -> Option<PckAnswer> {
     let tcb = raw(number, None);
     store
