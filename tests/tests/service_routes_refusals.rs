@@ -163,7 +163,9 @@ fn takes(operation: &Operation, name: &str, value: &str) -> bool {
         (Dialect::Cache, "fmspc") => text.is_empty() && operation.path.ends_with("/refresh"),
         (Dialect::Cache, "qeid") => (1..=260).contains(&text.len()),
         (Dialect::Own, "qe_id" | "after_qe_id" | "kid") => true,
-        (Dialect::Own, "name" | "ring" | "rollout") if operation.path.starts_with("/baselines") => {
+        (Dialect::Own, "name" | "ring" | "rollout" | "baseline")
+            if operation.path.starts_with("/baselines") =>
+        {
             text.parse::<baseline::Name>().is_ok()
         }
         (Dialect::Own, "name") => text.parse::<Name>().is_ok(),

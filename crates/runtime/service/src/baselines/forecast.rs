@@ -77,9 +77,10 @@ impl Question {
         ];
         let mut asked = all.into_iter().flatten();
         match (asked.next(), asked.next()) {
+            (None, _) => Ok(Self::Ring(Name::default_ring())),
             (Some(one), None) => Ok(one),
             _ => Err(Problem::bad_request(
-                "one of the parameters ring, baseline and number is needed",
+                "ring, baseline and number are three questions; ask one of them",
             )),
         }
     }
