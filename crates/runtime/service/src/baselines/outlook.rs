@@ -70,7 +70,7 @@ impl Baselines {
             }
         };
         let followed = followed(state, now);
-        let listed = self.collection().look(|snapshot| listed(snapshot));
+        let listed = self.collection().look(listed);
         self.refresh.keep(documents(
             &followed,
             &listed,
