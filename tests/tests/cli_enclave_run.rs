@@ -156,6 +156,67 @@ fn people_read_what_where_and_the_registers() {
     }
 }
 
+/// An ELF file that has nothing but the name of one function.
+fn naming(name: &str, start: u64, size: u64) -> Vec<u8> {
+    const SYMBOLS: usize = 64;
+    const NAMES: usize = SYMBOLS + 2 * 24;
+    const SECTIONS: usize = 256;
+    let mut bytes = vec![0; SECTIONS + 3 * 64];
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, b"\x7fELF\x02\x01\x01");
+    // Position-independent, x86-64; where the headers of the sections are, how large and how many.
+    for (at, value) in [
+        (16, 3),
+        (18, 62),
+        (20, 1),
+        (40, SECTIONS),
+        (52, 64),
+        (58, 64),
+    ] {
+        put(at, &(value as u16).to_le_bytes());
+    }
+    put(60, &[3, 0, 2, 0]);
+    // The symbol: its name, that it is a function, its section, place and size.
+    put(SYMBOLS + 24, &[1, 0, 0, 0, 2, 0, 1, 0]);
+    put(SYMBOLS + 32, &start.to_le_bytes());
+    put(SYMBOLS + 40, &size.to_le_bytes());
+    put(NAMES + 1, name.as_bytes());
+    for (section, kind, at, size, link, entry) in [
+        (1, 2, SYMBOLS, 48, 2, 24),
+        (2, 3, NAMES, name.len() + 2, 0, 0),
+    ] {
+        let header = SECTIONS + section * 64;
+        for (field, value) in [(4, kind), (24, at), (32, size), (40, link), (56, entry)] {
+            put(header + field, &(value as u16).to_le_bytes());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_function_is_named_where_a_file_names_it() {
+    let folder = program_folder(Program::new().raw(&[0x0f, 0x0b]));
+    let name = "_ZN5ruled4work17h0123456789abcdefE";
+    folder.write("symbols", naming(name, 0x10, 0x1000));
+    let symbols = folder.text_path("symbols");
+    let told = |options: &[&str]| run_image(&folder, options, &[], b"");
+    let answer = told(&["--symbols", &symbols, "--format", "json"]);
+    let site = &report(&answer)["site"];
+    let offset = site["offset"].as_str().expect("digits");
+    let inside = u64::from_str_radix(&offset[2..], 16).expect("a number") - 0x10;
+    assert_eq!(site["function"], format!("ruled::work+{inside:#x}"));
+    let answer = told(&["--symbols", &symbols]);
+    assert!(
+        answer.stderr.contains("in ruled::work+"),
+        "{}",
+        answer.stderr
+    );
+    assert_eq!(
+        report(&told(&["--format", "json"]))["site"]["function"],
+        Json::Null
+    );
+}
+
 #[test]
 fn the_smallest_enclave_runs_with_either_signature() {
     let folder = demonstration_folder();
