@@ -32,11 +32,24 @@ pub fn fetch(
     quote: &[u8],
     set: TcbEvaluationDataSet,
 ) -> Result<QuoteCollateralV3, String> {
+    fetch_at(server.url(), quote, set)
+}
+
+/// The same from an address.
+///
+/// # Errors
+///
+/// In its words, behind `fetch: `.
+pub fn fetch_at(
+    url: &str,
+    quote: &[u8],
+    set: TcbEvaluationDataSet,
+) -> Result<QuoteCollateralV3, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let client = CollateralClient::with_default_http(server.url()).expect("a client");
+    let client = CollateralClient::with_default_http(url).expect("a client");
     let client = client.with_evaluation_data_set(set);
     let fetched = runtime.block_on(client.fetch(quote));
     fetched.map_err(|error| format!("fetch: {error:#}"))

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::{Server, Vendor, bulla};
 
 /// A service with an empty store that asks one vendor, under its root; it runs until this is
@@ -61,15 +63,29 @@ impl Service {
 
     /// Has the vendor asked anew for every document that is there.
     pub fn refresh(&self) {
+        self.post("/sgx/certification/v4/refresh", "");
+    }
+
+    /// Plans changes of baselines, and applies them.
+    pub fn decide(&self, plan: &str) {
+        let planned: Value =
+            serde_json::from_str(&self.post("/baselines/plan", plan)).expect("JSON");
+        let digest = planned["digest"].as_str().expect("a digest");
+        self.post(&format!("/baselines/apply?digest={digest}"), plan);
+    }
+
+    /// Posts something as an administrator; gives the answer.
+    fn post(&self, target: &str, body: &str) -> String {
         let token = fs::read_to_string(self.token_file()).expect("a token");
         let response = reqwest::blocking::Client::new()
-            .post(format!(
-                "{}/sgx/certification/v4/refresh",
-                self.server.url()
-            ))
+            .post(format!("{}{target}", self.server.url()))
             .header("admin-token", token.trim())
+            .body(body.to_owned())
             .send()
             .expect("the service answers");
-        assert!(response.status().is_success(), "{}", response.status());
+        let status = response.status();
+        let text = response.text().expect("text");
+        assert!(status.is_success(), "{target}: {status}: {text}");
+        text
     }
 }

@@ -135,14 +135,21 @@ impl Counts {
         u128::from(self.pass) * 10_000 >= all * u128::from(share)
     }
 
-    /// Counts one more.
-    pub fn count(&mut self, outcome: &Outcome) {
+    /// The share of all that passes, in hundredths of a percent, rounded down. Of no platforms, all.
+    pub fn pass_share(&self) -> u32 {
+        let all = u128::from(self.pass) + u128::from(self.fall_out) + u128::from(self.unknown);
+        let share = (u128::from(self.pass) * 10_000).checked_div(all);
+        share.map_or(10_000, |share| u32::try_from(share).unwrap_or(0))
+    }
+
+    /// Counts so many more.
+    pub fn count(&mut self, outcome: &Outcome, number: u64) {
         let counter = match outcome {
             Outcome::Passes(_) => &mut self.pass,
             Outcome::FallsOut(_) => &mut self.fall_out,
             Outcome::Unknown { .. } => &mut self.unknown,
         };
-        *counter = counter.saturating_add(1);
+        *counter = counter.saturating_add(number);
     }
 }
 
@@ -201,7 +208,7 @@ impl<'a> Preview<'a> {
     /// What becomes of a platform.
     pub fn judge(&mut self, platform: &Platform) -> Arc<Outcome> {
         let outcome = self.outcome(platform);
-        self.counts.count(&outcome);
+        self.counts.count(&outcome, 1);
         outcome
     }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bulla_appraisal::Demand;
-use bulla_appraisal::baseline::preview::{Counts, Outcome, Preview};
+use bulla_appraisal::baseline::preview::{Counts, Preview};
 use bulla_appraisal::baseline::{FamilyName, Number, State, Technology};
-use bulla_collateral::{EnclaveId, Selector, Series, TcbInfoId};
+use bulla_collateral::{EnclaveId, Selector, Series};
 use bulla_pki::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -18,7 +18,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::Baselines;
 use super::census::Census;
 use super::forecast::demand_of_number;
-use super::preview::{Library, Reach, wants};
+use super::preview::{Library, Reach, documents_of, wants};
 use crate::gauges::family;
 use crate::held::Snapshot;
 use crate::http::prometheus_client;
@@ -130,14 +130,6 @@ fn listed(snapshot: &Snapshot) -> BTreeSet<(Technology, Number)> {
     listed
 }
 
-/// TCB info and the quoting enclave of a technology.
-fn documents_of(technology: Technology) -> (TcbInfoId, EnclaveId) {
-    match technology {
-        Technology::Sgx => (TcbInfoId::Sgx, EnclaveId::Qe),
-        Technology::Tdx => (TcbInfoId::Tdx, EnclaveId::TdQe),
-    }
-}
-
 /// What must be kept: what rings follow, for every family that is known, and what the vendor has
 /// disclosed, for the families of which there is evidence.
 fn documents(
@@ -183,12 +175,7 @@ fn counts(preview: &mut Preview<'_>, census: &Census) -> BTreeMap<Technology, Co
         TECHNOLOGIES.map(|one| (one, Counts::default())).into();
     for (platform, number) in &census.0 {
         let counts = counts.entry(platform.technology).or_default();
-        let counter = match &*preview.judge(platform) {
-            Outcome::Passes(_) => &mut counts.pass,
-            Outcome::FallsOut(_) => &mut counts.fall_out,
-            Outcome::Unknown { .. } => &mut counts.unknown,
-        };
-        *counter += number;
+        counts.count(&preview.judge(platform), *number);
     }
     counts
 }

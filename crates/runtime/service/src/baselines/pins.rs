@@ -1,11 +1,12 @@
 //! Pins that end: numbers that a ring stays at, and that the vendor signs no more.
 
 use bulla_appraisal::baseline::{FamilyName, Name, Number, Technology};
-use bulla_collateral::{EnclaveId, Series, Slot, TcbInfoId};
+use bulla_collateral::{Series, Slot};
 use bulla_pki::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::Baselines;
+use super::preview::documents_of;
 use crate::freshness::Freshness;
 use crate::held::{Held, Snapshot};
 
@@ -83,10 +84,7 @@ fn ending(
     number: u32,
     now: Timestamp,
 ) -> Option<Option<Timestamp>> {
-    let (id, enclave) = match technology {
-        Technology::Sgx => (TcbInfoId::Sgx, EnclaveId::Qe),
-        Technology::Tdx => (TcbInfoId::Tdx, EnclaveId::TdQe),
-    };
+    let (id, enclave) = documents_of(technology);
     let is_of = |held: &Held| match held.slot {
         Slot::Numbered(Series::TcbInfo { id: other, .. }, other_number) => {
             other == id && other_number == number

@@ -20,7 +20,7 @@ use crate::want::{Choice, Want};
 pub(super) struct Foreseen {
     pub(super) counts: Counts,
     /// The share that passes, in hundredths of a percent; of no platforms, all.
-    pub(super) share: u64,
+    pub(super) share: u32,
     /// How many different ones were judged.
     pub(super) different: usize,
     /// Those that do not pass, by what is the matter, the most first.
@@ -43,12 +43,7 @@ pub(super) fn foresee(preview: &mut Preview<'_>, census: &Census) -> Foreseen {
     let mut reasons: BTreeMap<(Technology, FamilyName, String), Reason> = BTreeMap::new();
     for (platform, number) in &census.0 {
         let outcome = preview.judge(platform);
-        let counter = match &*outcome {
-            Outcome::Passes(_) => &mut counts.pass,
-            Outcome::FallsOut(_) => &mut counts.fall_out,
-            Outcome::Unknown { .. } => &mut counts.unknown,
-        };
-        *counter += number;
+        counts.count(&outcome, *number);
         if matches!(*outcome, Outcome::Passes(_)) {
             continue;
         }
@@ -70,17 +65,11 @@ pub(super) fn foresee(preview: &mut Preview<'_>, census: &Census) -> Foreseen {
     let mut by_reason: Vec<Reason> = reasons.into_values().collect();
     by_reason.sort_by_key(|reason| std::cmp::Reverse(reason.platforms));
     Foreseen {
-        share: share(&counts),
+        share: counts.pass_share(),
         counts,
         different: preview.different(),
         by_reason,
     }
-}
-
-fn share(counts: &Counts) -> u64 {
-    let all = u128::from(counts.pass) + u128::from(counts.fall_out) + u128::from(counts.unknown);
-    let share = (u128::from(counts.pass) * 10_000).checked_div(all);
-    share.map_or(10_000, |share| u64::try_from(share).unwrap_or(0))
 }
 
 /// Whether upstreams may be asked for documents that are not there.
@@ -173,12 +162,17 @@ impl<'a> Library<'a> {
     }
 }
 
-/// TCB info of a family and the identity of the quoting enclave, by the way in which they are chosen.
-pub(super) fn wants(technology: Technology, family: FamilyName, choice: Choice) -> [Want; 2] {
-    let (id, enclave) = match technology {
+/// The TCB info and the quoting enclave of a technology.
+pub(super) fn documents_of(technology: Technology) -> (TcbInfoId, EnclaveId) {
+    match technology {
         Technology::Sgx => (TcbInfoId::Sgx, EnclaveId::Qe),
         Technology::Tdx => (TcbInfoId::Tdx, EnclaveId::TdQe),
-    };
+    }
+}
+
+/// TCB info of a family and the identity of the quoting enclave, by the way in which they are chosen.
+pub(super) fn wants(technology: Technology, family: FamilyName, choice: Choice) -> [Want; 2] {
+    let (id, enclave) = documents_of(technology);
     let info = Series::TcbInfo {
         id,
         fmspc: family.0,
