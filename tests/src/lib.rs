@@ -6,6 +6,7 @@ pub mod cases;
 pub mod daemon;
 pub mod doctor;
 pub mod enclaves;
+pub mod example;
 pub mod fleet;
 pub mod front;
 pub mod gate;

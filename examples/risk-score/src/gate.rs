@@ -164,7 +164,10 @@ fn reason(status: u16, body: &[u8]) -> String {
     let findings = problem.findings.iter();
     let findings = findings.map(|finding| format!("{} ({})", finding.message, finding.code));
     let parts = [Some(problem.title), problem.detail];
-    let parts: Vec<String> = parts.into_iter().flatten().chain(findings).collect();
+    let parts = parts.into_iter().flatten().chain(findings);
+    let parts: Vec<String> = parts
+        .map(|part| part.trim_end_matches('.').to_owned())
+        .collect();
     parts.join("; ")
 }
 
@@ -194,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        let body = br#"{"title": "T", "detail": "d", "findings": [{"code": "C", "message": "m"}]}"#;
+        let body =
+            br#"{"title": "T.", "detail": "d", "findings": [{"code": "C", "message": "m"}]}"#;
         assert_eq!(reason(403, body), "T; d; m (C)");
         assert_eq!(reason(502, b"<html>"), "the status is 502");
     }
