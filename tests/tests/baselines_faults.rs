@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla_service::keeper::Mode;
-use bulla_tests::baselines::{apply, in_force, plan};
+use bulla_tests::baselines::{apply, in_force, plan, refusals};
 use bulla_tests::daemon::{Daemon, Reply};
 use bulla_tests::front::{ADMINISTRATOR, Front};
 use bulla_tests::gate_daemon::Grounds;
@@ -210,4 +210,24 @@ fn a_store_whose_decisions_another_hand_changed_does_not_serve() {
     let answer = run(&words);
     assert_eq!(answer.status, 2, "{}", answer.stdout);
     assert!(answer.stderr.contains("damaged"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_ring_cannot_claim_what_the_service_is_not_configured_with() {
+    let grounds = Grounds::new("");
+    let service = grounds.start();
+    let token = grounds.token();
+    let claiming = "[rings.a]\ntokens = [\"nobody\"]\nlisteners = [\"nowhere\"]\n";
+    let digest = "0".repeat(64);
+    for target in [
+        "/baselines/plan",
+        &format!("/baselines/apply?digest={digest}"),
+    ] {
+        let reply = post(&service, &token, target, claiming);
+        assert_eq!(reply.status(), 422, "{}", reply.text());
+        let codes: Vec<String> = refusals(&reply).into_iter().map(|(code, _)| code).collect();
+        assert_eq!(codes, ["unknown-token", "unknown-listener"]);
+    }
+    let listener = "[rings.a]\nlisteners = [\"127.0.0.1:0\"]\n";
+    assert!(try_apply(&service.address, &token, listener));
 }

@@ -7,6 +7,7 @@
 
 mod answers;
 mod census;
+mod claims;
 mod decisions;
 mod forecast;
 mod outlook;
@@ -14,7 +15,7 @@ mod pins;
 mod preview;
 pub(crate) mod ring;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use bulla_appraisal::baseline::{Applied, Changes, Governance, KnownNumbers, Refused};
@@ -30,6 +31,7 @@ use crate::refresh::Refresh;
 use outlook::Outlook;
 
 pub use answers::{Action, LONGEST_PLAN};
+pub use claims::Claimable;
 pub use decisions::{Decided, NotDecided};
 pub(crate) use outlook::BaselineGauges;
 pub use ring::Followed;
@@ -43,6 +45,8 @@ pub struct Baselines {
     /// Keeps the documents that are demanded.
     refresh: Arc<Refresh>,
     governance: ArcSwap<Governance>,
+    /// What rings can claim; empty where nobody said.
+    claimable: OnceLock<Claimable>,
     /// Held while something is decided: whether it can be rests on what was decided before.
     deciding: Mutex<()>,
     /// What would become of the fleet, as of the last look.
@@ -79,9 +83,22 @@ impl Baselines {
         Ok(Self {
             refresh,
             governance: ArcSwap::from_pointee(governance),
+            claimable: OnceLock::new(),
             deciding: Mutex::default(),
             outlook: ArcSwap::default(),
         })
+    }
+
+    /// Has rings claim only tokens and listeners that there are. Said once, at the start.
+    pub fn limit_claims(&self, claimable: Claimable) {
+        // What was said first stays.
+        let _ = self.claimable.set(claimable);
+    }
+
+    fn check_claims(&self, wanted: &Changes) -> Result<(), Refused> {
+        self.claimable
+            .get()
+            .map_or(Ok(()), |claimable| claimable.check(wanted))
     }
 
     fn keeper(&self) -> &Arc<Keeper> {

@@ -20,7 +20,7 @@ use bulla_upstream::Upstreams;
 use tokio::runtime::Runtime;
 
 use crate::Service;
-use crate::baselines::{Baselines, BaselinesError};
+use crate::baselines::{Baselines, BaselinesError, Claimable};
 use crate::clock::Clock;
 use crate::collection::Collection;
 use crate::fleet::Fleet;
@@ -160,6 +160,18 @@ impl Daemon {
         };
         let mut administrators = settings.administrators;
         administrators.extend(local.iter().map(|local| local.token.clone()));
+        let claimable = Claimable {
+            tokens: settings
+                .users
+                .iter()
+                .chain(&administrators)
+                .map(|token| token.name.clone())
+                .collect(),
+            listeners: listeners
+                .iter()
+                .map(|listener| listener.name.to_string())
+                .collect(),
+        };
         let tokens = Tokens::new(
             settings.users,
             administrators,
@@ -178,6 +190,7 @@ impl Daemon {
         let fleet = Arc::new(Fleet::new(Arc::clone(&refresh)));
         fleet.keep_families()?;
         let baselines = Arc::new(Baselines::open(Arc::clone(&refresh))?);
+        baselines.limit_claims(claimable);
         let gate = match settings.gate {
             None => None,
             Some(mut gate) => {

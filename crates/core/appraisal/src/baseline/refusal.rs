@@ -17,7 +17,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(code: &'static str, subject: impl Into<String>, message: String) -> Self {
+    /// A reason of this name, on this.
+    pub fn new(code: &'static str, subject: impl Into<String>, message: String) -> Self {
         Self {
             code,
             subject: subject.into(),
@@ -41,7 +42,8 @@ impl Refused {
         Self(vec![refusal])
     }
 
-    pub(super) fn all(refusals: Vec<Refusal>) -> Result<(), Self> {
+    /// An error where there is any reason.
+    pub fn all(refusals: Vec<Refusal>) -> Result<(), Self> {
         match refusals.is_empty() {
             true => Ok(()),
             false => Err(Self(refusals)),

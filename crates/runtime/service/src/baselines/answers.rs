@@ -248,6 +248,7 @@ impl Baselines {
     }
 
     async fn answer_plan(&self, wanted: Changes) -> Outcome {
+        self.check_claims(&wanted).map_err(NotDecided::from)?;
         let governance = self.governance();
         let now = self.collection().now().at;
         let plan = governance.plan(wanted, &self.known_numbers(), now);

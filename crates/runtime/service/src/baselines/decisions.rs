@@ -50,6 +50,7 @@ impl Baselines {
         digest: &str,
         author: &str,
     ) -> Result<Decided, NotDecided> {
+        self.check_claims(&wanted)?;
         let known = self.known_numbers();
         self.decide("baselines.apply", digest, |governance, now| {
             governance.decision(wanted, digest, &known, now, author)
