@@ -65,6 +65,8 @@ Examples:
       bulla gate run --help
   Have a vendor and platforms of your own, without hardware:
       bulla vendor --help
+  Run an enclave on one of them:
+      bulla enclave run --help
 
 Exit status: 0 accepted or done, 1 refused, 2 usage, input or other error.";
 
