@@ -160,6 +160,36 @@ fn the_ring_is_that_of_the_policy_and_else_the_one_of_the_request() {
 }
 
 #[test]
+fn a_policy_of_the_default_ring_is_not_taken_into_a_more_lenient_one() {
+    let house = open();
+    set(&house, "2026-11-28T10:00:00Z");
+    apply(
+        &house.front,
+        "[baselines.lax.sgx]\naccepted_tcb_statuses = [\"UpToDate\", \"OutOfDate\"]\n[rings.lab]\n\
+         [rollouts.lab]\nring = \"lab\"\nbaseline = \"lax\"\n",
+    );
+    let send = || {
+        let body = house.attempt(&key()).body.to_string();
+        let path = "/ring/lab/attest";
+        house
+            .front
+            .send("POST", path, &[JSON], body.as_bytes())
+            .status()
+    };
+    assert_eq!(
+        refusal(&house, &house.attempt(&key())).0,
+        ["TcbStatusNotAccepted"]
+    );
+    assert_eq!(
+        send(),
+        200,
+        "under a policy of no ring whoever asks chooses"
+    );
+    apply(&house.front, "[rings.default]\npolicies = [\"payroll\"]\n");
+    assert_eq!(send(), 403);
+}
+
+#[test]
 fn floors_and_statuses_bind_beside_the_number() {
     let house = open();
     apply(
