@@ -15,6 +15,7 @@ pub mod gatehouse;
 pub mod host;
 pub mod liar;
 pub mod load;
+pub mod nodes;
 pub mod openapi;
 pub mod qvl;
 pub mod routes;

@@ -98,6 +98,17 @@ impl World {
         self.folder.text_path(name)
     }
 
+    /// Gives the service the quote of the vendor's platform.
+    #[track_caller]
+    fn observe(&self) {
+        let url = format!("http://{}", self.service.address);
+        let token = self.folder.text_path("state/administrator-token");
+        let quote = self.folder.text_path("attested/quote.bin");
+        let observe = ["platform", "observe", "--quote", &quote, "--service", &url];
+        let observed = run(&[&observe[..], &["--token-file", &token]].concat());
+        assert_eq!(observed.status, 0, "{}", observed.stderr);
+    }
+
     /// Plans and applies.
     #[track_caller]
     fn apply(&self, text: &str) -> Value {
@@ -308,6 +319,75 @@ fn exceptions_are_granted_listed_and_ended() {
         "{}",
         gone.stderr
     );
+}
+
+#[test]
+fn who_would_fall_out_is_told_before_and_fails_a_pipeline() {
+    let world = World::new();
+    let directory = world.folder.text_path("box");
+    let advisory = ["--advisory", "SIMULATED-SA-00002", "--dir", &directory];
+    let recover = ["vendor", "recover", "--raises", "microcode"];
+    assert_eq!(run(&[&recover[..], &advisory].concat()).status, 0);
+    let nobody = world.done(&["preview", "--number", "early", "--fail-if-below", "100%"]);
+    assert_eq!(
+        (&nobody["share"], &nobody["enough"]),
+        (&json!(10_000), &json!(true))
+    );
+    world.observe();
+
+    let told = world.text(&["preview"]);
+    contains(
+        &told,
+        &["under standard at", "1 pass (100.00 %)", "0 fall out"],
+    );
+    let early = world.text(&["preview", "--number", "early"]);
+    let words = [
+        "0 pass (0.00 %), 1 fall out, 0 unknown",
+        "SGX component 1 has ",
+        ": update the microcode",
+        "which closes SIMULATED-SA-00002",
+        "sgx of FF53494D554C: falls out, OutOfDate",
+        "OutOfDate",
+    ];
+    contains(&early, &words);
+    for (share, status) in [("0%", 0), ("0.01%", 1), ("99%", 1)] {
+        let words = ["preview", "--number", "2", "--fail-if-below", share];
+        let answer = world.text(&words);
+        assert_eq!(answer.status, status, "{share}");
+        let is_said = answer.stdout.contains("fewer pass than");
+        assert_eq!(is_said, status == 1);
+    }
+    let json = world.text(&[
+        "preview",
+        "--number",
+        "early",
+        "--fail-if-below",
+        "99%",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(json.status, 1);
+    assert_eq!(json.json()["enough"], false);
+    assert_eq!(json.json()["counts"]["fall_out"], 1);
+    let unknown = world.refused(&["preview", "--ring", "nowhere"], "ServiceRefused");
+    assert!(
+        unknown.contains("there is no ring of this name"),
+        "{unknown}"
+    );
+    world.refused(&["preview", "--fail-if-below", "99"], "UsageInvalid");
+
+    let text = "[baselines.level-2]\nsgx.number = \"early\"\n[rollouts.all]\nring = \"default\"\n\
+                baseline = \"level-2\"\nfrom = \"2999-01-15T06:00:00Z\"\n";
+    let file = world.plan("two.toml", text);
+    let planned = world.text(&["plan", "--file", &file]);
+    let words = [
+        "ring default under level-2 from 2999-01-15T06:00:00Z",
+        "1 fall out",
+        "digest",
+    ];
+    contains(&planned, &words);
+    let json = world.done(&["plan", "--file", &file]);
+    assert_eq!(json["previews"][0]["counts"]["fall_out"], 1);
 }
 
 #[test]

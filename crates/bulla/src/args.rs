@@ -21,8 +21,8 @@ use crate::output::{self, Exit};
 
 pub(crate) use baseline::{
     Asking, BaselineApplyArgs, BaselineCommand, BaselineHistoryArgs, BaselineListArgs,
-    BaselinePlanArgs, BaselineShowArgs, EndArgs, ExceptionCommand, GrantArgs, PauseArgs,
-    ResumeArgs, RollbackArgs,
+    BaselinePlanArgs, BaselinePreviewArgs, BaselineShowArgs, EndArgs, ExceptionCommand, GrantArgs,
+    PauseArgs, ResumeArgs, RollbackArgs,
 };
 pub(crate) use collateral::{
     CollateralCommand, FetchArgs, HistoryArgs, ListArgs, RefreshArgs, RefusedArgs,

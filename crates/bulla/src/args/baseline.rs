@@ -36,6 +36,17 @@ Example of a plan:
 Each object stands whole, in place of the one of its name; what is left out stays; a table
 `[remove]` has lists of names.";
 
+const PREVIEW_DETAILS: &str = "\
+The last evidence of every platform is held against what a ring follows, against a baseline, or
+against a number. Who has shown no evidence is unknown, and does not pass.
+
+Examples:
+  bulla baseline preview --number early --token-file token
+  bulla baseline preview --ring prod --at 2027-01-15T06:00:00Z --token-file token
+  bulla baseline preview --baseline level-20 --fail-if-below 99% --token-file token
+
+Exit status: 0 done, 1 fewer pass than --fail-if-below asks for, 2 usage, input or other error.";
+
 /// What can be done with baselines.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BaselineCommand {
@@ -48,6 +59,9 @@ pub(crate) enum BaselineCommand {
     Plan(BaselinePlanArgs),
     /// Carry out a plan that was reviewed
     Apply(BaselineApplyArgs),
+    /// Say who of the fleet would fall out, and what raises him
+    #[command(after_long_help = PREVIEW_DETAILS)]
+    Preview(BaselinePreviewArgs),
     /// Hold a rollout that has not begun, until its deadline if it has one
     Pause(PauseArgs),
     /// Let a rollout that is held count again
@@ -80,6 +94,7 @@ impl BaselineCommand {
             Self::Show(args) => args.asking.format,
             Self::Plan(args) => args.asking.format,
             Self::Apply(args) => args.asking.format,
+            Self::Preview(args) => args.asking.format,
             Self::Pause(args) => args.asking.format,
             Self::Resume(args) => args.asking.format,
             Self::Rollback(args) => args.asking.format,
@@ -148,6 +163,54 @@ pub(crate) struct BaselineApplyArgs {
 
     #[command(flatten)]
     pub(crate) asking: Asking,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaselinePreviewArgs {
+    /// What the ring follows [default: what the ring `default` follows]
+    #[arg(long, value_name = "RING", conflicts_with_all = ["baseline", "number"])]
+    pub(crate) ring: Option<String>,
+
+    /// A baseline, whoever follows it
+    #[arg(long, value_name = "NAME", conflicts_with = "number")]
+    pub(crate) baseline: Option<String>,
+
+    /// An evaluation data number: standard, early or a number
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<String>,
+
+    /// The instant in question, now or later: RFC 3339 or Unix seconds [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+
+    /// Fail where fewer than this share of all platforms pass, for example 99% or 99.5%
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) fail_if_below: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) asking: Asking,
+}
+
+/// Hundredths of a percent.
+fn share(text: &str) -> Result<u32, String> {
+    let wrong = || "a share from 0% to 100%, with at most two digits behind the point".to_owned();
+    let number = text.strip_suffix('%').ok_or_else(wrong)?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "00"));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || !(1..=3).contains(&whole.len()) {
+        return Err(wrong());
+    }
+    let hundredths = match part.len() {
+        1 => format!("{whole}{part}0"),
+        2 => format!("{whole}{part}"),
+        _ => return Err(wrong()),
+    };
+    let share: u32 = hundredths.parse().map_err(|_| wrong())?;
+    if share <= 10_000 {
+        Ok(share)
+    } else {
+        Err(wrong())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -240,4 +303,28 @@ pub(crate) struct BaselineHistoryArgs {
 
     #[command(flatten)]
     pub(crate) asking: Asking,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_read_in_hundredths_of_a_percent() {
+        for (text, hundredths) in [
+            ("0%", 0),
+            ("99%", 9_900),
+            ("99.5%", 9_950),
+            ("99.99%", 9_999),
+            ("100%", 10_000),
+            ("100.00%", 10_000),
+        ] {
+            assert_eq!(share(text), Ok(hundredths), "{text}");
+        }
+        for text in [
+            "99", "%", "100.01%", "101%", "-1%", "9.999%", ".5%", "1.%", "1e2%", "९%",
+        ] {
+            assert!(share(text).is_err(), "{text}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod decide;
 mod list;
+mod preview;
 
 use crate::args::{BaselineCommand, ExceptionCommand};
 use crate::error::Result;
@@ -13,6 +14,7 @@ pub(crate) fn run(command: &BaselineCommand, output: &mut Output) -> Result<Exit
         BaselineCommand::Show(args) => list::show(args, output),
         BaselineCommand::Plan(args) => decide::plan(args, output),
         BaselineCommand::Apply(args) => decide::apply(args, output),
+        BaselineCommand::Preview(args) => preview::run(args, output),
         BaselineCommand::Pause(args) => decide::pause(args, output),
         BaselineCommand::Resume(args) => decide::resume(args, output),
         BaselineCommand::Rollback(args) => decide::roll_back(args, output),

@@ -5,6 +5,7 @@ use std::path::Path;
 use bulla_appraisal::baseline::{Changes, Exception};
 use serde::{Deserialize, Serialize};
 
+use super::preview::{self, Foreseen};
 use crate::args::{
     Asking, BaselineApplyArgs, BaselinePlanArgs, EndArgs, Format, GrantArgs, PauseArgs, ResumeArgs,
     RollbackArgs,
@@ -14,7 +15,7 @@ use crate::commands::collateral::{Answer, headline};
 use crate::error::{Error, Result};
 use crate::input::Rules;
 use crate::output::{Exit, Output};
-use crate::render::style::{FAINT, harmless, paint};
+use crate::render::style::{FAINT, STRONG, harmless, paint};
 use crate::service::{Role, Service, Told};
 use crate::time;
 
@@ -28,6 +29,19 @@ struct Planned {
     at: String,
     difference: Vec<String>,
     changes: serde_json::Value,
+    /// Who would fall out, as the service says it.
+    #[serde(default)]
+    previews: Vec<serde_json::Value>,
+}
+
+/// What a rollout of a plan would do at its first second.
+#[derive(Deserialize)]
+struct PlannedRollout {
+    ring: String,
+    baseline: String,
+    from: String,
+    #[serde(flatten)]
+    foreseen: Foreseen,
 }
 
 /// A decision that is in force.
@@ -55,6 +69,9 @@ pub(super) fn plan(args: &BaselinePlanArgs, output: &mut Output) -> Result<Exit>
             let title = format!("a plan for {}, which changes nothing yet", service.url);
             let mut text = headline(told.simulated, &title);
             text.push_str(&lines(&planned.difference));
+            for preview in &planned.previews {
+                text.push_str(&foreseen(&service, preview)?);
+            }
             let digest = harmless(&planned.digest);
             text.push_str(&format!("\n{}  {digest}\n", paint(FAINT, "digest")));
             output.text(&text)?;
@@ -162,6 +179,28 @@ fn decide(
         }
     }
     Ok(Exit::Done)
+}
+
+/// Who of a ring would fall out from when on.
+fn foreseen(service: &Service, preview: &serde_json::Value) -> Result<String> {
+    let planned = PlannedRollout::deserialize(preview);
+    let PlannedRollout {
+        ring,
+        baseline,
+        from,
+        foreseen,
+    } = planned.map_err(|error| Error::ServiceAnswerUnknown {
+        url: format!("{}/baselines/plan", service.url),
+        reason: error.to_string(),
+    })?;
+    let title = format!(
+        "ring {} under {} from {}",
+        harmless(&ring),
+        harmless(&baseline),
+        harmless(&from)
+    );
+    let told = preview::told_of(&foreseen);
+    Ok(format!("\n{}\n{told}", paint(STRONG, title)))
 }
 
 /// Reads a plan, so that what is wrong with it is said with its place in the file.

@@ -14,7 +14,7 @@ use bulla_collateral::{EnclaveIdentity, TcbInfo, TcbInfoId, TcbStatus};
 use bulla_pki::Timestamp;
 use bulla_pki::digest::sha256;
 use bulla_verifier::{NoLevel, ReportedTcb};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Technology;
 use super::demand::{Demand, as_policy_has_it};
@@ -116,7 +116,7 @@ pub enum Unknown {
 }
 
 /// How many there are of each outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "one for each outcome")]
 pub struct Counts {
     /// Those that pass.

@@ -1,15 +1,17 @@
 //! What a platform lacks, and what raises it.
 
+use std::fmt;
+
 use bulla_collateral::{ComponentName, IsvLevel, IsvLevels, TcbLevel, TcbStatus};
 use bulla_verifier::{ReportedTcb, TcbFacts};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Target;
 use crate::baseline::Floor;
 use crate::policy::AcceptedStatuses;
 
 /// A part of a platform that has a security version of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(clippy::exhaustive_enums, reason = "what the vendor's levels compare")]
 pub enum Part {
@@ -25,8 +27,20 @@ pub enum Part {
     Qe,
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SgxComponent(place) => write!(f, "SGX component {place}"),
+            Self::TdxComponent(place) => write!(f, "TDX component {place}"),
+            Self::Pce => f.write_str("provisioning certification enclave"),
+            Self::TdxModule => f.write_str("TDX module"),
+            Self::Qe => f.write_str("quoting enclave"),
+        }
+    }
+}
+
 /// Who can raise a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(clippy::exhaustive_enums, reason = "every list names each of them")]
 pub enum Remedy {
@@ -59,7 +73,7 @@ impl Remedy {
 }
 
 /// A part that is short of what is demanded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Shortfall {
     /// Which.
