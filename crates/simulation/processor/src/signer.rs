@@ -1,5 +1,7 @@
 //! Whoever signs enclaves.
 
+use std::sync::LazyLock;
+
 use bulla_issuer::Seed;
 use rsa::Pkcs1v15Sign;
 use sha2::{Digest, Sha256};
@@ -10,7 +12,8 @@ use crate::sigstruct::Sigstruct;
 /// The exponent that the processor prescribes.
 pub(crate) const EXPONENT: u32 = 3;
 
-/// The seeds of the two signers that everybody has, and where the primes of their keys are.
+/// The seeds of the two signers that everybody has, and where the primes of their keys are. That they
+/// are primes is looked at once: a platform needs its signer at every start.
 const ARCHITECTURAL: (&str, [u16; 2]) = ("bulla architectural enclaves", [186, 928]);
 const DEMONSTRATION: (&str, [u16; 2]) = ("bulla demonstration enclaves", [1570, 3294]);
 
@@ -31,12 +34,16 @@ impl EnclaveSigner {
     ///
     /// Anybody can sign with it: what it signs is genuine because of the platform's root only.
     pub fn architectural() -> Self {
-        Self::known(ARCHITECTURAL)
+        static SIGNER: LazyLock<EnclaveSigner> =
+            LazyLock::new(|| EnclaveSigner::known(ARCHITECTURAL));
+        SIGNER.clone()
     }
 
     /// Another signer that is the same everywhere, for enclaves of demonstrations and tests.
     pub fn demonstration() -> Self {
-        Self::known(DEMONSTRATION)
+        static SIGNER: LazyLock<EnclaveSigner> =
+            LazyLock::new(|| EnclaveSigner::known(DEMONSTRATION));
+        SIGNER.clone()
     }
 
     pub(crate) fn of(key: RsaKey) -> Self {

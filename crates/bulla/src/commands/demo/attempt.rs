@@ -24,23 +24,24 @@ pub(super) type Outcome = (Ending, Vec<Refusal>);
 impl Trial {
     /// Tries it.
     pub(super) fn make(self, play: &Play) -> Result<Outcome> {
-        let attested = |program| ended(play.attest(&program, Node::Good, PAYROLL)?.map(drop));
-        let genuine = Program::genuine();
+        let attested =
+            |program: &Program| ended(play.attest(program, Node::Good, PAYROLL)?.map(drop));
+        let genuine = play.genuine();
         match self {
-            Self::Altered => attested(Program::altered()?),
-            Self::OtherSigner => attested(Program::of_another_signer()),
-            Self::Debug => attested(Program::debugged()),
-            Self::OldVersion => attested(Program::outdated()),
+            Self::Altered => attested(&Program::altered()?),
+            Self::OtherSigner => attested(&Program::of_another_signer()?),
+            Self::Debug => attested(&Program::debugged()?),
+            Self::OldVersion => attested(&Program::outdated()?),
             Self::FlippedBit => play.show(PAYROLL, |data| {
-                let mut quote = play.quote(&genuine, Node::Good, data)?;
+                let mut quote = play.quote(genuine, Node::Good, data)?;
                 flip_a_bit(&mut quote)?;
                 Ok(quote)
             }),
-            Self::Revoked => play.show(PAYROLL, |data| play.quote(&genuine, Node::Revoked, data)),
-            Self::Outdated => play.show(PAYROLL, |data| play.quote(&genuine, Node::Outdated, data)),
-            Self::OtherVendor => play.show(PAYROLL, |data| play.foreign_quote(&genuine, data)),
+            Self::Revoked => play.show(PAYROLL, |data| play.quote(genuine, Node::Revoked, data)),
+            Self::Outdated => play.show(PAYROLL, |data| play.quote(genuine, Node::Outdated, data)),
+            Self::OtherVendor => play.show(PAYROLL, |data| play.foreign_quote(genuine, data)),
             Self::RootNotNamed => {
-                play.show(PRODUCTION, |data| play.quote(&genuine, Node::Good, data))
+                play.show(PRODUCTION, |data| play.quote(genuine, Node::Good, data))
             }
             Self::Domain => play.show(DOMAINS, |data| play.domain_quote(false, data)),
             Self::DebugDomain => play.show(DOMAINS, |data| play.domain_quote(true, data)),
@@ -151,7 +152,7 @@ fn opened(
 
 /// A token that is given, and the key that it is for.
 fn accepted(play: &Play) -> Result<(TokenText, KeyPair)> {
-    let attested = play.attest(&Program::genuine(), Node::Good, PAYROLL)?;
+    let attested = play.attest(play.genuine(), Node::Good, PAYROLL)?;
     attested.map_err(|reasons| broken(format!("good evidence is refused: {reasons:?}")))
 }
 

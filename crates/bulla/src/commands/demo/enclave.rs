@@ -3,12 +3,13 @@
 use bulla_enclave::image::demonstration::{EXCHANGE, REPORT_AT, REPORT_DATA_AT, image};
 use bulla_enclave::machine::ptrace::{BesideHardware, PtraceBackend};
 use bulla_enclave::machine::{Backend, Event, Exit, Machine, Registers, flags};
+use bulla_evidence::Tee;
 use bulla_evidence::layout::{SgxReport, sgx_attributes};
-use bulla_pki::Timestamp;
 use bulla_processor::sgxs::{Image, ImagePage};
 use bulla_processor::structures::TargetInfo;
-use bulla_processor::{Enclave, EnclaveSigner, Grants, Processor, Sigstruct, StartParameters};
-use bulla_vendor::Platform;
+use bulla_processor::{
+    Enclave, EnclaveSigner, Grants, Platform, Processor, Sigstruct, StartParameters,
+};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::broken;
@@ -29,86 +30,71 @@ const ASYNCHRONOUS_EXIT: u64 = 0x7000_1000;
 /// it is given up.
 const PATIENCE: usize = 10_000;
 
-/// A program as it is started.
+/// A program, loaded, measured and initialised.
 #[derive(Clone)]
-pub(super) struct Program {
-    image: Image,
-    signer: EnclaveSigner,
-    version: u16,
-    flags: u64,
-}
+pub(super) struct Program(Enclave);
 
 impl Program {
     /// As its owner meant it.
-    pub(super) fn genuine() -> Self {
-        Self {
-            image: image(),
-            signer: EnclaveSigner::demonstration(),
-            version: VERSION,
-            flags: 0,
-        }
+    pub(super) fn genuine() -> Result<Self, Error> {
+        Self::start(&image(), &EnclaveSigner::demonstration(), VERSION, 0)
     }
 
     /// One byte of its data page is another.
     pub(super) fn altered() -> Result<Self, Error> {
-        let genuine = Self::genuine();
-        let mut pages: Vec<ImagePage> = genuine.image.pages().to_vec();
+        let genuine = image();
+        let mut pages: Vec<ImagePage> = genuine.pages().to_vec();
         if let Some(byte) = pages.first_mut().and_then(|page| page.data.first_mut()) {
             *byte ^= 1;
         }
-        let frame = genuine.image.ssa_frame_size();
-        Ok(Self {
-            image: Image::new(frame, pages).map_err(broken)?,
-            ..genuine
-        })
+        let altered = Image::new(genuine.ssa_frame_size(), pages).map_err(broken)?;
+        Self::start(&altered, &EnclaveSigner::demonstration(), VERSION, 0)
     }
 
     /// Signed by somebody else.
-    pub(super) fn of_another_signer() -> Self {
-        Self {
-            signer: EnclaveSigner::architectural(),
-            ..Self::genuine()
-        }
+    pub(super) fn of_another_signer() -> Result<Self, Error> {
+        Self::start(&image(), &EnclaveSigner::architectural(), VERSION, 0)
     }
 
     /// Started in debug mode.
-    pub(super) fn debugged() -> Self {
-        Self {
-            flags: sgx_attributes::DEBUG,
-            ..Self::genuine()
-        }
+    pub(super) fn debugged() -> Result<Self, Error> {
+        let signer = EnclaveSigner::demonstration();
+        Self::start(&image(), &signer, VERSION, sgx_attributes::DEBUG)
     }
 
     /// An older version.
-    pub(super) fn outdated() -> Self {
-        Self {
-            version: VERSION - 1,
-            ..Self::genuine()
-        }
+    pub(super) fn outdated() -> Result<Self, Error> {
+        Self::start(&image(), &EnclaveSigner::demonstration(), VERSION - 1, 0)
     }
 
-    /// The measurement of its image.
-    pub(super) fn mrenclave(&self) -> Result<[u8; 32], Error> {
-        let measured = self.image.mrenclave();
-        measured.ok_or_else(|| broken("the size of the image is open"))
-    }
-
-    /// The identity of its signer.
-    pub(super) fn mrsigner(&self) -> [u8; 32] {
-        self.signer.mrsigner()
-    }
-
-    fn start(&self) -> Result<Enclave, Error> {
-        let parameters = StartParameters::new(self.flags);
+    fn start(
+        image: &Image,
+        signer: &EnclaveSigner,
+        version: u16,
+        flags: u64,
+    ) -> Result<Self, Error> {
+        let mrenclave = image.mrenclave();
+        let mrenclave = mrenclave.ok_or_else(|| broken("the size of the image is open"))?;
+        let parameters = StartParameters::new(flags);
         let mut sigstruct = Sigstruct {
             attributes: parameters.attributes,
-            isvsvn: self.version.into(),
-            ..Sigstruct::new(self.mrenclave()?)
+            isvsvn: version.into(),
+            ..Sigstruct::new(mrenclave)
         };
         sigstruct.attribute_mask.flags = u64::MAX.into();
-        self.signer.sign(&mut sigstruct);
-        let started = Enclave::load(&self.image, &sigstruct, &parameters, Grants::default());
-        started.map_err(broken)
+        signer.sign(&mut sigstruct);
+        let started = Enclave::load(image, &sigstruct, &parameters, Grants::default());
+        Ok(Self(started.map_err(broken)?))
+    }
+
+    /// What was measured.
+    pub(super) fn mrenclave(&self) -> String {
+        hex::encode(self.0.secs().mrenclave)
+    }
+
+    /// Who signed it.
+    pub(super) fn mrsigner(&self) -> String {
+        hex::encode(self.0.secs().mrsigner)
     }
 }
 
@@ -126,8 +112,8 @@ pub(super) enum Executor {
 
 impl Executor {
     /// The machine, where this computer lets processes be traced.
-    pub(super) fn find(platform: &Platform, at: Timestamp) -> Self {
-        let tried = Self::Machine.report(&Program::genuine(), platform, [0; 64], at);
+    pub(super) fn find(program: &Program, platform: &Platform) -> Self {
+        let tried = Self::Machine.report(program, platform, [0; 64]);
         match tried {
             Ok(_) => Self::Machine,
             Err(reason) => Self::Model { reason },
@@ -140,16 +126,14 @@ impl Executor {
         program: &Program,
         platform: &Platform,
         data: [u8; 64],
-        at: Timestamp,
     ) -> Result<SgxReport, String> {
-        let enclave = program.start().map_err(|error| error.to_string())?;
-        let target = platform.quoting_target(at);
-        let running = platform.start(at);
-        let processor = running.processor();
+        let Program(enclave) = program;
+        let target = platform.quoting_enclave(Tee::Sgx).target_info();
+        let processor = platform.processor();
         match self {
-            Self::Machine => execute(enclave, processor, &target, &data),
+            Self::Machine => execute(enclave.clone(), processor, &target, &data),
             Self::Model { .. } => {
-                let reported = processor.ereport(&enclave, &target, data);
+                let reported = processor.ereport(enclave, &target, data);
                 reported.map_err(|failure| failure.to_string())
             }
         }

@@ -73,7 +73,7 @@ impl Play {
     ) -> Result<Self> {
         let world = Arc::new(World::at(at, model_only)?);
         let clock = Clock::new(at);
-        let stage = Stage::open(&world.vendor, &clock, interruption)?;
+        let stage = Stage::open(world.vendor(), &clock, interruption)?;
         let asking = Asking::new(&stage.url, stage.token_file())?;
         let key = SealingKey::generate().map_err(broken)?;
         let record = key.seal(RECORD_CONTEXT, RECORD.as_bytes());
@@ -101,13 +101,12 @@ impl Play {
 
     /// Puts the policies in force; where they were, each gets a new version.
     pub(super) fn put_policies(&self) -> Result<()> {
-        let program = Program::genuine();
-        let root = hex::encode(sha256(&self.world.vendor.root_public_key()));
+        let root = hex::encode(sha256(&self.world.vendor().root_public_key()));
         let named = format!("trust_anchors = [\"{root}\"]\n");
         let payroll = format!(
             "{named}[sgx]\nmrenclave = [\"{}\"]\nmrsigner = [\"{}\"]\nminimum_isvsvn = {VERSION}\n",
-            hex::encode(program.mrenclave()?),
-            hex::encode(program.mrsigner()),
+            self.genuine().mrenclave(),
+            self.genuine().mrsigner(),
         );
         self.asking.put_policy(PAYROLL, &payroll)?;
         self.asking.put_policy(DOMAINS, &named)?;
@@ -118,7 +117,7 @@ impl Play {
     pub(super) fn act(&mut self) -> Result<(Vec<Step>, Chain)> {
         let mut steps = vec![
             Step::new("vendor", HISTORY),
-            Step::new("enclave", self.executed()?),
+            Step::new("enclave", self.executed()),
         ];
         for (path, query) in DOCUMENTS {
             let query = match query.strip_suffix("fmspc=") {
@@ -164,10 +163,10 @@ impl Play {
         Ok((steps, chain))
     }
 
-    fn executed(&self) -> Result<String> {
-        let measurement = hex::encode(Program::genuine().mrenclave()?);
+    fn executed(&self) -> String {
+        let measurement = self.genuine().mrenclave();
         let short = measurement.get(..16).unwrap_or_default();
-        Ok(match &self.world.executor {
+        match &self.world.executor {
             Executor::Machine => format!(
                 "MRENCLAVE {short}..., loaded, measured, and executed in a process of its own"
             ),
@@ -175,7 +174,7 @@ impl Play {
                 "MRENCLAVE {short}..., loaded and measured; not executed, the model of the \
                  processor reports for it"
             ),
-        })
+        }
     }
 
     /// Why no enclave is executed; absent where they are.
@@ -184,6 +183,11 @@ impl Play {
             Executor::Machine => None,
             Executor::Model { reason } => Some(reason),
         }
+    }
+
+    /// The program that the policy is for.
+    pub(super) fn genuine(&self) -> &Program {
+        &self.world.genuine
     }
 
     /// A quote of a program on a platform, now.
@@ -204,7 +208,7 @@ impl Play {
     /// A quote of the genuine program, bound to a nonce and a key.
     pub(super) fn bound(&self, nonce: &[u8; 32], key: &KeyPair) -> Result<Vec<u8>> {
         let data = binding::report_data(nonce, key.public_key());
-        self.quote(&Program::genuine(), Node::Good, data)
+        self.quote(self.genuine(), Node::Good, data)
     }
 
     /// Attests with a new nonce and key; gives the token and the key.
@@ -241,8 +245,9 @@ struct Provider {
 
 impl EvidenceProvider for Provider {
     fn collect(&self, report_data: &[u8; 64]) -> std::result::Result<Evidence, EvidenceError> {
-        let (program, now) = (Program::genuine(), self.clock.now());
-        let quote = self.world.quote(&program, Node::Good, *report_data, now);
+        let World { genuine, .. } = &*self.world;
+        let now = self.clock.now();
+        let quote = self.world.quote(genuine, Node::Good, *report_data, now);
         Ok(Evidence {
             format: EvidenceFormat::DcapQuote,
             bytes: quote.map_err(|error| EvidenceError::Other(error.to_string().into()))?,

@@ -42,29 +42,62 @@ impl Node {
 pub(super) const HISTORY: &str = "founded 90 days ago, with a root of its own and three platforms; \
     since then a TCB recovery, whose update node-3 lacks, and the revocation of node-2";
 
-/// Two vendors, and what executes enclaves.
+/// A vendor, and its platforms as they were started.
+struct House {
+    vendor: Vendor,
+    running: Vec<(Node, bulla_processor::Platform)>,
+}
+
+impl House {
+    fn open(seed: &str, at: Timestamp) -> Result<Self> {
+        let vendor = found(seed, at)?;
+        let running = Node::ALL
+            .into_iter()
+            .map(|node| Ok((node, platform(&vendor, node, at)?.start(at))))
+            .collect::<Result<_>>()?;
+        Ok(Self { vendor, running })
+    }
+
+    fn running(&self, node: Node) -> Result<&bulla_processor::Platform> {
+        let mut all = self.running.iter();
+        let found = all.find(|(name, _)| *name == node);
+        let (_, running) = found.ok_or_else(|| broken("the platform was not started"))?;
+        Ok(running)
+    }
+}
+
+/// Two vendors with their platforms, and what executes enclaves.
 pub(super) struct World {
-    pub(super) vendor: Vendor,
+    house: House,
     /// As like the first as one vendor is like another, but for the seed.
-    other_vendor: Vendor,
+    other_house: House,
+    /// The program that the policy is for.
+    pub(super) genuine: Program,
     pub(super) executor: Executor,
 }
 
 impl World {
     /// The world at an instant. Enclaves are executed where that is wanted and can be done.
     pub(super) fn at(at: Timestamp, model_only: bool) -> Result<Self> {
-        let vendor = found("bulla demo", at)?;
+        let house = House::open("bulla demo", at)?;
+        let genuine = Program::genuine()?;
         let executor = match model_only {
             true => Executor::Model {
                 reason: "that was not wanted (--model-only)".to_owned(),
             },
-            false => Executor::find(platform(&vendor, Node::Good, at)?, at),
+            false => Executor::find(&genuine, house.running(Node::Good)?),
         };
         Ok(Self {
-            vendor,
-            other_vendor: found("another vendor", at)?,
+            house,
+            other_house: House::open("another vendor", at)?,
+            genuine,
             executor,
         })
+    }
+
+    /// The vendor whose root the policies name.
+    pub(super) fn vendor(&self) -> &Vendor {
+        &self.house.vendor
     }
 
     /// A quote of a program on a platform.
@@ -75,7 +108,7 @@ impl World {
         data: [u8; 64],
         at: Timestamp,
     ) -> Result<Vec<u8>> {
-        self.quote_of(&self.vendor, program, node, data, at)
+        self.quote_of(&self.house, program, node, data, at)
     }
 
     /// A quote of a program on a platform of the other vendor.
@@ -85,21 +118,23 @@ impl World {
         data: [u8; 64],
         at: Timestamp,
     ) -> Result<Vec<u8>> {
-        self.quote_of(&self.other_vendor, program, Node::Good, data, at)
+        self.quote_of(&self.other_house, program, Node::Good, data, at)
     }
 
     fn quote_of(
         &self,
-        vendor: &Vendor,
+        house: &House,
         program: &Program,
         node: Node,
         data: [u8; 64],
         at: Timestamp,
     ) -> Result<Vec<u8>> {
-        let platform = platform(vendor, node, at)?;
-        let report = self.executor.report(program, platform, data, at);
-        let report = report.map_err(broken)?;
-        vendor.quote_enclave(platform, &report, at).map_err(broken)
+        let report = self.executor.report(program, house.running(node)?, data);
+        let platform = platform(&house.vendor, node, at)?;
+        let quote = house
+            .vendor
+            .quote_enclave(platform, &report.map_err(broken)?, at);
+        quote.map_err(broken)
     }
 
     /// A quote of a trust domain, which is not executed.
@@ -115,10 +150,9 @@ impl World {
             debug,
             launched: None,
         };
-        let platform = platform(&self.vendor, Node::Good, at)?;
-        let attested = self
-            .vendor
-            .attest(platform, &subject, Selection::Standard, at);
+        let vendor = self.vendor();
+        let platform = platform(vendor, Node::Good, at)?;
+        let attested = vendor.attest(platform, &subject, Selection::Standard, at);
         Ok(attested.map_err(broken)?.quote)
     }
 }
