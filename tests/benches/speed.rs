@@ -5,32 +5,24 @@
 
 use std::time::Duration;
 
-use bulla_tests::load::{self, Row, median, thread_time};
+use bulla_tests::load::{self, Row, median};
 use bulla_tests::vectors;
 
 const ROUNDS: usize = 31;
 const ROUND: Duration = Duration::from_millis(8);
 
-fn cost(row: &Row, count: u32) -> f64 {
-    let start = thread_time();
-    for _ in 0..count {
-        (row.work)();
-    }
-    (thread_time() - start).as_secs_f64() / f64::from(count)
-}
-
 fn measure(rows: &[Row]) {
     let counts: Vec<u32> = rows
         .iter()
-        .map(|row| (ROUND.as_secs_f64() / cost(row, 20)).clamp(1.0, 1e6) as u32)
+        .map(|row| (ROUND.as_secs_f64() / row.cost(20)).clamp(1.0, 1e6) as u32)
         .collect();
     let mut ratios = vec![Vec::new(); rows.len()];
     let mut units = Vec::new();
     for _ in 0..ROUNDS {
-        let unit = cost(&rows[0], counts[0]);
+        let unit = rows[0].cost(counts[0]);
         units.push(unit);
         for ((row, count), ratios) in rows.iter().zip(&counts).zip(&mut ratios) {
-            ratios.push(cost(row, *count) / unit);
+            ratios.push(row.cost(*count) / unit);
         }
     }
     println!(

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::fs;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -28,6 +29,17 @@ pub struct Row {
     pub work: Box<dyn Fn()>,
 }
 
+impl Row {
+    /// What it costs once, in seconds of this thread's CPU time: the mean of `count` times.
+    pub fn cost(&self, count: u32) -> f64 {
+        let start = thread_time();
+        for _ in 0..count {
+            (self.work)();
+        }
+        (thread_time() - start).as_secs_f64() / f64::from(count)
+    }
+}
+
 /// The CPU time of this thread, which other work on the machine leaves alone.
 pub fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -35,6 +47,18 @@ pub fn thread_time() -> Duration {
         u64::try_from(time.tv_sec).unwrap_or_default(),
         u32::try_from(time.tv_nsec).unwrap_or_default(),
     )
+}
+
+/// The time that the scheduler has given to all threads of a process.
+pub fn cpu_time(process: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
+    let time = |thread: fs::DirEntry| {
+        // A thread that ends meanwhile has done nothing for a while.
+        let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
+        Duration::from_nanos(nanoseconds.unwrap_or(0))
+    };
+    threads.map(|thread| time(thread.expect("a thread"))).sum()
 }
 
 /// The middle one of the values, of which there must be some.

@@ -2,21 +2,8 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use bulla_tests::daemon::Daemon;
-
-/// The time that the scheduler has given to all threads of a process.
-pub(crate) fn cpu_time(process: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
-    let time = |thread: fs::DirEntry| {
-        // A thread that ends meanwhile has done nothing for a while.
-        let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-        let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-        Duration::from_nanos(nanoseconds.unwrap_or(0))
-    };
-    threads.map(|thread| time(thread.expect("a thread"))).sum()
-}
 
 /// A row of a process's memory, for example `VmRSS:`, in KiB.
 pub(crate) fn memory(process: u32, row: &str) -> u64 {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulla_tests::host::Host;
+use bulla_tests::load::cpu_time;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use crate::process::cpu_time;
 use crate::stores::name;
 
 /// Between two platforms that are asked for, in the order in which the store got them: far, so that
