@@ -5,10 +5,14 @@ use bulla_tests::workbench::{AT, Answer, Folder, run, scenario};
 use serde_json::{Value, json};
 
 fn explain(folder: &Folder, format: &str) -> Answer {
+    explain_with(folder, format, &[])
+}
+
+fn explain_with(folder: &Folder, format: &str, more: &[&str]) -> Answer {
     let paths = ["quote.bin", "set.json", "root.pem", "policy.toml"];
     let paths = paths.map(|name| folder.text_path(name));
     let [quote, set, root, policy] = paths.each_ref().map(String::as_str);
-    run(&[
+    let arguments = [
         "explain",
         "--quote",
         quote,
@@ -23,7 +27,32 @@ fn explain(folder: &Folder, format: &str) -> Answer {
         AT,
         "--format",
         format,
-    ])
+    ];
+    run(&[&arguments, more].concat())
+}
+
+#[test]
+fn the_level_that_is_demanded_is_told() {
+    let folder = Folder::new();
+    folder.lay_out(&scenario(QuoteKind::SgxV3));
+    folder.write(
+        "level-20.toml",
+        "[sgx]\nnumber = 20\nfloor = { pcesvn = 14 }\n",
+    );
+    let baseline = folder.text_path("level-20.toml");
+    let told = explain_with(&folder, "text", &["--baseline", &baseline]);
+    assert_eq!(told.status, 1);
+    let (_, demanded) = told
+        .stdout
+        .split_once("the level that is demanded\n")
+        .expect("a part");
+    let (demanded, _) = demanded.split_once("\n\n").expect("a blank line");
+    for word in ["level-20", "20", "UpToDate", "pcesvn  14"] {
+        assert!(demanded.contains(word), "{demanded}");
+    }
+    let story = explain_with(&folder, "json", &["--baseline", &baseline]).json();
+    assert_eq!(story["answer"]["baseline"]["number"], 20);
+    assert!(!explain(&folder, "text").stdout.contains("is demanded"));
 }
 
 fn held(story: &Value) -> Vec<(String, Value)> {

@@ -12,6 +12,7 @@ use crate::explain::timeline::{Span, draw};
 use crate::input::Source;
 use crate::judge::Outcome;
 use crate::output::{Exit, Output};
+use crate::render::fields;
 use crate::render::style::{BAD, FAINT, GOOD, PLAIN, STRONG, WIDTH, harmless, paint, wrap};
 use crate::render::text::{day, findings, headline};
 
@@ -48,6 +49,11 @@ fn text(explanation: &Explanation<'_>, outcome: &Outcome) -> String {
         &format!("when the documents count (| is {at})"),
         timeline(&explanation.timeline, at),
     );
+    if let Some(demanded) = outcome.baseline() {
+        let mut content = String::new();
+        fields::write(&demanded, 2, &mut content);
+        section("the level that is demanded", content);
+    }
     if let Some(found) = &explanation.shortfalls {
         section("what would raise the level", shortfalls(found));
     }
