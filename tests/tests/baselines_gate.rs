@@ -95,7 +95,7 @@ fn an_exception_holds_to_its_last_second_and_results_end_with_it() {
     apply(&house.front, &exception("2026-11-25T00:00:00Z"));
     set(&house, "2026-11-24T23:58:00Z");
     let claims = house.claims(&house.token(&key()));
-    assert_eq!(claims.exp.to_string(), "2026-11-25T00:00:00Z");
+    assert_eq!(claims.exp.to_string(), "2026-11-25T00:00:01Z");
     let baseline = claims.bulla.baseline.expect("a baseline");
     assert_eq!(
         (&*baseline.name, baseline.version, baseline.decisions),

@@ -144,8 +144,10 @@ fn end(appraised: &Appraised<'_>, lifetime_seconds: u32) -> Result<Timestamp, Re
     // What has ended already counts only by an exception, and as long as that.
     let documents = appraised.verdict.collateral.documents.iter();
     let in_force = documents.map(|d| d.window.until).filter(|end| at <= *end);
+    // The last second of an exception counts.
+    let excepted = appraised.decision.exceptions_until();
     let end = in_force
-        .chain(appraised.decision.exceptions_until())
+        .chain(excepted.map(|until| until.saturating_add(1)))
         .chain(appraised.demand_changes)
         .fold(at.saturating_add(lifetime_seconds.into()), Timestamp::min);
     match end > at {
