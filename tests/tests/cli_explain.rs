@@ -55,6 +55,15 @@ fn the_level_that_is_demanded_is_told() {
     assert!(!explain(&folder, "text").stdout.contains("is demanded"));
 }
 
+/// The lines of the drawing.
+fn drawing(text: &str) -> impl Iterator<Item = &str> {
+    let (_, drawn) = text.split_once("the chain, drawn\n").expect("a drawing");
+    let (drawn, _) = drawn
+        .split_once("\nthe chain of trust")
+        .expect("the steps below");
+    drawn.lines()
+}
+
 fn held(story: &Value) -> Vec<(String, Value)> {
     let steps = story["steps"].as_array().expect("steps");
     let link = |step: &Value| step["link"].as_str().expect("a name").to_owned();
@@ -81,8 +90,29 @@ fn every_link_holds_and_the_answer_is_that_of_verify() {
         json!({"next": null, "best": null, "parts": []})
     );
     assert_eq!(story["answer"], folder.verify(&["--format", "json"]).json());
+    assert_eq!(story["decides"], Value::Null);
     let text = explain(&folder, "text").stdout;
     assert!(text.starts_with("ACCEPTED  SIMULATED"), "{text}");
+    let nodes = [
+        "you",
+        "root",
+        "CA of platforms",
+        "processor",
+        "quoting enclave",
+        "attestation key",
+        "quote",
+        "root",
+        "collateral",
+        "level",
+    ];
+    let drawn: Vec<&str> = drawing(&text)
+        .filter(|line| !line.is_empty() && !line.starts_with("    "))
+        .collect();
+    assert_eq!(drawn.len(), nodes.len(), "{drawn:#?}");
+    for (line, node) in drawn.iter().zip(nodes) {
+        assert!(line.trim_start().starts_with(node), "{line} is not {node}");
+    }
+    assert!(drawing(&text).all(|line| !line.contains("BROKEN")));
     assert!(text.contains("SIMULATED: no processor stands behind it"));
 }
 
@@ -102,6 +132,15 @@ fn the_broken_link_is_named() {
         .map(|(link, _)| link)
         .collect();
     assert_eq!(broken, ["pck_certificate"]);
+    let decides = &answer.json()["decides"];
+    assert_eq!(decides["link"], "pck_certificate");
+    assert_eq!(decides["code"], "CertificateRevoked");
+    assert_eq!(decides["short"], json!([]));
+    let text = explain(&folder, "text").stdout;
+    let lines: Vec<&str> = drawing(&text).collect();
+    let at = lines.iter().position(|line| line.contains("BROKEN"));
+    let below = lines[at.expect("a broken line") + 1];
+    assert!(below.starts_with("  processor"), "{below}");
 
     folder.write("quote.bin", [3, 0, 2, 0]);
     let links = held(&explain(&folder, "json").json());
@@ -143,11 +182,21 @@ fn what_is_short_of_the_next_level_is_told() {
         .collect();
     let pce = json!("provisioning certification enclave");
     assert_eq!(gaps, [(&json!("SGX component 2"), 2), (&pce, 1)]);
-    assert!(
-        explain(&folder, "text")
-            .stdout
-            .contains("SGX component 2 has 7, needs 9")
-    );
+    let decides = &story["decides"];
+    assert_eq!(decides["link"], Value::Null);
+    assert_eq!(decides["code"], "TcbStatusNotAccepted");
+    let first = &decides["short"][0];
+    assert_eq!(first["part"], json!({"sgx-component": 2}));
+    assert_eq!((&first["has"], &first["needs"]), (&json!(7), &json!(9)));
+    let text = explain(&folder, "text").stdout;
+    let (_, decides) = text.split_once("what decides\n").expect("a part");
+    assert!(decides.contains("first part that is too low: SGX component 2"));
+    assert!(text.contains("SGX component 2 has 7, needs 9"));
+
+    // What the terms accept is not short of them.
+    let tolerated = ["--accept-tcb-status", "OutOfDate"];
+    let story = explain_with(&folder, "json", &tolerated).json();
+    assert_eq!(story["decides"], Value::Null);
 }
 
 #[test]

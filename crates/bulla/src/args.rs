@@ -114,8 +114,9 @@ line was an error, else 1 if any quote was refused.";
 
 const EXPLAIN_DETAILS: &str = "\
 The same question as `bulla verify` asks, with the same answer and exit status, told as a story:
-who vouches for whom, from the root to the enclave, and whether it held; how old each document
-is; which level was reached, and what keeps the platform from the next better one.";
+who vouches for whom, from the root to the enclave, drawn and step by step, and whether it held; how
+old each document is; which level was reached, and what keeps the platform from the next better one.
+Of a refused quote it says what decides, and which parts are too low for what is demanded.";
 
 const INSPECT_DETAILS: &str = "\
 The kind of file is told by its content: quotes and collateral raw, in hex or base64;

@@ -1,5 +1,7 @@
 //! Why a verdict is what it is, for people who meet attestation for the first time.
 
+pub(crate) mod decider;
+pub(crate) mod drawing;
 pub(crate) mod levels;
 pub(crate) mod steps;
 pub(crate) mod timeline;
@@ -9,6 +11,7 @@ use serde::Serialize;
 
 use crate::judge::Outcome;
 use crate::render::json::Answer;
+use decider::Decider;
 use levels::Shortfalls;
 use steps::Step;
 use timeline::Span;
@@ -17,6 +20,8 @@ use timeline::Span;
 #[derive(Serialize)]
 pub(crate) struct Explanation<'a> {
     pub(crate) steps: Vec<Step>,
+    /// Absent where the quote is accepted.
+    pub(crate) decides: Option<Decider>,
     pub(crate) timeline: Vec<Span>,
     /// What keeps the platform from better levels; absent where no level could be asked for.
     pub(crate) shortfalls: Option<Shortfalls>,
@@ -25,8 +30,10 @@ pub(crate) struct Explanation<'a> {
 
 impl<'a> Explanation<'a> {
     pub(crate) fn of(outcome: &'a Outcome, collateral: &PreparedCollateral) -> Self {
+        let steps = steps::of(&outcome.verdict);
         Self {
-            steps: steps::of(&outcome.verdict),
+            decides: decider::of(outcome, &steps, collateral),
+            steps,
             timeline: timeline::of(&outcome.verdict),
             shortfalls: levels::of(&outcome.verdict, collateral),
             answer: Answer::from(outcome),

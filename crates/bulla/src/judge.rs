@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bulla_appraisal::baseline::{FamilyName, Name, Number, Technology};
-use bulla_appraisal::{Appraisal, Decision, Demand, Policy, ValueError, appraise, appraise_under};
+use bulla_appraisal::baseline::{Baseline, FamilyName, Name, Number, Requirement, Technology};
+use bulla_appraisal::{
+    Appraisal, Decision, Demand, Policy, Reason, Severity, ValueError, appraise, appraise_under,
+};
 use bulla_collateral::{Selector, TcbInfoId, TcbStatus, UnknownTcbStatus};
 use bulla_evidence::Tee;
 use bulla_evidence::input::{self as evidence_input, InputError};
 use bulla_pki::{Timestamp, TrustAnchors};
 use bulla_service::judging::Need;
 use bulla_service::want::Choice;
-use bulla_verifier::Verdict;
+use bulla_verifier::{EvidenceFacts, Verdict};
 
 use crate::args::TermsArgs;
 use crate::describe::{self, Fields};
@@ -25,7 +27,7 @@ use crate::{roots, time};
 pub(crate) struct Judge {
     pub(crate) at: Timestamp,
     pub(crate) anchors: TrustAnchors,
-    policy: Policy,
+    policy: Arc<Policy>,
     /// Absent where no baseline is demanded.
     demand: Option<Arc<Demand>>,
 }
@@ -43,7 +45,7 @@ impl Judge {
         Ok(Self {
             at: time::given_or_now(args.at.as_deref())?,
             anchors: roots::load(&args.trust_root, args.simulated)?,
-            policy,
+            policy: Arc::new(policy),
             demand: args
                 .baseline
                 .as_deref()
@@ -92,6 +94,7 @@ impl Judge {
         Outcome {
             verdict,
             decision,
+            policy: Arc::clone(&self.policy),
             demand: self.demand.clone(),
             damage: quote.damage,
         }
@@ -132,6 +135,7 @@ impl QuoteInput {
 pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
     pub(crate) decision: Decision,
+    policy: Arc<Policy>,
     /// The baseline that was demanded; absent where none was.
     demand: Option<Arc<Demand>>,
     /// Why the quote could not even be decoded. The verdict is a failure then, in words that fit
@@ -151,14 +155,39 @@ impl Outcome {
     pub(crate) fn baseline(&self) -> Option<Fields> {
         let demand = self.demand.as_deref()?;
         let known = self.verdict.evidence.as_ref().and_then(|evidence| {
-            let technology = match evidence.body.borrow().tee() {
-                Tee::Sgx => Technology::Sgx,
-                Tee::Tdx => Technology::Tdx,
-            };
-            Some((technology, FamilyName(evidence.platform.as_ref()?.fmspc)))
+            Some((
+                technology(evidence),
+                FamilyName(evidence.platform.as_ref()?.fmspc),
+            ))
         });
         let asked = known.map(|(technology, family)| demand.requirement(technology, &family));
         Some(describe::baseline::demanded(demand, asked))
+    }
+
+    /// What decides which levels pass: the baseline, and the policy where it has a say.
+    pub(crate) fn demands(&self) -> Vec<Arc<Demand>> {
+        let accepted = match (&self.policy.accepted_tcb_statuses, &self.demand) {
+            (Some(own), _) => Some(own.clone()),
+            (None, None) => Some(Requirement::default().accepted_tcb_statuses),
+            (None, Some(_)) => None,
+        };
+        let of_policy = accepted.map(|accepted| {
+            let mut baseline = Baseline::default();
+            baseline.sgx.accepted_tcb_statuses = accepted.clone();
+            baseline.tdx.accepted_tcb_statuses = accepted;
+            let mut demand = Demand::default();
+            demand.baseline = Arc::new(baseline);
+            Arc::new(demand)
+        });
+        self.demand.clone().into_iter().chain(of_policy).collect()
+    }
+
+    /// Whether the level that was reached is a reason to refuse.
+    pub(crate) fn refuses_the_level(&self) -> bool {
+        let of_levels = [Reason::TcbStatusNotAccepted, Reason::TcbBelowFloor];
+        let findings = self.decision.findings().iter();
+        let mut refusals = findings.filter(|finding| finding.severity == Severity::Refusal);
+        refusals.any(|finding| of_levels.contains(&finding.reason))
     }
 
     /// All reasons: those of the verification, then those of the appraisal.
@@ -188,6 +217,14 @@ impl Outcome {
             actual: finding.actual.as_deref(),
         });
         damage.chain(verification).chain(appraisal).collect()
+    }
+}
+
+/// What evidence is of.
+pub(crate) fn technology(evidence: &EvidenceFacts) -> Technology {
+    match evidence.body.borrow().tee() {
+        Tee::Sgx => Technology::Sgx,
+        Tee::Tdx => Technology::Tdx,
     }
 }
 

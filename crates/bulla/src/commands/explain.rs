@@ -6,6 +6,8 @@ use crate::args::{Format, VerifyArgs};
 use crate::commands::verify::{is_json, judge_one};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
+use crate::explain::decider::Decider;
+use crate::explain::drawing;
 use crate::explain::levels::{Gap, Shortfalls, Target};
 use crate::explain::steps::Step;
 use crate::explain::timeline::{Span, draw};
@@ -39,6 +41,7 @@ fn text(explanation: &Explanation<'_>, outcome: &Outcome) -> String {
     let mut section = |title: &str, content: String| {
         text.push_str(&format!("\n{}\n{content}", paint(STRONG, title)));
     };
+    section("the chain, drawn", drawing::draw(&explanation.steps));
     let steps = explanation.steps.iter().map(step).collect();
     section(
         "the chain of trust, from the root to what you attest",
@@ -53,6 +56,9 @@ fn text(explanation: &Explanation<'_>, outcome: &Outcome) -> String {
         let mut content = String::new();
         fields::write(&demanded, 2, &mut content);
         section("the level that is demanded", content);
+    }
+    if let Some(decides) = &explanation.decides {
+        section("what decides", decider(decides));
     }
     if let Some(found) = &explanation.shortfalls {
         section("what would raise the level", shortfalls(found));
@@ -95,6 +101,30 @@ fn timeline(spans: &[Span], at: Timestamp) -> String {
         format!("  {:width$}  {}  {dates}\n", span.name, paint(style, row))
     })
     .collect()
+}
+
+fn decider(decides: &Decider) -> String {
+    let mut lines = vec![harmless(&decides.message)];
+    let parts = ["The first part that is too low:"].into_iter();
+    let parts = parts.chain(std::iter::repeat("Also too low:"));
+    for (which, short) in parts.zip(&decides.short) {
+        let name = short.name.as_deref().map(|name| format!(" ({name})"));
+        lines.push(format!(
+            "{which} {}{} has {}, needs {}: {}.",
+            short.part,
+            harmless(&name.unwrap_or_default()),
+            short.has,
+            short.needs,
+            short.remedy.as_str()
+        ));
+    }
+    if !decides.closes.is_empty() {
+        let closes = harmless(&decides.closes.join(", "));
+        lines.push(format!("Raising them closes {closes}."));
+    }
+    let lines = lines.iter();
+    let lines = lines.flat_map(|line| wrap(line, WIDTH.saturating_sub(2)));
+    lines.map(|line| format!("  {line}\n")).collect()
 }
 
 fn shortfalls(found: &Shortfalls) -> String {
