@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bulla_appraisal::baseline::Name;
 use bulla_evidence::layout::SgxReport;
 use bulla_pki::hpke::KeyPair;
 use bulla_pki::{SigningKey, Timestamp, TrustAnchors};
@@ -188,7 +187,6 @@ impl Inside {
             front,
             ..
         } = &self.house;
-        let ring = Name::default_ring();
         let start = thread_time();
         let nonces = [(); ATTESTATIONS].map(|()| {
             let challenge = front.gate.challenge().expect("a nonce");
@@ -200,7 +198,7 @@ impl Inside {
         let start = thread_time();
         for body in &bodies {
             let request = AttestRequest::read(body).expect("a request");
-            let attested = front.block_on(front.gate.attest(&request, &ring));
+            let attested = front.block_on(front.gate.attest(&request));
             black_box(attested.expect("accepted").write());
         }
         spent += thread_time() - start;

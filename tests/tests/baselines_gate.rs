@@ -132,7 +132,7 @@ fn a_pin_holds_on_the_day_of_promotion_while_others_are_refused() {
 }
 
 #[test]
-fn the_ring_is_that_of_the_policy_and_else_the_one_of_the_request() {
+fn the_ring_is_that_of_the_policy_and_else_the_default() {
     let house = open();
     let plan = "[baselines.level-2]\nsgx.number = 2\n[rings.strict]\n\
                 [rollouts.now]\nring = \"strict\"\nbaseline = \"level-2\"\n";
@@ -145,48 +145,40 @@ fn the_ring_is_that_of_the_policy_and_else_the_one_of_the_request() {
             .status()
     };
     assert_eq!(send("/attest"), 200);
-    assert_eq!(send("/ring/strict/attest"), 403);
-    assert_eq!(send("/ring/nowhere/attest"), 404);
-    assert_eq!(
-        house
-            .front
-            .get("/ring/strict/.well-known/jwks.json")
-            .status(),
-        200
-    );
-    // A policy that is in a ring cannot be taken into another by a path.
-    apply(&house.front, "[rings.lax]\npolicies = [\"payroll\"]\n");
-    assert_eq!(send("/ring/strict/attest"), 200);
+    for below in ["/ring/strict/attest", "/ring/nowhere/attest"] {
+        assert_eq!(send(below), 404, "{below}");
+    }
+    apply(&house.front, "[rings.strict]\npolicies = [\"payroll\"]\n");
+    assert_eq!(send("/attest"), 403);
 }
 
 #[test]
-fn a_policy_of_the_default_ring_is_not_taken_into_a_more_lenient_one() {
+fn whoever_attests_does_not_choose_a_more_lenient_ring() {
     let house = open();
     set(&house, "2026-11-28T10:00:00Z");
     apply(
         &house.front,
         "[baselines.lax.sgx]\naccepted_tcb_statuses = [\"UpToDate\", \"OutOfDate\"]\n[rings.lab]\n\
-         [rollouts.lab]\nring = \"lab\"\nbaseline = \"lax\"\n",
+         hosts = [\"lab.example\"]\n[rollouts.lab]\nring = \"lab\"\nbaseline = \"lax\"\n",
     );
     let send = || {
         let body = house.attempt(&key()).body.to_string();
-        let path = "/ring/lab/attest";
-        house
+        let headers = [JSON, ("Host", "lab.example")];
+        let reply = house
             .front
-            .send("POST", path, &[JSON], body.as_bytes())
-            .status()
+            .send("POST", "/attest", &headers, body.as_bytes());
+        reply.status()
     };
     assert_eq!(
         refusal(&house, &house.attempt(&key())).0,
         ["TcbStatusNotAccepted"]
     );
-    assert_eq!(
-        send(),
-        200,
-        "under a policy of no ring whoever asks chooses"
-    );
-    apply(&house.front, "[rings.default]\npolicies = [\"payroll\"]\n");
     assert_eq!(send(), 403);
+    apply(
+        &house.front,
+        "[rings.lab]\nhosts = [\"lab.example\"]\npolicies = [\"payroll\"]\n",
+    );
+    assert_eq!(send(), 200);
 }
 
 #[test]
@@ -286,7 +278,7 @@ fn a_token_releases_nothing_once_something_else_is_demanded() {
 }
 
 #[test]
-fn a_token_of_one_ring_releases_nothing_in_another() {
+fn a_token_releases_nothing_once_its_policy_is_in_another_ring() {
     let house = Gatehouse::with(vendor());
     house.put_secret("database", b"open sesame", &json!({}));
     let plan = "[baselines.level-1]\nsgx.number = 1\n[rings.strict]\n\
@@ -294,10 +286,6 @@ fn a_token_of_one_ring_releases_nothing_in_another() {
     apply(&house.front, plan);
     let token = house.token(&key());
     assert_eq!(house.release(&token, "database").status(), 200);
-    let body = json!({ "token": token, "secret": "database" }).to_string();
-    let reply = house
-        .front
-        .send("POST", "/ring/strict/release", &[JSON], body.as_bytes());
-    assert_eq!(reply.status(), 403);
-    assert_eq!(house.last_decision()["code"], "baseline-mismatch");
+    apply(&house.front, "[rings.strict]\npolicies = [\"payroll\"]\n");
+    assert_eq!(house.withheld(&token, "database"), "baseline-mismatch");
 }

@@ -12,7 +12,6 @@ mod store;
 
 use std::sync::Arc;
 
-use bulla_appraisal::baseline::Name;
 use bulla_protocol::wire::Status;
 use serde::Serialize;
 
@@ -67,11 +66,10 @@ impl Administration {
         }
     }
 
-    /// Answers one request of somebody who may make it; `actor` is the name of the token, `ring` the
-    /// one that he follows.
-    pub async fn respond(&self, route: &Route, asked: Asked, actor: &str, ring: &Name) -> Reply {
+    /// Answers one request of somebody who may make it; `actor` is the name of the token.
+    pub async fn respond(&self, route: &Route, asked: Asked, actor: &str) -> Reply {
         let name = route.name;
-        let outcome = self.act(route.action, asked, actor, ring).await;
+        let outcome = self.act(route.action, asked, actor).await;
         let mut reply = outcome.unwrap_or_else(Problem::reply);
         reply.route = name;
         reply
@@ -82,7 +80,7 @@ impl Administration {
         self.gate.is_some()
     }
 
-    async fn act(&self, action: Action, asked: Asked, actor: &str, ring: &Name) -> Outcome {
+    async fn act(&self, action: Action, asked: Asked, actor: &str) -> Outcome {
         let text = asked.query().to_owned();
         let query = Query::read(&text)?;
         match action {
@@ -105,7 +103,7 @@ impl Administration {
             Action::Check => self.check(&query).await,
             Action::Baselines(action) => self.baselines.respond(action, &query, asked, actor).await,
             Action::Gate(action) => match &self.gate {
-                Some(gate) => gate.respond(action, &query, asked, actor, ring).await,
+                Some(gate) => gate.respond(action, &query, asked, actor).await,
                 None => Err(Problem::not_found("the gate is not enabled here")),
             },
         }

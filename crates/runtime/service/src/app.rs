@@ -92,9 +92,10 @@ impl Service {
         }
         let found = administration::find(&asked.method, path, self.administration.has_gate());
         match found {
-            // Whatever a ring is not for has one path.
-            Found::Route(route) if named.is_some() && !route.is_for_rings() => not_below(),
-            Found::Route(route) => self.administrate(route, asked, named).await,
+            // Rings are for the dialects; everything else has one path. At the gate a ring that
+            // could be named would be one that the attester chooses.
+            Found::Route(_) if named.is_some() => not_below(),
+            Found::Route(route) => self.administrate(route, asked).await,
             Found::OtherMethods(methods) => administration::method_not_allowed(&methods),
             Found::Nothing => self.cache(asked, named).await,
         }
@@ -140,20 +141,11 @@ impl Service {
     }
 
     /// bulla's own routes.
-    async fn administrate(
-        &self,
-        route: &administration::Route,
-        asked: Asked,
-        named: Option<Name>,
-    ) -> Reply {
-        let ring = match route.is_for_rings() {
-            true => self.ring(named, &asked),
-            false => Name::default_ring(),
-        };
+    async fn administrate(&self, route: &administration::Route, asked: Asked) -> Reply {
         match self.actor(route.access, &asked) {
             Ok(actor) => {
                 let administration = &self.administration;
-                administration.respond(route, asked, &actor, &ring).await
+                administration.respond(route, asked, &actor).await
             }
             Err(denied) => administration::unauthorised(route, denied),
         }
@@ -268,7 +260,7 @@ impl Application for Service {
 
 /// The answer to what does not stand below the base path of a ring.
 fn not_below() -> Reply {
-    let detail = "below a ring are the documents and the gate; everything else stands at the root";
+    let detail = "below a ring are the documents; everything else stands at the root";
     let mut reply = Problem::of(
         Status::NOT_FOUND,
         Code::PATH_UNKNOWN,

@@ -19,7 +19,6 @@ mod release;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bulla_appraisal::baseline::Name as RingName;
 use bulla_pki::mac::RandomError;
 use bulla_pki::{SealingKey, Timestamp};
 use bulla_protocol::gate::{
@@ -276,19 +275,18 @@ impl Gate {
         self.counters.register(registry);
     }
 
-    /// Answers one request of somebody who may make it and came in by a ring.
+    /// Answers one request of somebody who may make it.
     pub(crate) async fn respond(
         &self,
         action: Action,
         query: &Query,
         asked: Asked,
         actor: &str,
-        ring: &RingName,
     ) -> Outcome {
         match action {
             Action::Challenge => self.answer_challenge(query, asked).await,
-            Action::Attest => self.answer_attest(query, asked, ring).await,
-            Action::Release => self.answer_release(query, asked, ring).await,
+            Action::Attest => self.answer_attest(query, asked).await,
+            Action::Release => self.answer_release(query, asked).await,
             Action::Jwks => self.jwks(query),
             Action::Policies => self.policies(query),
             Action::PutPolicy => self.put_policy(query, asked, actor).await,
@@ -308,12 +306,12 @@ impl Gate {
         answer(&self.challenge()?)
     }
 
-    async fn answer_attest(&self, query: &Query, asked: Asked, ring: &RingName) -> Outcome {
+    async fn answer_attest(&self, query: &Query, asked: Asked) -> Outcome {
         let mut decided = Decided::new("attest", asked.request_id.to_string(), self.now());
         let request: AttestRequest = self.request(1, query, asked).await?;
         decided.policy = Some(request.policy.to_string());
         let mut platform = None;
-        let attested = self.attest_noting(&request, ring, &mut platform).await;
+        let attested = self.attest_noting(&request, &mut platform).await;
         decided.platform = platform.map(hex::encode);
         match attested {
             Ok(attested) => {
@@ -334,13 +332,13 @@ impl Gate {
         }
     }
 
-    async fn answer_release(&self, query: &Query, asked: Asked, ring: &RingName) -> Outcome {
+    async fn answer_release(&self, query: &Query, asked: Asked) -> Outcome {
         let request_id = asked.request_id.to_string();
         let mut decided = Decided::new("release", request_id.clone(), self.now());
         let request: ReleaseRequest = self.request(2, query, asked).await?;
         decided.secret = Some(request.secret.to_string());
         let mut asker = Asker::default();
-        let given = unhurried(|| self.release_noting(&request, ring, &request_id, &mut asker));
+        let given = unhurried(|| self.release_noting(&request, &request_id, &mut asker));
         decided.platform = asker.platform.map(hex::encode);
         decided.policy = asker.policy;
         match given {

@@ -76,13 +76,6 @@ pub struct Route {
     pub name: &'static str,
 }
 
-impl Route {
-    /// Whether it is there below the base path of a ring, too: what clients ask who have no token.
-    pub(crate) fn is_for_rings(&self) -> bool {
-        matches!(self.action, Action::Gate(_)) && self.access == Access::Anybody
-    }
-}
-
 const fn route(
     method: &'static str,
     path: &'static str,

@@ -1,7 +1,6 @@
 //! From evidence to a signed result.
 
 use bulla_appraisal::Appraisal;
-use bulla_appraisal::baseline::Name;
 use bulla_evidence::{Quote, QuoteError};
 use bulla_pki::digest::sha256;
 use bulla_pki::mac::random;
@@ -75,21 +74,15 @@ impl Gate {
         })
     }
 
-    /// Takes the nonce, verifies the evidence, appraises it, and signs what came of it. `ring` is the
-    /// one by which the request came in.
-    pub async fn attest(
-        &self,
-        request: &AttestRequest,
-        ring: &Name,
-    ) -> Result<AttestAnswer, NotAttested> {
-        self.attest_noting(request, ring, &mut None).await
+    /// Takes the nonce, verifies the evidence, appraises it, and signs what came of it.
+    pub async fn attest(&self, request: &AttestRequest) -> Result<AttestAnswer, NotAttested> {
+        self.attest_noting(request, &mut None).await
     }
 
     /// The same; the platform is noted as soon as it was shown to be genuine.
     pub(super) async fn attest_noting(
         &self,
         request: &AttestRequest,
-        ring: &Name,
         platform: &mut Option<[u8; 32]>,
     ) -> Result<AttestAnswer, NotAttested> {
         let named = self.policies.find(request.policy.as_str());
@@ -103,7 +96,7 @@ impl Gate {
         if report_data != binding::report_data(&nonce, &key) {
             return Err(NotAttested::BindingMismatch);
         }
-        let demanded = self.demanded(&named.name, ring);
+        let demanded = self.demanded(&named.name);
         let choice = demanded.choice(&Need::of(&parsed, Choice::STANDARD)?);
         let verdict = self.fleet.judge(quote, choice).await?;
         if verdict.verification() != Verification::Ok {

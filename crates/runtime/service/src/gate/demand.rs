@@ -1,6 +1,7 @@
 //! What is demanded of evidence now, and whether it still is what a result was given under.
 //!
-//! The ring is that of the policy, where one has it, and else the one by which the request came in.
+//! The ring is that of the policy, and `default` for a policy that is in none: whoever attests must not
+//! choose how much is demanded of him.
 
 use bulla_appraisal::baseline::{Exception, FamilyName, Name};
 use bulla_appraisal::{Decision, Demand, Policy, appraise, appraise_under};
@@ -53,14 +54,12 @@ impl Demanded {
 }
 
 impl Gate {
-    /// What is demanded under a policy of somebody who came in by a ring.
-    pub(super) fn demanded(&self, policy: &str, came_by: &Name) -> Demanded {
+    /// What is demanded under a policy.
+    pub(super) fn demanded(&self, policy: &str) -> Demanded {
         let governance = self.baselines.governance();
         let (state, now) = (governance.latest(), self.baselines.now());
         let default = Name::default_ring();
-        let ring = state.ring_by("policy", policy).unwrap_or(came_by);
-        // One that was removed since the request came in is nobody's any more.
-        let ring = if state.has_ring(ring) { ring } else { &default };
+        let ring = state.ring_by("policy", policy).unwrap_or(&default);
         let coming = state.coming(ring, now);
         Demanded {
             demand: state.demand(ring, now).unwrap_or_default(),
@@ -75,11 +74,10 @@ impl Gate {
         &self,
         claims: &Claims,
         policy: &str,
-        came_by: &Name,
     ) -> Result<Option<InForce>, NotGiven> {
         let Demanded {
             demand, decisions, ..
-        } = self.demanded(policy, came_by);
+        } = self.demanded(policy);
         let given = claims.bulla.baseline.clone().unwrap_or_else(|| BaselineId {
             name: Name::STANDARD.to_owned(),
             version: 0,

@@ -9,7 +9,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bulla_appraisal::baseline::Name as RingName;
 use bulla_pki::hpke;
 use bulla_protocol::gate::{Name, Octets, RELEASE_REFUSED, ReleaseAnswer, ReleaseRequest};
 use bulla_protocol::wire::Status;
@@ -117,27 +116,21 @@ pub(super) struct Asker {
 }
 
 impl Gate {
-    /// Releases a secret to the holder of a token. `ring` is the one by which the request came in.
-    /// Blocks.
-    pub fn release(
-        &self,
-        request: &ReleaseRequest,
-        ring: &RingName,
-    ) -> Result<ReleaseAnswer, NotGiven> {
-        self.release_noting(request, ring, "", &mut Asker::default())
+    /// Releases a secret to the holder of a token. Blocks.
+    pub fn release(&self, request: &ReleaseRequest) -> Result<ReleaseAnswer, NotGiven> {
+        self.release_noting(request, "", &mut Asker::default())
     }
 
     /// The same; who asks is noted as soon as that is known.
     pub(super) fn release_noting(
         &self,
         request: &ReleaseRequest,
-        ring: &RingName,
         request_id: &str,
         asker: &mut Asker,
     ) -> Result<ReleaseAnswer, NotGiven> {
         let mut attempt = 1;
         loop {
-            let given = self.try_release(request, ring, request_id, asker);
+            let given = self.try_release(request, request_id, asker);
             let changed = matches!(
                 given,
                 Err(NotGiven::NotReleased(NotReleased::Changed { .. }))
@@ -155,7 +148,6 @@ impl Gate {
     fn try_release(
         &self,
         request: &ReleaseRequest,
-        ring: &RingName,
         request_id: &str,
         asker: &mut Asker,
     ) -> Result<ReleaseAnswer, NotGiven> {
@@ -179,7 +171,7 @@ impl Gate {
         let name = request.secret.as_str();
         let secret = self.store.secret(name)?.ok_or(NotReleased::Absent)?;
         let policy = self.policy_in_force(&secret.policy, &claims)?;
-        let baselines = self.still_demanded(&claims, &secret.policy, ring)?;
+        let baselines = self.still_demanded(&claims, &secret.policy)?;
         let key_in_force = key_in_force(&keys, token).ok_or(TokenError::KeyUnknown)?;
         let public_key = claims.cnf.jwk.0.0;
         // Else the release would be counted for nothing.
