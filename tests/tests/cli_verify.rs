@@ -411,8 +411,9 @@ fn json_has_a_shape_that_programs_rely_on() {
         names.sort();
         names
     };
-    let top = "verification appraisal at trust_anchor evidence tcb collateral findings";
+    let top = "verification appraisal at trust_anchor evidence tcb baseline collateral findings";
     assert_eq!(keys(&sgx), sorted(top));
+    assert_eq!(sgx["baseline"], Value::Null, "none was asked for");
     assert_eq!(
         keys(&sgx["trust_anchor"]),
         sorted("name genuine kind public_key_sha256")
