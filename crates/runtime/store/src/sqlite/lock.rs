@@ -15,7 +15,15 @@ const HOLDER: u64 = 512;
 /// Holds a store until it is dropped, or the process ends in whatever way.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// To close the file is not enough: a process that is just being started by another thread has
+    /// it open too, until it becomes its own program.
+    fn drop(&mut self) {
+        let _closed_at_least = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -52,6 +60,28 @@ impl Lock {
             .and_then(|()| lock.rewind())
             .and_then(|()| lock.write_all(holder.as_bytes()))
             .map_err(|error| failed(&error))?;
-        Ok(Self { _file: lock })
+        Ok(Self { file: lock })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_when_it_is_dropped_even_if_the_file_is_still_open_elsewhere() {
+        let folder = std::env::temp_dir().join(format!("bulla-store-lock-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let database = folder.join("store.sqlite");
+        let lock = Lock::take(&database).unwrap();
+        let elsewhere = lock.file.try_clone().unwrap();
+        assert!(matches!(
+            Lock::take(&database),
+            Err(StoreError::InUse { .. })
+        ));
+        drop(lock);
+        drop(Lock::take(&database).unwrap());
+        drop(elsewhere);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }
