@@ -295,9 +295,16 @@ impl Daemon {
                 signals::tell_stopping();
             };
             server.run(service, stop).await;
-            for task in beside {
+            for task in &beside {
                 task.abort();
             }
+            // One that works just now ends at its next wait, for which the runtime must be there.
+            let ended = async {
+                for task in beside {
+                    let _aborted = task.await;
+                }
+            };
+            let _too_long = tokio::time::timeout(LAST_WAIT, ended).await;
         });
         // What was dropped with its task closes the store in order.
         runtime.shutdown_timeout(LAST_WAIT);
