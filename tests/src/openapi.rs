@@ -52,6 +52,11 @@ pub fn operation(method: &str, target: &str) -> Option<&'static Value> {
     let paths = &document()["paths"];
     let place = match paths.get(path) {
         Some(place) => place,
+        None if path.starts_with("/thim/sgx/") => {
+            let below = path.strip_prefix("/thim/sgx/certification/")?;
+            let (_, name) = below.split_once('/')?;
+            paths.get(format!("/thim/sgx/certification/{{version}}/{name}"))?
+        }
         None => {
             let file = path.strip_prefix("/pcs/")?;
             let is_file = !file.contains('/') && file.contains('.');

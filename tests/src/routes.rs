@@ -23,6 +23,8 @@ pub enum Dialect {
     Cache,
     /// Intel's service.
     Vendor,
+    /// Azure's.
+    Azure,
     /// bulla's own.
     Own,
 }
@@ -35,6 +37,9 @@ pub fn operations() -> Vec<Operation> {
             all.push(Operation {
                 path: match path.as_str() {
                     "/pcs/{file}" => "/pcs/IntelSGXRootCA.der",
+                    path if path.contains("{version}") => {
+                        String::leak(path.replace("{version}", "v4"))
+                    }
                     path => path,
                 },
                 method: match method.as_str() {
@@ -56,6 +61,7 @@ impl Operation {
     pub fn dialect(&self) -> Dialect {
         match self.path {
             path if path.starts_with("/pcs/") => Dialect::Vendor,
+            path if path.starts_with("/thim/") => Dialect::Azure,
             path if path.contains("/certification/") => Dialect::Cache,
             _ => Dialect::Own,
         }
@@ -86,7 +92,9 @@ impl Operation {
                 let parameter = resolved(parameter);
                 let name = parameter["name"].as_str()?;
                 (parameter["in"] == "query").then(|| {
-                    let required = parameter["required"] == true;
+                    // Azure's names a list by one of two parameters.
+                    let is_one_of_two = name == "ca" && self.dialect() == Dialect::Azure;
+                    let required = parameter["required"] == true || is_one_of_two;
                     (name, required, good(self.path, name))
                 })
             })
@@ -130,6 +138,10 @@ fn good(path: &str, name: &str) -> String {
         "tcbEvaluationDataNumber" => "1",
         "update" => "standard",
         "ca" => "processor",
+        "clientid" => "production_client",
+        "api-version" => "2018-10-01-preview",
+        // tcbEvaluationDataNumber=1;region=us central, and a zero.
+        "customParameter" => "dGNiRXZhbHVhdGlvbkRhdGFOdW1iZXI9MTtyZWdpb249dXMgY2VudHJhbAA=",
         "encoding" => "der",
         "uri" => "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der",
         "qeid" | "qe_id" | "after_qe_id" => "0123456789ABCDEF0123456789ABCDEF",

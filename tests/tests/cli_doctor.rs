@@ -210,7 +210,7 @@ fn a_service_in_order_passes_in_both_dialects_as_json_and_as_text() {
         "interface pccs, bulla; loopback; tcbEvaluationDataNumber honoured",
         &family(),
         "settings for clients",
-        "Azure-DCAP-Client  cannot use this service",
+        &format!("AZDCAP_BASE_CERT_URL={url}/thim/sgx/certification"),
         &format!("\"pccs_url\": \"{url}/sgx/certification/v4/\""),
         &format!("PCCS_URL={url}"),
         &format!("https://certificates.trustedservices.intel.com {url}/pcs"),

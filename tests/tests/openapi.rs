@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use bulla_protocol::gate;
 use bulla_protocol::pccs::{self, CrlUri, QeId, Route};
 use bulla_protocol::pcs::{self, Endpoint};
+use bulla_protocol::thim;
 use bulla_protocol::value::PlatformManifest;
-use bulla_service::PCS_BASE;
 use bulla_service::administration::{Access, ROUTES};
 use bulla_service::baselines::LONGEST_PLAN;
+use bulla_service::{PCS_BASE, THIM_BASE};
 use bulla_tests::openapi::{document, members, resolved};
 use serde_json::Value;
 
@@ -69,6 +70,10 @@ fn known() -> Table {
             let key = (method.to_string(), format!("{PCS_BASE}{path}"));
             known.insert(key, BTreeSet::new());
         }
+    }
+    for path in thim::Route::every() {
+        let key = ("GET".to_owned(), format!("{THIM_BASE}{path}"));
+        known.insert(key, BTreeSet::new());
     }
     known
 }

@@ -129,7 +129,7 @@ fn a_path_knows_its_methods_alone() {
         for method in every.iter().filter(|method| !known.contains(method)) {
             let reply = front.send(method, path, &[USER, ADMINISTRATOR], b"");
             let expected = match place.dialect() {
-                Dialect::Cache => 404,
+                Dialect::Cache | Dialect::Azure => 404,
                 Dialect::Vendor | Dialect::Own => 405,
             };
             assert_eq!(reply.status(), expected, "{method} {path}");
@@ -159,9 +159,10 @@ fn takes(operation: &Operation, name: &str, value: &str) -> bool {
         return false;
     };
     match (operation.dialect(), name) {
-        (Dialect::Cache, "encoding") => true,
+        (Dialect::Cache | Dialect::Azure, "encoding") => true,
+        (Dialect::Azure, "clientid" | "api-version") => true,
         (Dialect::Cache, "fmspc") => text.is_empty() && operation.path.ends_with("/refresh"),
-        (Dialect::Cache, "qeid") => (1..=260).contains(&text.len()),
+        (Dialect::Cache | Dialect::Azure, "qeid") => (1..=260).contains(&text.len()),
         (Dialect::Own, "qe_id" | "after_qe_id" | "kid") => true,
         (Dialect::Own, "name" | "ring" | "rollout" | "baseline")
             if operation.path.starts_with("/baselines") =>
@@ -258,7 +259,7 @@ fn every_parameter_is_there_once_of_its_length_and_rightly_encoded() {
                 .replacen(&format!("&{name}="), &format!("&{name}[]="), 1);
             let as_list = match operation.dialect() {
                 Dialect::Vendor if !required => flawless,
-                Dialect::Vendor | Dialect::Cache | Dialect::Own => 400,
+                Dialect::Vendor | Dialect::Cache | Dialect::Azure | Dialect::Own => 400,
             };
             refused(listed, as_list);
             let once = operation.target(&[(name, &value)]);
@@ -269,7 +270,7 @@ fn every_parameter_is_there_once_of_its_length_and_rightly_encoded() {
             };
             let answered = operation.status(&front, &once);
             let twice = match operation.dialect() {
-                Dialect::Cache => answered,
+                Dialect::Cache | Dialect::Azure => answered,
                 Dialect::Vendor | Dialect::Own => 400,
             };
             refused(format!("{once}&{name}={value}"), twice);

@@ -10,7 +10,8 @@ use crate::config::ModeWord;
 pub(super) const DETAILS: &str = "\
 Without any configuration it listens on port 8081 of this machine, asks Intel's service, and keeps
 what it got in $STATE_DIRECTORY, or else $XDG_STATE_HOME/bulla, or else ~/.local/state/bulla. It
-answers as Intel's PCCS does (versions 3 and 4), and below /pcs as Intel's PCS (version 4).
+answers as Intel's PCCS does (versions 3 and 4), below /pcs as Intel's PCS (version 4), and below /thim
+as Azure's THIM for SGX and TDX.
 
 Nothing is served that was not verified under the one trust anchor: Intel's root, or one that is
 named here or in the configuration. A configuration is never looked for anywhere.

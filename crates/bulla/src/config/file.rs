@@ -72,7 +72,18 @@ pub(crate) struct ListenSection {
     pub(crate) systemd: Option<usize>,
     /// Whether others than this machine may come in plain text.
     pub(crate) plain_text: bool,
+    /// The one dialect that it has. Absent: all, and bulla's own routes.
+    pub(crate) dialect: Option<DialectWord>,
     pub(crate) tls: Option<TlsSection>,
+}
+
+/// A dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DialectWord {
+    Pccs,
+    Pcs,
+    Thim,
 }
 
 /// TLS of a place.

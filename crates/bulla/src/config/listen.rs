@@ -1,10 +1,13 @@
 //! Where to listen.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 
+use bulla_service::dialects::Dialect;
 use bulla_service::http::{Clients, Listener, Place, Reach, Speech, Tls, TlsSettings};
 
-use super::file::{ClientCertificates, ListenSection, TlsSection};
+use super::file::{ClientCertificates, DialectWord, ListenSection, TlsSection};
 use super::{Source, secret};
 use crate::error::{Error, Result};
 
@@ -52,6 +55,32 @@ fn plain(address: SocketAddr) -> Listener {
         place: Place::Tcp(address),
         speech: Speech::Plain(Reach::ThisMachine),
     }
+}
+
+/// The listeners of the configuration that have one dialect alone, by name.
+pub(super) fn dialects(
+    source: &Source,
+    listeners: &[Listener],
+) -> Result<HashMap<Arc<str>, Dialect>> {
+    let sections = source.configuration.listen.iter().zip(listeners);
+    let mut dialects = HashMap::new();
+    for (index, (section, listener)) in sections.enumerate() {
+        let Some(word) = section.dialect else {
+            continue;
+        };
+        let names = listeners.iter().map(|other| &other.name);
+        if names.filter(|name| **name == listener.name).count() > 1 {
+            let reason = "another listener has the same name, and must have one of its own";
+            return Err(source.wrong(&format!("listen[{index}].name"), reason));
+        }
+        let dialect = match word {
+            DialectWord::Pccs => Dialect::Pccs,
+            DialectWord::Pcs => Dialect::Pcs,
+            DialectWord::Thim => Dialect::Thim,
+        };
+        dialects.insert(listener.name.clone(), dialect);
+    }
+    Ok(dialects)
 }
 
 /// Those of the configuration.
@@ -141,7 +170,7 @@ fn permissions(digits: &str) -> Option<u32> {
         .filter(|mode| *mode <= 0o777 && digits.len() <= 4)
 }
 
-fn load(source: &Source, field: &str, section: &TlsSection) -> Result<std::sync::Arc<Tls>> {
+fn load(source: &Source, field: &str, section: &TlsSection) -> Result<Arc<Tls>> {
     let key = source.path(&section.key);
     secret::check("key of TLS", &key)?;
     let clients = match (&section.client_ca, section.client_certificates) {

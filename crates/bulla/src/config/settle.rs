@@ -1,5 +1,6 @@
 //! From configuration and arguments to what the service is started with.
 
+use std::collections::HashMap;
 use std::env;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -49,12 +50,14 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
     let realm = realm(source, overrides)?;
     let mode = mode(overrides.mode.or(configuration.mode));
     let (upstreams, shown) = upstreams(source, overrides, &realm, mode)?;
-    let listeners = if !overrides.listen.is_empty() {
-        listen::given(&overrides.listen)?
+    let (listeners, dialects) = if !overrides.listen.is_empty() {
+        (listen::given(&overrides.listen)?, HashMap::new())
     } else if !configuration.listen.is_empty() {
-        listen::configured(source)?
+        let listeners = listen::configured(source)?;
+        let dialects = listen::dialects(source, &listeners)?;
+        (listeners, dialects)
     } else {
-        listen::default()
+        (listen::default(), HashMap::new())
     };
     let given = overrides.store.clone();
     let configured = configuration.store.path.as_deref();
@@ -81,6 +84,7 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
         upstreams,
         mode,
         listeners,
+        dialects,
         limits: limits(configuration.limits),
         access_log: configuration.log.access.unwrap_or(true),
         users,

@@ -25,6 +25,9 @@ pub(crate) struct Settings {
 /// Where the vendor's dialect of a bulla stands below its cache's.
 const PCS_BASE: &str = "/pcs";
 
+/// The same of Azure's.
+const THIM_BASE: &str = "/thim";
+
 /// What requests of both dialects begin with, and clients' addresses end with.
 const MOUNT: &str = "/sgx/certification/v4/";
 
@@ -46,7 +49,7 @@ pub(super) fn settings(site: &Site) -> Vec<Settings> {
         dcap_qvl(&addresses),
         go_tdx_guest(&addresses),
         trustee(&addresses),
-        azure(&site.base, site.speaks_azures),
+        azures_of(&site.base, &addresses, site),
     ]
 }
 
@@ -208,6 +211,15 @@ fn trustee(addresses: &Addresses) -> Settings {
     }
 }
 
+/// Azure's client at a bulla is led below the base path of its dialect.
+fn azures_of(base: &Url, addresses: &Addresses, site: &Site) -> Settings {
+    let below = addresses.pccs.as_ref().filter(|_| site.is_bulla);
+    match below.and_then(|url| Url::parse(&format!("{url}{THIM_BASE}")).ok()) {
+        Some(base) => azure(&base, true),
+        None => azure(base, site.speaks_azures),
+    }
+}
+
 fn azure(base: &Url, usable: bool) -> Settings {
     let url = client::shown(base);
     let mut content = String::new();
@@ -221,9 +233,12 @@ fn azure(base: &Url, usable: bool) -> Settings {
         match url.strip_prefix("https://") {
             // Azure has TDX on hosts of its own, which the client finds by itself.
             Some(_) if is_azures(base) => {}
-            Some(place) => content.push_str(&format!(
-                "AZDCAP_REGION_URL={place}\nAZDCAP_BASE_CERT_URL_TDX={AZURES_MOUNT}\n"
-            )),
+            Some(place) => {
+                let (host, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+                content.push_str(&format!(
+                    "AZDCAP_REGION_URL={host}\nAZDCAP_BASE_CERT_URL_TDX={path}{AZURES_MOUNT}\n"
+                ));
+            }
             None => notes.push("For TDX this client asks by https alone.".to_owned()),
         }
     } else {
@@ -310,6 +325,10 @@ mod tests {
             "AZDCAP_BASE_CERT_URL_TDX=/sgx/certification",
         ];
         assert_eq!(lines, expected);
+        let below = azure(&url("https://cache.example:8081/thim"), true).content;
+        let of_tdx = "AZDCAP_REGION_URL=cache.example:8081\n\
+                      AZDCAP_BASE_CERT_URL_TDX=/thim/sgx/certification\n";
+        assert!(below.ends_with(of_tdx), "{below}");
         for base in [
             "http://cache.example:8081",
             "https://global.acccache.azure.net",

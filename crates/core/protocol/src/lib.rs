@@ -3,7 +3,7 @@
 //!
 //! Shared by whoever serves and whoever asks, so that both mean the same. Everything here is pure:
 //! no sockets, no clock. A module for each dialect: [`pcs`] is Intel's own service, [`pccs`] that
-//! of Intel's cache. What all of them share stands beside it: [`wire`] has messages as any HTTP
+//! of Intel's cache, [`thim`] Azure's. What all of them share stands beside it: [`wire`] has messages as any HTTP
 //! library hands them over, [`value`] what stands in parameters and headers, [`caching`] how long
 //! an answer may be kept, [`client`] what clients ask themselves. [`problem`] is for the routes that are bulla's own,
 //! [`gate`] those of attestation and release among them.
@@ -35,5 +35,6 @@ pub mod pccs;
 pub mod pcs;
 pub mod percent;
 pub mod problem;
+pub mod thim;
 pub mod value;
 pub mod wire;

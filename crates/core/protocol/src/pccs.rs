@@ -40,14 +40,14 @@ mod answer;
 mod answer_tests;
 mod collateral;
 mod collateral_json;
-mod crl_uri;
+pub(crate) mod crl_uri;
 mod json_object;
 mod platform;
 mod policy;
 #[cfg(test)]
 mod properties;
-mod query;
-mod read;
+pub(crate) mod query;
+pub(crate) mod read;
 mod refusal;
 mod request;
 mod route;

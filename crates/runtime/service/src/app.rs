@@ -1,6 +1,7 @@
 //! The service as the front sees it: which ring a client follows, which dialect a request is in, and
 //! who may make it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use bulla_appraisal::baseline::Name;
 use bulla_protocol::pccs::{self, Access, Reason, Refusal, Route, RouteRules};
 use bulla_protocol::pcs::MAX_REQUEST_BODY_SIZE;
 use bulla_protocol::problem::Code;
+use bulla_protocol::thim;
 use bulla_protocol::wire::{Headers, RequestParts, Status};
 use bytes::Bytes;
 
@@ -15,7 +17,8 @@ use crate::administration::{self, Administration, Found, Problem};
 use crate::baselines::{BaselineGauges, Baselines, Followed, ring};
 use crate::dialects::pccs::Pccs;
 use crate::dialects::pcs::Pcs;
-use crate::dialects::written;
+use crate::dialects::thim::Thim;
+use crate::dialects::{Dialect, written};
 use crate::fleet::Fleet;
 use crate::gate::Gate;
 use crate::gauges::Gauges;
@@ -29,6 +32,12 @@ use crate::refresh::Refresh;
 /// Where the vendor's dialect stands on a listener that has all of them.
 pub const PCS_BASE: &str = "/pcs";
 
+/// The same for Azure's.
+pub const THIM_BASE: &str = "/thim";
+
+/// Where Azure's client looks for the agent on its host; below it is Azure's dialect too.
+const THIM_AGENT_BASE: &str = "/metadata/THIM";
+
 /// With this every answer of a simulated anchor says so.
 const SIMULATED: HeaderName = HeaderName::from_static("bulla-simulated");
 
@@ -36,6 +45,9 @@ const SIMULATED: HeaderName = HeaderName::from_static("bulla-simulated");
 pub struct Service {
     pccs: Pccs,
     pcs: Pcs,
+    thim: Thim,
+    /// Listeners that have one dialect alone, by name.
+    dialects: HashMap<Arc<str>, Dialect>,
     administration: Administration,
     baselines: Arc<Baselines>,
     tokens: Tokens,
@@ -66,7 +78,9 @@ impl Service {
         Self {
             is_simulated: keeper.collection().realm().is_simulated(),
             pccs: Pccs::new(Arc::clone(&fleet), Arc::clone(&refresh)),
-            pcs: Pcs::new(keeper, Arc::clone(&fleet)),
+            pcs: Pcs::new(Arc::clone(&keeper), Arc::clone(&fleet)),
+            thim: Thim::new(keeper, Arc::clone(&fleet)),
+            dialects: HashMap::new(),
             administration: Administration::new(
                 fleet,
                 refresh,
@@ -80,12 +94,36 @@ impl Service {
         }
     }
 
+    /// The same, with listeners that have one dialect alone, by name: there it begins at the root,
+    /// and nothing else is there.
+    #[must_use]
+    pub fn with_dialects(mut self, dialects: HashMap<Arc<str>, Dialect>) -> Self {
+        self.dialects = dialects;
+        self
+    }
+
     async fn answer(&self, mut asked: Asked) -> Reply {
         let named = match self.enter_ring(&mut asked) {
             Ok(named) => named,
             Err(reply) => return *reply,
         };
         let path = asked.path();
+        if let Some(dialect) = self.dialects.get(asked.connection.listener()) {
+            let path = path.to_owned();
+            return match dialect {
+                Dialect::Pccs => self.cache(asked, named).await,
+                Dialect::Pcs => self.vendor(asked, path, named).await,
+                Dialect::Thim => self.azure(asked, &path, named).await,
+            };
+        }
+        if let Some(place) = below(path, THIM_BASE) {
+            let place = place.to_owned();
+            return self.azure(asked, &place, named).await;
+        }
+        if below(path, THIM_AGENT_BASE).is_some() {
+            let path = path.to_owned();
+            return self.azure(asked, &path, named).await;
+        }
         if let Some(place) = below(path, PCS_BASE) {
             let place = place.to_owned();
             return self.vendor(asked, place, named).await;
@@ -243,6 +281,20 @@ impl Service {
             }
         }
         self.pcs.respond(parts, &asked.headers, &followed).await
+    }
+
+    /// Azure's dialect.
+    async fn azure(&self, asked: Asked, path: &str, named: Option<Name>) -> Reply {
+        let followed = self.baselines.followed(&self.ring(named, &asked));
+        let refused = |refusal: Refusal| written("thim.refused", refusal.write());
+        let route = match thim::Route::read(asked.method.as_str(), path) {
+            Ok(route) => route,
+            Err(refusal) => return refused(refusal),
+        };
+        match route.request(asked.query()) {
+            Ok(request) => self.thim.respond(request, &asked.headers, &followed).await,
+            Err(refusal) => refused(refusal),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod local_token;
 mod upkeep;
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::Service;
 use crate::baselines::{Baselines, BaselinesError, Claimable};
 use crate::clock::Clock;
 use crate::collection::Collection;
+use crate::dialects::Dialect;
 use crate::fleet::Fleet;
 use crate::gate::{Gate, GateSettings, OpenError};
 use crate::http::{
@@ -58,6 +60,8 @@ pub struct Settings {
     pub mode: Mode,
     /// Where to listen.
     pub listeners: Vec<Listener>,
+    /// Listeners that have one dialect alone, by name.
+    pub dialects: HashMap<Arc<str>, Dialect>,
     /// What clients can have.
     pub limits: Limits,
     /// Whether each answer gets a line in the log.
@@ -229,7 +233,8 @@ impl Daemon {
             rules,
             Arc::clone(&baselines),
             gate.map(Arc::new),
-        );
+        )
+        .with_dialects(settings.dialects);
         note_start(&collection, settings.version, settings.mode);
         Ok(Self {
             runtime,

@@ -3,10 +3,23 @@
 mod document;
 pub mod pccs;
 pub mod pcs;
+pub mod thim;
 
 use bulla_protocol::wire::ResponseParts;
 
 use crate::http::{HeaderMap, HeaderName, HeaderValue, Reply, StatusCode};
+
+/// A dialect that a listener has alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "every front knows all of them")]
+pub enum Dialect {
+    /// That of Intel's cache.
+    Pccs,
+    /// Intel's own.
+    Pcs,
+    /// Azure's.
+    Thim,
+}
 
 /// An answer that was written by the grammar of a dialect. A header that HTTP cannot carry, which
 /// the grammar never writes, is left out.

@@ -22,5 +22,5 @@ mod secret_file;
 mod vain;
 pub mod want;
 
-pub use app::{PCS_BASE, Service};
+pub use app::{PCS_BASE, Service, THIM_BASE};
 pub use secret_file::SecretFileError;

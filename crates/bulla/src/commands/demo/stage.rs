@@ -1,6 +1,7 @@
 //! The stage: a clock that can be turned, the vendor's service, and bulla's with its gate; both on
 //! loopback, each in a thread of this process.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
@@ -214,6 +215,7 @@ fn settings(
             place: Place::Tcp(ANY_PORT),
             speech: Speech::Plain(Reach::ThisMachine),
         }],
+        dialects: HashMap::new(),
         limits: Limits::default(),
         access_log: false,
         users: Vec::new(),

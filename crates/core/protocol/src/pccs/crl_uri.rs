@@ -69,7 +69,7 @@ impl<'a> CrlUri<'a> {
 }
 
 /// A PCK CA, its name in any letter case.
-pub(super) fn ca(text: &str) -> Option<PckCa> {
+pub(crate) fn ca(text: &str) -> Option<PckCa> {
     [PckCa::Processor, PckCa::Platform]
         .into_iter()
         .find(|ca| ca.as_str().eq_ignore_ascii_case(text))

@@ -10,10 +10,10 @@ use super::{MAX_QUERY_SIZE, Reason, Refusal};
 
 /// A query, as received.
 #[derive(Clone, Copy)]
-pub(super) struct Query<'a>(&'a str);
+pub(crate) struct Query<'a>(&'a str);
 
 impl<'a> Query<'a> {
-    pub(super) fn new(text: &'a str) -> Result<Self, Refusal> {
+    pub(crate) fn new(text: &'a str) -> Result<Self, Refusal> {
         if text.len() > MAX_QUERY_SIZE {
             let size = text.len();
             let problem = format!("the query has {size} bytes (at most {MAX_QUERY_SIZE})");
@@ -24,7 +24,7 @@ impl<'a> Query<'a> {
 
     /// The first value of a parameter, decoded. A list or an object of that name, as
     /// `fmspc[0]=`, is refused: what it asks for could not be given.
-    pub(super) fn find(self, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
+    pub(crate) fn find(self, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
         for pair in self.0.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             // What cannot be decoded is a parameter of another name.
@@ -47,7 +47,7 @@ impl<'a> Query<'a> {
     }
 
     /// The value of a parameter that may be absent.
-    pub(super) fn optional<T>(self, name: &str) -> Result<Option<T>, Refusal>
+    pub(crate) fn optional<T>(self, name: &str) -> Result<Option<T>, Refusal>
     where
         T: FromStr<Err = ValueError>,
     {
@@ -61,7 +61,7 @@ impl<'a> Query<'a> {
     }
 
     /// The value of a parameter that must be there.
-    pub(super) fn required<T>(self, name: &str) -> Result<T, Refusal>
+    pub(crate) fn required<T>(self, name: &str) -> Result<T, Refusal>
     where
         T: FromStr<Err = ValueError>,
     {
@@ -69,7 +69,7 @@ impl<'a> Query<'a> {
     }
 }
 
-pub(super) fn missing(name: &str) -> Refusal {
+pub(crate) fn missing(name: &str) -> Refusal {
     Refusal::invalid(&format!("the parameter {name} is missing"))
 }
 

@@ -128,19 +128,19 @@ pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal>
     serde_json::from_slice(body).map_err(|error| Refusal::invalid(&format!("the body: {error}")))
 }
 
-fn qeid<'a>(query: Query<'a>) -> Result<QeId<'a>, Refusal> {
+pub(crate) fn qeid<'a>(query: Query<'a>) -> Result<QeId<'a>, Refusal> {
     let text = query.find("qeid")?.ok_or_else(|| missing("qeid"))?;
     QeId::new(text).map_err(|problem| Refusal::invalid(&format!("the parameter qeid: {problem}")))
 }
 
-fn form(query: Query<'_>) -> Result<CrlForm, Refusal> {
+pub(crate) fn form(query: Query<'_>) -> Result<CrlForm, Refusal> {
     let der = query
         .find("encoding")?
         .is_some_and(|text| text.eq_ignore_ascii_case("der"));
     Ok(if der { CrlForm::Der } else { CrlForm::Hex })
 }
 
-fn selection(query: Query<'_>) -> Result<Selection, Refusal> {
+pub(crate) fn selection(query: Query<'_>) -> Result<Selection, Refusal> {
     let update: Option<UpdateScope> = query.optional("update")?;
     let number: Option<Number> = query.optional("tcbEvaluationDataNumber")?;
     match (update, number) {

@@ -246,7 +246,7 @@ impl Refusal {
     }
 
     /// Nothing at this path, or nothing for this method: then `allowed` has others.
-    pub(super) fn not_found(method: &str, path: &str, allowed: &'static [Method]) -> Self {
+    pub(crate) fn not_found(method: &str, path: &str, allowed: &'static [Method]) -> Self {
         let asked = format!("{method} {path}").into_boxed_str();
         Self::new(if allowed.is_empty() {
             Reason::PathUnknown { asked }
@@ -256,7 +256,7 @@ impl Refusal {
     }
 
     /// Parameters or body break the form, and how.
-    pub(super) fn invalid(problem: &str) -> Self {
+    pub(crate) fn invalid(problem: &str) -> Self {
         Self::new(Reason::InvalidRequest).because(problem)
     }
 

@@ -1,5 +1,7 @@
 //! A document that is held, as an answer: validators, freshness, and the conditional request.
 
+use std::sync::Arc;
+
 use crate::http::header::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, WARNING,
 };
@@ -10,11 +12,13 @@ use bytes::Bytes;
 
 use crate::freshness::Freshness;
 use crate::held::{Body, Held};
+use crate::keeper::{Absent, Keeper};
+use crate::want::Want;
 
 /// How long a client may keep an answer without asking again, in seconds, unless the document
 /// ends before: an hour, so that a revocation reaches everybody soon, and asking again with the
 /// validator costs next to nothing.
-const CLIENT_KEEPS: u64 = 3_600;
+pub(super) const CLIENT_KEEPS: u64 = 3_600;
 
 /// The longest `max-age`, in seconds: with more than a day Azure's client keeps nothing at all.
 const LONGEST: u64 = CacheControl::LONGEST as u64;
@@ -28,6 +32,16 @@ pub(super) struct Form {
     pub(super) body: Body,
     /// Under which names the issuer chain is sent.
     pub(super) chain: &'static [HeaderName],
+}
+
+/// The document that is wanted, asked for where it is missing; one that has ended where no other can
+/// be had and the operator allows it.
+pub(super) async fn find(keeper: &Arc<Keeper>, want: Want) -> Result<Arc<Held>, Absent> {
+    if let Some(held) = keeper.at_hand(want) {
+        return Ok(held);
+    }
+    let got = keeper.get(want, false).await;
+    got.or_else(|absent| keeper.ended_but_allowed(want, &absent).ok_or(absent))
 }
 
 /// Whole answer or `304`.

@@ -1,7 +1,7 @@
 //! The dialect of Intel's cache (PCCS v3 and v4).
 
 mod collateral;
-mod refusal;
+pub(super) mod refusal;
 mod upkeep;
 
 use std::sync::Arc;
@@ -185,16 +185,8 @@ impl Pccs {
         form: &Form,
         headers: &HeaderMap,
     ) -> Outcome {
-        let held = match self.keeper.at_hand(want) {
-            Some(held) => held,
-            None => match self.keeper.get(want, false).await {
-                Ok(held) => held,
-                Err(absent) => self
-                    .keeper
-                    .ended_but_allowed(want, &absent)
-                    .ok_or_else(|| refusal::absent(version, &absent))?,
-            },
-        };
+        let held = document::find(&self.keeper, want).await;
+        let held = held.map_err(|absent| refusal::absent(version, &absent))?;
         let now = self.keeper.collection().now().at;
         let (status, headers, body) = document::answer(&held, form, headers, now);
         Ok(Reply {
@@ -234,7 +226,7 @@ impl Pccs {
 }
 
 /// A PCK certificate as an answer.
-fn certificate(answer: PckAnswer) -> Option<Reply> {
+pub(super) fn certificate(answer: PckAnswer) -> Option<Reply> {
     let chain = str::from_utf8(&answer.issuer_chain).ok()?;
     let chain = bulla_protocol::percent::encode(chain);
     let mut headers = HeaderMap::with_capacity(6);
@@ -279,7 +271,7 @@ fn form(media_type: HeaderValue, body: Body, chain: &'static [HeaderName]) -> Fo
     }
 }
 
-fn pck_ca(ca: pcs::PckCa) -> PckCa {
+pub(super) fn pck_ca(ca: pcs::PckCa) -> PckCa {
     match ca {
         pcs::PckCa::Processor => PckCa::Processor,
         pcs::PckCa::Platform => PckCa::Platform,

@@ -102,10 +102,7 @@ impl Pcs {
             | Request::AddPackage { .. } => return self.pass_on(route, &request).await,
         };
         let (want, form) = wanted;
-        let held = self.keeper.get(want, false).await;
-        let held =
-            held.or_else(|absent| self.keeper.ended_but_allowed(want, &absent).ok_or(absent));
-        match held {
+        match document::find(&self.keeper, want).await {
             Ok(held) => {
                 let now = self.keeper.collection().now().at;
                 let (status, headers, body) = document::answer(&held, &form, headers, now);

@@ -6,7 +6,7 @@ use crate::fleet::NoCertificate;
 use crate::keeper::{Absent, COME_AGAIN};
 
 /// A document is not there.
-pub(super) fn absent(version: Version, absent: &Absent) -> Refusal {
+pub(in crate::dialects) fn absent(version: Version, absent: &Absent) -> Refusal {
     let refusal = match absent {
         Absent::Missing(_) => Refusal::new(Reason::NoCacheData),
         Absent::Gone(_) => Refusal::new(match version {
@@ -24,7 +24,7 @@ pub(super) fn absent(version: Version, absent: &Absent) -> Refusal {
 }
 
 /// A certificate is not there.
-pub(super) fn no_certificate(error: &NoCertificate) -> Refusal {
+pub(in crate::dialects) fn no_certificate(error: &NoCertificate) -> Refusal {
     let refusal = match error {
         NoCertificate::PlatformUnknown => Refusal::new(Reason::PlatformUnknown),
         NoCertificate::NotStored => Refusal::new(Reason::NoCacheData),
