@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bulla_appraisal::baseline::{Baseline, FamilyName, Name, Number, Requirement, Technology};
+use bulla_appraisal::baseline::{Baseline, FamilyName, Name, Requirement, Technology};
 use bulla_appraisal::{
     Appraisal, Decision, Demand, Policy, Reason, Severity, ValueError, appraise, appraise_under,
 };
-use bulla_collateral::{Selector, TcbInfoId, TcbStatus, UnknownTcbStatus};
+use bulla_collateral::{TcbInfoId, TcbStatus, UnknownTcbStatus};
 use bulla_evidence::Tee;
 use bulla_evidence::input::{self as evidence_input, InputError};
 use bulla_pki::{Timestamp, TrustAnchors};
@@ -65,14 +65,8 @@ impl Judge {
         };
         let demand = self.demand.as_deref();
         let choice = demand.map(|demand| {
-            match demand
-                .requirement(technology, &FamilyName(need.fmspc))
-                .number
-            {
-                Number::Standard => Choice::Selected(Selector::Standard),
-                Number::Early => Choice::Selected(Selector::Early),
-                Number::Pinned(number) => Choice::Number(number),
-            }
+            let family = FamilyName(need.fmspc);
+            Choice::from(demand.requirement(technology, &family).number)
         });
         Ok(Need {
             choice: choice.unwrap_or(need.choice),
