@@ -1,9 +1,13 @@
 //! bulla's own routes over HTTP: what they tell, of whom, and that asking changes nothing.
 
 use bulla_collateral::EnclaveId;
+use bulla_pki::Timestamp;
 use bulla_pki::digest::sha256;
 use bulla_protocol::wire::Method;
 use bulla_service::keeper::Mode;
+use bulla_store::Retention;
+use bulla_tests::baselines::recovering;
+use bulla_tests::daemon::Reply;
 use bulla_tests::front::{ADMINISTRATOR, Front, USER};
 use bulla_tests::host::Host;
 use bulla_tests::routes::{Dialect, operations};
@@ -124,6 +128,51 @@ fn what_is_kept_is_listed_with_its_history_and_given_as_of_an_instant() {
 }
 
 #[test]
+fn what_was_given_out_at_an_instant_is_found_by_its_selector_until_it_is_removed() {
+    let clock = noon();
+    let site = Site::open(recovering(), &clock);
+    let front = Front::open(&clock, vec![site.upstream("vendor")], Mode::Lazy);
+    let document = |selector: &str, at: Timestamp| {
+        let slot = format!("enclave-identity/qe/{selector}");
+        front.get(&format!("/collateral/document?slot={slot}&at={at}"))
+    };
+    let detail = |reply: Reply| {
+        assert_eq!(reply.status(), 404, "{}", reply.text());
+        reply.json()["detail"].as_str().expect("text").to_owned()
+    };
+    let at_first = clock.now();
+    front.get(QE);
+    front.get(&format!("{QE}?update=early"));
+    clock.pass(6 * DAY);
+    front.administrate("POST", "/collateral/refresh");
+    let promoted = clock.now();
+    for (selector, at, slot) in [
+        ("standard", at_first, "enclave-identity/qe/1"),
+        ("early", at_first, "enclave-identity/qe/2"),
+        ("standard", promoted, "enclave-identity/qe/2"),
+        ("early", promoted, "enclave-identity/qe/2"),
+    ] {
+        let found = document(selector, at).json();
+        assert_eq!(found["slot"], slot, "{selector} at {at}");
+        let arrived = found["arrived"].as_str().expect("text");
+        assert!(arrived.parse::<Timestamp>().expect("a time") <= at);
+    }
+    let before = at_first.saturating_sub(1);
+    let told = detail(document("standard", before));
+    assert!(told.contains(&before.to_string()), "{told}");
+
+    let anchor = front.keeping.keeper.collection().realm().id();
+    let long_after = promoted.saturating_add(500 * DAY);
+    let pruned = front.store.prune(anchor, &Retention::default(), long_after);
+    assert!(pruned.expect("a store").documents > 0);
+    let told = detail(document("early", at_first));
+    assert!(
+        told.contains(&format!("the earliest that is arrived {promoted}")),
+        "{told}"
+    );
+}
+
+#[test]
 fn evidence_is_verified_kept_and_shown_without_a_ppid_and_a_platform_removed() {
     let clock = noon();
     let (_site, front) = lazy(&clock);
@@ -185,6 +234,22 @@ fn evidence_is_verified_kept_and_shown_without_a_ppid_and_a_platform_removed() {
     let encrypted = hex::encode(host.encrypted_ppid);
     for text in [shown.text(), listed.text()] {
         assert!(!text.to_lowercase().contains(&encrypted[..64]), "{text}");
+    }
+    // The quote has it in its certificate: of one platform, to an administrator.
+    let quotes = |qe_id: &str| {
+        front.administrate("GET", &format!("/platforms/evidence/quotes?qe_id={qe_id}"))
+    };
+    let evidence = shown.json()[0].clone();
+    let qe_id = evidence["qe_id"].as_str().expect("text");
+    for spelt in [qe_id, &qe_id.to_lowercase()] {
+        let given = quotes(spelt).json();
+        assert_eq!(given.as_array().map(Vec::len), Some(1));
+        assert_eq!(given[0]["quote_hex"], hex::encode(&raw));
+        assert_eq!(given[0]["arrived"], evidence["arrived"]);
+    }
+    assert_eq!(quotes(&"0".repeat(32)).status(), 404);
+    for wrong in ["", "00", "one", &"g".repeat(32)] {
+        assert_eq!(quotes(wrong).status(), 400, "{wrong}");
     }
     let none = [
         format!("/platforms?after_qe_id={}&after_pce_id=0000", host.qe_id),

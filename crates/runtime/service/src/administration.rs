@@ -95,6 +95,7 @@ impl Administration {
             Action::Platforms => self.platforms(&query),
             Action::RemovePlatform => self.remove_platform(&query, actor),
             Action::Evidence => self.evidence(&query),
+            Action::Quotes => self.quotes(&query),
             Action::Observe => self.observe(&query, asked, Regression::Refuse, actor).await,
             Action::ReplaceEvidence => self.observe(&query, asked, Regression::Keep, actor).await,
             Action::Upstreams => query.only(&[]).and(self.upstreams()),

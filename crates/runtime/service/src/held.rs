@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyper::header::HeaderValue;
 
 use crate::freshness::{Age, Freshness, jitter};
-use crate::want::{Choice, Want};
+use crate::want::Want;
 
 /// A verified document as it is served: every form of it made once.
 #[derive(Clone, Debug)]
@@ -215,16 +215,8 @@ impl Snapshot {
 
     /// The document that is wanted, fresh or not.
     pub fn find(&self, want: Want) -> Option<&Arc<Held>> {
-        let slot = match want {
-            Want::Series(series, Choice::Number(number)) => Slot::Numbered(series, number),
-            Want::Series(series, Choice::Selected(selector)) => {
-                Slot::Numbered(series, self.selected(series, selector)?.number)
-            }
-            Want::EvaluationDataNumbers(id) => Slot::EvaluationDataNumbers(id),
-            Want::PckCrl(ca) => Slot::PckCrl(ca),
-            Want::RootCaCrl => Slot::RootCaCrl,
-        };
-        self.get(slot)
+        let slot = want.slot(|series, selector| Some(self.selected(series, selector)?.number));
+        self.get(slot?)
     }
 
     /// The number under a selector.

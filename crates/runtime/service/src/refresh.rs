@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bulla_collateral::{EnclaveId, PckCa, Selector, Series, Slot, TcbInfoId};
+use bulla_collateral::{EnclaveId, PckCa, Selector, Series, TcbInfoId};
 use bulla_pki::Timestamp;
 
 use crate::clock;
@@ -267,12 +267,7 @@ fn kept(snapshot: &Snapshot, now: Timestamp) -> BTreeMap<Want, Timestamp> {
         if selected.contains(&held.slot) || has_ended && retired.contains(held.slot) {
             continue;
         }
-        let want = match held.slot {
-            Slot::Numbered(series, number) => Want::Series(series, Choice::Number(number)),
-            Slot::EvaluationDataNumbers(id) => Want::EvaluationDataNumbers(id),
-            Slot::PckCrl(ca) => Want::PckCrl(ca),
-            Slot::RootCaCrl => Want::RootCaCrl,
-        };
+        let want = Want::of(held.slot);
         wants.insert(want, due(want, held.age(), now));
     }
     // What the vendor has not offered for years is only kept.

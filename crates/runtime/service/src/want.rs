@@ -1,8 +1,9 @@
 //! What the service can be in want of, and how it asks the vendor for it.
 
 use std::fmt;
+use std::str::FromStr;
 
-use bulla_collateral::{EnclaveId, PckCa, Selector, Series, Slot, TcbInfoId};
+use bulla_collateral::{EnclaveId, PckCa, Selector, Series, Slot, SlotError, TcbInfoId};
 use bulla_protocol::pcs::{self, CrlEncoding, CrlFile, Enclave, Request, Selection, Tee};
 use bulla_protocol::value::Fmspc;
 
@@ -55,6 +56,29 @@ impl Want {
                 encoding: CrlEncoding::Der,
             },
             Self::RootCaCrl => Request::RootCaCrl(CrlFile::new("IntelSGXRootCA.der").ok()?),
+        })
+    }
+
+    /// What is in a slot.
+    pub fn of(slot: Slot) -> Self {
+        match slot {
+            Slot::Numbered(series, number) => Self::Series(series, Choice::Number(number)),
+            Slot::EvaluationDataNumbers(id) => Self::EvaluationDataNumbers(id),
+            Slot::PckCrl(ca) => Self::PckCrl(ca),
+            Slot::RootCaCrl => Self::RootCaCrl,
+        }
+    }
+
+    /// Where it stands, if `selected` knows the number that is given out under a selector.
+    pub fn slot(&self, selected: impl FnOnce(Series, Selector) -> Option<u32>) -> Option<Slot> {
+        Some(match *self {
+            Self::Series(series, Choice::Number(number)) => Slot::Numbered(series, number),
+            Self::Series(series, Choice::Selected(selector)) => {
+                Slot::Numbered(series, selected(series, selector)?)
+            }
+            Self::EvaluationDataNumbers(id) => Slot::EvaluationDataNumbers(id),
+            Self::PckCrl(ca) => Slot::PckCrl(ca),
+            Self::RootCaCrl => Slot::RootCaCrl,
         })
     }
 
@@ -124,6 +148,23 @@ impl fmt::Display for Want {
     }
 }
 
+/// The name of a document, or of a series with `standard` or `early` in place of the number.
+impl FromStr for Want {
+    type Err = SlotError;
+
+    fn from_str(text: &str) -> Result<Self, SlotError> {
+        let selected = text.rsplit_once('/').and_then(|(series, word)| {
+            let mut known = [Selector::Standard, Selector::Early].into_iter();
+            let selector = known.find(|known| known.as_str() == word)?;
+            Some((series, Choice::Selected(selector)))
+        });
+        match selected {
+            Some((series, choice)) => Ok(Self::Series(series.parse()?, choice)),
+            None => text.parse().map(Self::of),
+        }
+    }
+}
+
 /// The technology, as the vendor's interface names it.
 pub fn tee(id: TcbInfoId) -> Tee {
     match id {
@@ -180,6 +221,29 @@ mod tests {
         assert!(!standard.is_met_by(Slot::Numbered(identity, 18)));
         assert!(!Want::PckCrl(PckCa::Platform).is_met_by(Slot::PckCrl(PckCa::Processor)));
         assert!(Want::RootCaCrl.is_met_by(Slot::RootCaCrl));
+    }
+
+    #[test]
+    fn the_text_of_every_want_reads_back() {
+        let identity = Series::EnclaveIdentity(EnclaveId::TdQe);
+        for wanted in [
+            Want::Series(FAMILY, Choice::Number(17)),
+            Want::Series(FAMILY, Choice::Selected(Selector::Standard)),
+            Want::Series(identity, Choice::Selected(Selector::Early)),
+            Want::EvaluationDataNumbers(TcbInfoId::Sgx),
+            Want::PckCrl(PckCa::Processor),
+            Want::RootCaCrl,
+        ] {
+            assert_eq!(wanted.to_string().parse(), Ok(wanted));
+        }
+        for text in [
+            "standard",
+            "pck-crl/early",
+            "enclave-identity/qe/latest",
+            "root-ca-crl/standard",
+        ] {
+            assert_eq!(text.parse::<Want>(), Err(SlotError), "{text}");
+        }
     }
 
     #[test]

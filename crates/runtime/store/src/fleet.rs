@@ -220,6 +220,10 @@ pub trait Fleet {
         tee: &str,
     ) -> Result<Option<Evidence>>;
 
+    /// The last evidence under a QE-ID, in the order of PPIDs and technologies: mostly one platform's,
+    /// and one for each technology. All evidence is looked through.
+    fn evidence_under(&self, anchor: AnchorId, qe_id: &[u8; 16]) -> Result<Vec<Evidence>>;
+
     /// The last evidence of each platform and technology, in the order of their names, behind
     /// `after` (PPID and technology), at most `limit`.
     fn evidence(

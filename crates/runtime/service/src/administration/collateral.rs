@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{Administration, MOST, Outcome, Problem, Query, json};
 use crate::held::Held;
 use crate::keeper::Mode;
+use crate::want::{Choice, Want};
 
 /// An instant as RFC 3339.
 fn time(at: Timestamp) -> String {
@@ -140,14 +141,17 @@ impl Administration {
     /// The document as it was served at an instant, or as it is now.
     pub(super) fn document(&self, query: &Query) -> Outcome {
         query.only(&["slot", "at"])?;
-        let slot: Slot = query.required("slot")?;
+        let want: Want = query.required("slot")?;
         let collection = self.keeper.collection();
         let at = query.at()?.unwrap_or(collection.now().at);
+        let slot = self.slot_at(want, at)?;
         let found = collection
             .store()
             .document_at(collection.realm().id(), slot, at)?;
-        let stored = found
-            .ok_or_else(|| Problem::not_found(&format!("nothing of {slot} had arrived by {at}")))?;
+        let stored = match found {
+            Some(stored) => stored,
+            None => return Err(self.not_kept(slot, at)?),
+        };
         let text = String::from_utf8(stored.document.body.clone());
         let is_json = slot.number().is_some() || matches!(slot, Slot::EvaluationDataNumbers(_));
         let (document, document_hex) = match text {
@@ -161,6 +165,41 @@ impl Administration {
             issuer_chain: Some(chain),
             ..issue(&stored)
         })
+    }
+
+    /// Where something stood at an instant.
+    fn slot_at(&self, want: Want, at: Timestamp) -> Result<Slot, Problem> {
+        let collection = self.keeper.collection();
+        let history = match want {
+            Want::Series(series, Choice::Selected(_)) => collection
+                .store()
+                .selection_history(collection.realm().id(), series)?,
+            _ => Vec::new(),
+        };
+        let selected = |_, selector| {
+            let mut latest_first = history.iter();
+            let found = latest_first.find(|one| one.selector == selector && one.since <= at);
+            found.map(|one| one.number)
+        };
+        want.slot(selected)
+            .ok_or_else(|| Problem::not_found(&format!("nothing of {want} had arrived by {at}")))
+    }
+
+    /// Why there is no document of an instant: it had not arrived, or is kept no more.
+    fn not_kept(&self, slot: Slot, at: Timestamp) -> Result<Problem, Problem> {
+        let collection = self.keeper.collection();
+        let issues = collection
+            .store()
+            .document_history(collection.realm().id(), slot, MOST)?;
+        let earliest = issues.iter().map(|issue| issue.document.arrived).min();
+        let detail = match earliest {
+            None => format!("nothing of {slot} is kept, of whatever time"),
+            Some(earliest) => format!(
+                "nothing of {slot} is kept that had arrived by {at}; the earliest that is arrived \
+                 {earliest}"
+            ),
+        };
+        Ok(Problem::not_found(&detail))
     }
 
     pub(super) fn refused(&self, query: &Query) -> Outcome {

@@ -1,11 +1,12 @@
 //! The fleet. Names of platforms and PPIDs are personal to machines: an administrator sees the
-//! names, nobody is shown a PPID; evidence tells it as a digest.
+//! names; lists tell a PPID as a digest. A quote has it in its certificate, and is given out to an
+//! administrator alone, of one platform at a time.
 
 use bulla_evidence::input::decode_text_or_raw;
 use bulla_protocol::value::{Fmspc, PceId};
 use bulla_protocol::wire::Status;
 use bulla_store::Fleet as _;
-use bulla_store::fleet::PlatformId;
+use bulla_store::fleet::{self, PlatformId};
 use bulla_verifier::Verdict;
 use serde::Serialize;
 
@@ -38,6 +39,14 @@ struct Evidence {
     tee: String,
     tcb_status: String,
     arrived: String,
+}
+
+/// Evidence with what it rests on.
+#[derive(Serialize)]
+struct ShownQuote {
+    #[serde(flatten)]
+    evidence: Evidence,
+    quote_hex: String,
 }
 
 #[derive(Serialize)]
@@ -102,19 +111,32 @@ impl Administration {
         let all = collection
             .store()
             .evidence(collection.realm().id(), None, query.limit(MOST)?)?;
-        let rows: Vec<Evidence> = all
-            .into_iter()
-            .map(|evidence| Evidence {
-                ppid_sha256: hex::encode(bulla_pki::digest::sha256(&evidence.ppid)),
-                qe_id: hex::encode_upper(evidence.qe_id),
-                pce_id: evidence.pce_id.to_string(),
-                fmspc: evidence.fmspc.to_string(),
-                tee: evidence.tee,
-                tcb_status: evidence.tcb_status,
-                arrived: evidence.arrived.to_string(),
+        let rows: Vec<Evidence> = all.iter().map(shown).collect();
+        json(&rows)
+    }
+
+    /// The last quotes of one platform, one for each technology.
+    pub(super) fn quotes(&self, query: &Query) -> Outcome {
+        query.only(&["qe_id"])?;
+        let name: String = query.required("qe_id")?;
+        let mut qe_id = [0; 16];
+        hex::decode_to_slice(&name, &mut qe_id)
+            .map_err(|_| Problem::bad_request("qe_id: 32 hexadecimal digits"))?;
+        let collection = self.keeper.collection();
+        let all = collection
+            .store()
+            .evidence_under(collection.realm().id(), &qe_id)?;
+        if all.is_empty() {
+            return Err(Problem::not_found("there is no evidence of this platform"));
+        }
+        let quotes: Vec<ShownQuote> = all
+            .iter()
+            .map(|evidence| ShownQuote {
+                evidence: shown(evidence),
+                quote_hex: hex::encode(&evidence.quote),
             })
             .collect();
-        json(&rows)
+        json(&quotes)
     }
 
     pub(super) async fn observe(
@@ -153,6 +175,18 @@ impl Administration {
             }
             Err(error) => Err(Problem::bad_request(&error.to_string())),
         }
+    }
+}
+
+fn shown(evidence: &fleet::Evidence) -> Evidence {
+    Evidence {
+        ppid_sha256: hex::encode(bulla_pki::digest::sha256(&evidence.ppid)),
+        qe_id: hex::encode_upper(evidence.qe_id),
+        pce_id: evidence.pce_id.to_string(),
+        fmspc: evidence.fmspc.to_string(),
+        tee: evidence.tee.clone(),
+        tcb_status: evidence.tcb_status.clone(),
+        arrived: evidence.arrived.to_string(),
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Action {
     RemovePlatform,
     /// Lists the last evidence of platforms.
     Evidence,
+    /// Gives the last quotes of one platform.
+    Quotes,
     /// Takes a quote as evidence of its platform's state.
     Observe,
     /// Takes a quote also where it shows an older state than the one that is known.
@@ -184,6 +186,13 @@ pub const ROUTES: &[Route] = &[
         Access::Administrator,
         Action::ReplaceEvidence,
         "platforms.replace_evidence",
+    ),
+    route(
+        "GET",
+        "/platforms/evidence/quotes",
+        Access::Administrator,
+        Action::Quotes,
+        "platforms.quotes",
     ),
     route(
         "GET",

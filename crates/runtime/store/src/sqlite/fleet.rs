@@ -133,6 +133,10 @@ impl Fleet for Store {
         self.read(|transaction| evidence::one(transaction, anchor, ppid, tee))
     }
 
+    fn evidence_under(&self, anchor: AnchorId, qe_id: &[u8; 16]) -> Result<Vec<Evidence>> {
+        self.read(|transaction| evidence::under(transaction, anchor, qe_id))
+    }
+
     fn evidence(
         &self,
         anchor: AnchorId,

@@ -58,6 +58,19 @@ pub(super) fn one(
     rows.next()?.map(read).transpose()
 }
 
+pub(super) fn under(
+    connection: &Connection,
+    anchor: AnchorId,
+    qe_id: &[u8; 16],
+) -> Outcome<Vec<Evidence>> {
+    connection
+        .prepare_cached(
+            "SELECT * FROM evidence WHERE anchor = ?1 AND qe_id = ?2 ORDER BY ppid, tee",
+        )?
+        .query_and_then((anchor.0, qe_id), read)?
+        .collect()
+}
+
 pub(super) fn list(
     connection: &Connection,
     anchor: AnchorId,
