@@ -6,10 +6,11 @@ use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use bulla_pki::Timestamp;
 use serde_json::Value;
 
 use crate::binary::bulla;
-use crate::workbench::{Folder, run};
+use crate::workbench::{Folder, now, run};
 
 /// How long a service may take to end, far longer than any does.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -198,16 +199,24 @@ impl Reply {
     }
 }
 
-/// A vendor in the folder's `box`, founded now, with the platform `one`; its root is in `root.pem`.
+/// A vendor in the folder's `box`, founded now, with the platform `one` that has attested; its root is
+/// in `root.pem`.
 pub fn found_vendor(folder: &Folder) {
+    found_vendor_at(folder, now());
+}
+
+/// The same, founded then.
+pub fn found_vendor_at(folder: &Folder, at: Timestamp) {
     let vendor = |words: &str| {
         let directory = folder.text_path("box");
         let words: Vec<&str> = words.split_ascii_whitespace().collect();
         let answer = run(&[&["vendor"], &words[..], &["--dir", &directory]].concat());
         assert_eq!(answer.status, 0, "{}", answer.stderr);
     };
-    vendor("init --public-url http://vendor.test.invalid");
-    vendor("platform add one");
+    vendor(&format!(
+        "init --public-url http://vendor.test.invalid --at {at}"
+    ));
+    vendor(&format!("platform add one --at {at}"));
     let out = folder.text_path("attested");
     vendor(&format!("quote --platform one --kind sgx-v3 --out {out}"));
     std::fs::copy(folder.path("attested/root.pem"), folder.path("root.pem")).expect("a root");

@@ -26,3 +26,4 @@ pub mod tls;
 pub mod tsm;
 pub mod vectors;
 pub mod workbench;
+pub mod world;

@@ -4,6 +4,7 @@ mod baseline;
 mod collateral;
 mod doctor;
 mod enclave;
+mod explain;
 mod gate;
 mod platform;
 mod serve;
@@ -32,6 +33,7 @@ pub(crate) use enclave::{
     AesmArgs, ConvertArgs, DiffArgs, EnclaveCommand, EnclaveQuoteArgs, MeasureArgs, MemoryArgs,
     OnPlatformArgs, RunArgs, SealInfoArgs, SignArgs, SignatureArgs,
 };
+pub(crate) use explain::{ExplainArgs, TeeArg};
 pub(crate) use gate::{
     Administered, AttestArgs, DecisionsArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand,
     GateRunArgs, KeysCommand, PolicyCommand, PolicyNameArgs, PolicySetArgs, SecretArg,
@@ -112,12 +114,6 @@ Examples:
 Exit status: 0 accepted, 1 refused, 2 usage, input or other error. For several quotes: 2 if any
 line was an error, else 1 if any quote was refused.";
 
-const EXPLAIN_DETAILS: &str = "\
-The same question as `bulla verify` asks, with the same answer and exit status, told as a story:
-who vouches for whom, from the root to the enclave, drawn and step by step, and whether it held; how
-old each document is; which level was reached, and what keeps the platform from the next better one.
-Of a refused quote it says what decides, and which parts are too low for what is demanded.";
-
 const INSPECT_DETAILS: &str = "\
 The kind of file is told by its content: quotes and collateral raw, in hex or base64;
 certificates and CRLs in PEM or DER; TCB info, enclave identities and evaluation data numbers
@@ -152,8 +148,8 @@ pub(crate) enum Command {
     #[command(after_long_help = VERIFY_DETAILS)]
     Verify(VerifyArgs),
     /// Tell the chain of trust behind a verdict, step by step
-    #[command(after_long_help = EXPLAIN_DETAILS)]
-    Explain(VerifyArgs),
+    #[command(after_long_help = explain::DETAILS)]
+    Explain(Box<ExplainArgs>),
     /// Show what is in a quote, certificate, document or enclave image; verifies nothing
     #[command(after_long_help = INSPECT_DETAILS)]
     Inspect(InspectArgs),
@@ -189,7 +185,8 @@ impl Command {
     /// The format that was asked for.
     pub(crate) fn format(&self) -> Option<Format> {
         match self {
-            Self::Verify(args) | Self::Explain(args) => args.format,
+            Self::Verify(args) => args.format,
+            Self::Explain(args) => args.format,
             Self::Inspect(args) => args.format,
             Self::Demo(args) => args.format,
             Self::Serve(args) => args.format,
@@ -206,10 +203,24 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The quote: raw, hex or base64; to `verify` also several as JSON Lines; `-` is standard input
+    /// The quote: raw, hex or base64; also several as JSON Lines; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) quote: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) from: CollateralArgs,
+
+    #[command(flatten)]
+    pub(crate) terms: TermsArgs,
+
+    /// How to answer [default: text; json for JSON Lines]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+/// Where collateral comes from.
+#[derive(Debug, Args)]
+pub(crate) struct CollateralArgs {
     /// The collateral of the quote: a directory or a JSON file
     #[arg(long, value_name = "PATH")]
     pub(crate) collateral: Option<PathBuf>,
@@ -222,13 +233,6 @@ pub(crate) struct VerifyArgs {
     /// The CAs by which the service's TLS is judged, in PEM [default: those of the operating system]
     #[arg(long, value_name = "FILE", requires = "service")]
     pub(crate) ca_file: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) terms: TermsArgs,
-
-    /// How to answer [default: text; json for JSON Lines]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
 }
 
 /// What evidence is judged by.

@@ -55,6 +55,15 @@ impl Judge {
         })
     }
 
+    /// The same under what a service demands.
+    pub(crate) fn under(self, demand: Demand) -> Self {
+        let binds = demand.binds_beside(&self.policy);
+        Self {
+            demand: binds.then(|| Arc::new(demand)),
+            ..self
+        }
+    }
+
     /// What a quote in binary form needs: documents of the number that the baseline demands of its
     /// family, and of the one that the vendor enforces where none is demanded.
     pub(crate) fn need(&self, quote: &[u8]) -> Result<Need> {
@@ -103,6 +112,12 @@ pub(crate) struct QuoteInput {
 }
 
 impl QuoteInput {
+    /// A quote in binary form.
+    pub(crate) fn binary(bytes: Vec<u8>) -> Self {
+        let damage = None;
+        Self { bytes, damage }
+    }
+
     /// Decodes hex and base64. A text that is neither is kept as it is: it can be read, it only is
     /// no quote, which is for the verifier to refuse.
     pub(crate) fn decode(bytes: &[u8]) -> Self {

@@ -14,6 +14,7 @@ mod describe;
 mod doctor;
 mod error;
 mod explain;
+mod in_force;
 mod input;
 mod inspect;
 mod judge;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bulla_pki::Timestamp;
 use bulla_protocol::problem::Problem;
 use bulla_protocol::wire::{Headers, RequestParts, header};
 use bulla_protocol::{pccs, percent};
@@ -76,6 +77,22 @@ impl Service {
         T: DeserializeOwned,
     {
         self.ask("GET", path, query, None, Role::Administrator)
+    }
+
+    /// The same of an instant; of now where it is absent.
+    pub(crate) fn get_at<T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        at: Option<Timestamp>,
+    ) -> Result<Told<T>>
+    where
+        T: DeserializeOwned,
+    {
+        let at = at.map(|at| at.to_string());
+        let at = at.as_deref().map(|at| ("at", at));
+        let query: Vec<(&str, &str)> = query.iter().copied().chain(at).collect();
+        self.get(path, &query)
     }
 
     /// Any method of a route that answers with JSON.

@@ -1,46 +1,112 @@
 //! `bulla explain`: the same answer as `bulla verify`, told as a story.
 
-use bulla_pki::Timestamp;
+use std::path::Path;
 
-use crate::args::{Format, VerifyArgs};
-use crate::commands::verify::{is_json, judge_one};
+use bulla_pki::Timestamp;
+use bulla_verifier::PreparedCollateral;
+
+use crate::args::{ExplainArgs, Format};
+use crate::commands::verify::{QUOTE, is_json, judge_one, read_quote, set};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::explain::decider::Decider;
 use crate::explain::drawing;
 use crate::explain::levels::{Gap, Shortfalls, Target};
+use crate::explain::moment::{Moment, Record};
 use crate::explain::steps::Step;
 use crate::explain::timeline::{Span, draw};
 use crate::input::Source;
-use crate::judge::Outcome;
+use crate::judge::{Judge, Outcome, QuoteInput};
 use crate::output::{Exit, Output};
 use crate::render::fields;
-use crate::render::style::{BAD, FAINT, GOOD, PLAIN, STRONG, WIDTH, harmless, paint, wrap};
+use crate::render::style::{
+    BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG, WIDTH, harmless, paint, wrap,
+};
 use crate::render::text::{day, findings, headline};
 
 const MARGIN: &str = "            ";
 
-pub(crate) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit> {
-    let mut source = Source::open("quote", &args.quote)?;
+pub(crate) fn run(args: &ExplainArgs, output: &mut Output) -> Result<Exit> {
+    let told = tell(args)?;
+    let Told {
+        collateral,
+        outcome,
+        moment,
+    } = &told;
+    let explanation = Explanation::of(outcome, collateral, moment.as_ref());
+    match output.format() {
+        Format::Json => output.json(&explanation)?,
+        Format::Text => output.text(&text(&explanation, outcome, moment.as_ref()))?,
+    }
+    Ok(outcome.exit())
+}
+
+/// What there is to explain.
+struct Told {
+    collateral: PreparedCollateral,
+    outcome: Outcome,
+    /// What a service told of an instant; absent where none was asked for more than documents.
+    moment: Option<Moment>,
+}
+
+fn tell(args: &ExplainArgs) -> Result<Told> {
+    let given = args.quote.as_deref().map(given).transpose()?;
+    let mut judge = Judge::from_args(&args.terms)?;
+    let record = Record::open(args, judge.at)?;
+    let shown = match (&record, &args.platform) {
+        (Some(record), Some(qe_id)) => {
+            let shown = record.last_quote(qe_id, args.tee)?;
+            Some((record.quote(&shown)?, shown))
+        }
+        _ => None,
+    };
+    let (last, shown) = shown.unzip();
+    let quote = given.or(last).ok_or_else(|| Error::Usage {
+        message: "give --quote, or --platform with --service and --token-file".to_owned(),
+    })?;
+    let demand = match &record {
+        Some(record) if args.terms.baseline.is_none() => Some(record.demand(args.ring.as_deref())?),
+        _ => None,
+    };
+    if let Some(demand) = &demand {
+        judge = judge.under(demand.clone());
+    }
+    let (set, issues) = match &record {
+        Some(record) if args.terms.at.is_some() => {
+            let (set, issues) = record.set(judge.need(quote.bytes())?)?;
+            (set, Some(issues))
+        }
+        _ => (set(&args.from, &judge, &quote)?, None),
+    };
+    let moment =
+        record.map(|record| record.moment(demand.as_ref(), issues.as_ref(), shown.as_ref()));
+    let (collateral, outcome) = judge_one(&judge, quote, &set);
+    Ok(Told {
+        collateral,
+        outcome,
+        moment,
+    })
+}
+
+/// The one quote of a file.
+fn given(path: &Path) -> Result<QuoteInput> {
+    let mut source = Source::open(QUOTE, path)?;
     if is_json(source.peek()?) {
         let reason = "it is JSON, and one quote is told at a time; \
                       take the `quote` out of its line, and the collateral beside it";
         return Err(Error::Unexplainable { reason });
     }
-    let (collateral, outcome) = judge_one(source, args)?;
-    let explanation = Explanation::of(&outcome, &collateral);
-    match output.format() {
-        Format::Json => output.json(&explanation)?,
-        Format::Text => output.text(&text(&explanation, &outcome))?,
-    }
-    Ok(outcome.exit())
+    read_quote(source)
 }
 
-fn text(explanation: &Explanation<'_>, outcome: &Outcome) -> String {
+fn text(explanation: &Explanation<'_>, outcome: &Outcome, moment: Option<&Moment>) -> String {
     let mut text = format!("{}\n", headline(outcome));
     let mut section = |title: &str, content: String| {
         text.push_str(&format!("\n{}\n{content}", paint(STRONG, title)));
     };
+    if let Some(moment) = moment {
+        section("what it rests on", rests_on(moment));
+    }
     section("the chain, drawn", drawing::draw(&explanation.steps));
     let steps = explanation.steps.iter().map(step).collect();
     section(
@@ -64,6 +130,17 @@ fn text(explanation: &Explanation<'_>, outcome: &Outcome) -> String {
         section("what would raise the level", shortfalls(found));
     }
     text.push_str(&format!("\n{}", findings(&outcome.findings())));
+    text
+}
+
+fn rests_on(moment: &Moment) -> String {
+    let mut text = String::new();
+    fields::write(&moment.told, 2, &mut text);
+    if let Some(caution) = &moment.caution {
+        for line in wrap(&harmless(caution), WIDTH.saturating_sub(2)) {
+            text.push_str(&format!("  {}\n", paint(CAUTION, line)));
+        }
+    }
     text
 }
 

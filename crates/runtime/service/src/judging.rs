@@ -88,7 +88,8 @@ impl Need {
         })
     }
 
-    fn wants(&self) -> [Want; 4] {
+    /// TCB info, identity, the CRL of the CA and that of the root.
+    pub fn wants(&self) -> [Want; 4] {
         let enclave = match self.id {
             TcbInfoId::Sgx => EnclaveId::Qe,
             TcbInfoId::Tdx => EnclaveId::TdQe,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bulla_appraisal::baseline::{Baseline, Exception, Ring, Rollout};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -11,71 +10,12 @@ use crate::client::PATIENCE;
 use crate::commands::collateral::{Answer, ago, counted, headline};
 use crate::describe::{Fields, baseline};
 use crate::error::{Error, Result};
+use crate::in_force::{Shown, ShownBaseline, ShownException, ShownRing, ShownRollout};
 use crate::output::{Exit, Output};
 use crate::render::style::{BAD, CAUTION, GOOD, harmless, paint};
 use crate::render::{fields, table};
 use crate::service::{Service, Told};
 use crate::time;
-
-/// Everything at an instant, as far as people are told of it.
-#[derive(Deserialize)]
-struct Shown {
-    at: String,
-    decisions: u32,
-    baselines: BTreeMap<String, ShownBaseline>,
-    rings: BTreeMap<String, ShownRing>,
-    rollouts: BTreeMap<String, ShownRollout>,
-    exceptions: BTreeMap<String, ShownException>,
-    /// Pins that end soon; absent where the service does not know.
-    #[serde(default)]
-    ending_pins: Vec<EndingPin>,
-}
-
-#[derive(Deserialize)]
-struct ShownBaseline {
-    decision: Option<u32>,
-    #[serde(flatten)]
-    baseline: Baseline,
-}
-
-#[derive(Deserialize)]
-struct ShownRing {
-    #[serde(flatten)]
-    ring: Ring,
-    demand: Followed,
-    next: Vec<Coming>,
-}
-
-#[derive(Deserialize)]
-struct Followed {
-    baseline: String,
-    rollout: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Coming {
-    baseline: String,
-    from: String,
-}
-
-#[derive(Deserialize)]
-struct ShownRollout {
-    #[serde(flatten)]
-    rollout: Rollout,
-    state: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ShownException {
-    #[serde(flatten)]
-    exception: Exception,
-    in_force: bool,
-}
-
-#[derive(Deserialize)]
-struct EndingPin {
-    message: String,
-}
 
 pub(super) fn rings(args: &BaselineListArgs, output: &mut Output) -> Result<Exit> {
     show_all(args, output, |shown, text| {
@@ -152,7 +92,7 @@ fn show_all(
             content: told.value,
         })?,
         Format::Text => {
-            let shown = read(&service, &told.value)?;
+            let shown = Shown::read(&service, &told.value)?;
             let title = format!(
                 "baselines of {} at {}, after {}",
                 service.url,
@@ -213,7 +153,7 @@ pub(super) fn show(args: &BaselineShowArgs, output: &mut Output) -> Result<Exit>
             content: named,
         })?,
         Format::Text => {
-            let shown = read(&service, &told.value)?;
+            let shown = Shown::read(&service, &told.value)?;
             let title = format!("{} at {}", harmless(&args.name), service.url);
             let mut text = headline(told.simulated, &title);
             fields::write(&described(&args.name, &shown), 0, &mut text);
@@ -334,14 +274,6 @@ pub(super) fn history(args: &BaselineHistoryArgs, output: &mut Output) -> Result
 }
 
 fn ask(service: &Service, at: Option<&str>) -> Result<Told<Json>> {
-    let at = at.map(time::parse).transpose()?.map(|at| at.to_string());
-    let query: Vec<(&str, &str)> = at.iter().map(|at| ("at", at.as_str())).collect();
-    service.get("/baselines", &query)
-}
-
-fn read(service: &Service, value: &Json) -> Result<Shown> {
-    Shown::deserialize(value).map_err(|error| Error::ServiceAnswerUnknown {
-        url: format!("{}/baselines", service.url),
-        reason: error.to_string(),
-    })
+    let at = at.map(time::parse).transpose()?;
+    service.get_at("/baselines", &[], at)
 }

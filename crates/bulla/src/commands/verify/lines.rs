@@ -40,7 +40,7 @@ const PROGRESS_STEP: u64 = 1000;
 
 pub(super) fn run(source: Source, args: &VerifyArgs, output: &mut Output) -> Result<Exit> {
     let judge = Judge::from_args(&args.terms)?;
-    let shared = match (&args.collateral, super::supplier(args)?) {
+    let shared = match (&args.from.collateral, super::supplier(&args.from)?) {
         (Some(path), _) => Shared::Set(prepare(&collateral::load(path)?, &judge.anchors)),
         (None, Some(supplier)) => Shared::Service(supplier, HashMap::new()),
         (None, None) => Shared::Nothing,

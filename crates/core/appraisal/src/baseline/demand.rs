@@ -10,7 +10,7 @@ use super::Technology;
 use super::name::{FamilyName, Name};
 use super::objects::Exception;
 use super::requirement::{Baseline, Requirement, Requirements};
-use crate::policy::{AdvisoryException, PolicyError};
+use crate::policy::{AdvisoryException, Policy, PolicyError};
 
 /// What is demanded of a ring at an instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,6 +78,12 @@ impl Demand {
     /// What is required of a family for a technology.
     pub fn requirement(&self, technology: Technology, family: &FamilyName) -> &Requirement {
         self.baseline.requirement(technology, family)
+    }
+
+    /// Whether what a ring demands binds beside a policy. Where nothing was rolled out, a policy with a
+    /// word of its own on TCB levels has the only one.
+    pub fn binds_beside(&self, policy: &Policy) -> bool {
+        self.rollout.is_some() || !policy.judges_levels()
     }
 
     /// The exceptions that are for a platform, ended ones included.

@@ -34,12 +34,11 @@ impl Demanded {
         requirement.number.into()
     }
 
-    /// Whether evidence is good enough under a policy and what is demanded. Where nothing was rolled
-    /// out, a policy with a word of its own on TCB levels has the only one.
+    /// Whether evidence is good enough under a policy and what is demanded.
     pub(super) fn appraise(&self, verdict: &Verdict, policy: &Policy) -> Decision {
-        match self.demand.rollout {
-            None if policy.judges_levels() => appraise(verdict, policy),
-            _ => appraise_under(verdict, policy, &self.demand),
+        match self.demand.binds_beside(policy) {
+            true => appraise_under(verdict, policy, &self.demand),
+            false => appraise(verdict, policy),
         }
     }
 

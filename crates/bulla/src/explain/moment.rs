@@ -1,0 +1,255 @@
+//! What a service demanded and had at an instant, and what a platform showed it last.
+
+use bulla_appraisal::Demand;
+use bulla_appraisal::baseline::Name;
+use bulla_collateral::{CollateralSet, SignedText};
+use bulla_pki::Timestamp;
+use bulla_service::judging::Need;
+use bulla_service::want::Want;
+use serde::Deserialize;
+
+use crate::args::{ExplainArgs, TeeArg};
+use crate::client::PATIENCE;
+use crate::describe::Fields;
+use crate::error::{Error, Result};
+use crate::in_force::Shown;
+use crate::judge::QuoteInput;
+use crate::service::{Service, Told};
+use crate::time;
+
+/// Where the last quotes of a platform are.
+const QUOTES: &str = "/platforms/evidence/quotes";
+
+/// Where a document of an instant is.
+const DOCUMENT: &str = "/collateral/document";
+
+/// A service that is asked about an instant.
+pub(crate) struct Record {
+    service: Service,
+    /// Absent where now is meant.
+    at: Option<Timestamp>,
+}
+
+/// What an explanation rests on, as a service told it.
+pub(crate) struct Moment {
+    pub(crate) told: Fields,
+    /// What must be said of the evidence; absent where nothing must.
+    pub(crate) caution: Option<String>,
+}
+
+/// The last evidence of a platform.
+#[derive(Deserialize)]
+pub(crate) struct LastQuote {
+    qe_id: String,
+    tee: String,
+    arrived: String,
+    quote_hex: String,
+}
+
+/// An issue of a document.
+#[derive(Deserialize)]
+pub(crate) struct Issue {
+    slot: String,
+    issued: String,
+    arrived: String,
+    /// A signed document.
+    document: Option<String>,
+    /// A CRL in DER.
+    document_hex: Option<String>,
+    issuer_chain: String,
+}
+
+impl Record {
+    /// The service, where its own routes are needed: for what it demands, and for the past. `judged_at`
+    /// is the instant to judge by.
+    pub(crate) fn open(args: &ExplainArgs, judged_at: Timestamp) -> Result<Option<Self>> {
+        let at = args.terms.at.as_ref().map(|_| judged_at);
+        let Some(place) = args.service() else {
+            return Ok(None);
+        };
+        let service = match (args.service_with_token(), at) {
+            (Some(place), _) => Service::open_with_token(&place, PATIENCE)?,
+            (None, None) => return Ok(None),
+            (None, Some(_)) if args.terms.baseline.is_some() => Service::open(&place)?,
+            (None, Some(_)) => return Err(wrong_at(WITHOUT_BASELINE.to_owned())),
+        };
+        if at > Some(time::now()?) {
+            return Err(wrong_at(format!(
+                "{judged_at} is to come, and nobody has its documents; `bulla baseline preview --at` \
+                 says who would fall out"
+            )));
+        }
+        Ok(Some(Self { service, at }))
+    }
+
+    /// What was demanded of a ring.
+    pub(crate) fn demand(&self, ring: Option<&str>) -> Result<Demand> {
+        let ring = ring.unwrap_or(Name::DEFAULT_RING);
+        let Told { value, .. } = self.service.get_at("/baselines", &[], self.at)?;
+        let shown = Shown::read(&self.service, &value)?;
+        let demand = shown.demand(&self.service, ring)?;
+        demand.ok_or_else(|| Error::ArgumentInvalid {
+            option: "--ring",
+            reason: format!(
+                "at {} there is no ring `{ring}`; `bulla baseline list --at` has the rings",
+                shown.at
+            ),
+        })
+    }
+
+    /// The last evidence of a platform.
+    pub(crate) fn last_quote(&self, qe_id: &str, tee: Option<TeeArg>) -> Result<LastQuote> {
+        let Told { value, .. } = self.service.get(QUOTES, &[("qe_id", qe_id)])?;
+        let mut quotes: Vec<LastQuote> = value;
+        if let Some(tee) = tee {
+            quotes.retain(|quote| quote.tee == tee.as_str());
+        }
+        let invalid = |option, reason: &str| Error::ArgumentInvalid {
+            option,
+            reason: reason.to_owned(),
+        };
+        match (quotes.pop(), quotes.is_empty()) {
+            (Some(quote), true) => Ok(quote),
+            (Some(_), false) => Err(invalid(
+                "--platform",
+                "there are several quotes of it; say of which technology by --tee",
+            )),
+            (None, _) => Err(invalid(
+                "--tee",
+                "there is no such evidence of the platform",
+            )),
+        }
+    }
+
+    /// The quote itself.
+    pub(crate) fn quote(&self, shown: &LastQuote) -> Result<QuoteInput> {
+        let bytes = hex::decode(&shown.quote_hex)
+            .map_err(|error| self.unknown(QUOTES, &format!("quote_hex: {error}")))?;
+        Ok(QuoteInput::binary(bytes))
+    }
+
+    /// The documents that the service had, for what a quote needs.
+    pub(crate) fn set(&self, need: Need) -> Result<(CollateralSet, [Issue; 4])> {
+        let wants = need.wants();
+        let [tcb_info, identity, pck_crl, root_ca_crl] = &wants;
+        let issues = [
+            self.issue(tcb_info)?,
+            self.issue(identity)?,
+            self.issue(pck_crl)?,
+            self.issue(root_ca_crl)?,
+        ];
+        let [tcb_info, identity, pck_crl, root_ca_crl] = &issues;
+        let set = CollateralSet {
+            tcb_info: self.signed(tcb_info)?,
+            tcb_info_issuer_chain: tcb_info.issuer_chain.clone().into_bytes(),
+            qe_identity: self.signed(identity)?,
+            qe_identity_issuer_chain: identity.issuer_chain.clone().into_bytes(),
+            pck_crl: self.der(pck_crl)?,
+            pck_crl_issuer_chain: pck_crl.issuer_chain.clone().into_bytes(),
+            root_ca_crl: self.der(root_ca_crl)?,
+            pck_certificate_chain: None,
+        };
+        Ok((set, issues))
+    }
+
+    fn issue(&self, want: &Want) -> Result<Issue> {
+        let slot = want.to_string();
+        let told = self.service.get_at(DOCUMENT, &[("slot", &slot)], self.at);
+        match told {
+            Ok(Told { value, .. }) => Ok(value),
+            Err(Error::ServiceRefused {
+                status: 404,
+                reason,
+                url,
+                ..
+            }) => Err(Error::CollateralUnavailable {
+                url,
+                what: format!("{slot} of that instant"),
+                reason: format!(
+                    "{reason}; give another --at (`bulla collateral history` lists what is kept), or \
+                     the documents of then by --collateral"
+                ),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn signed(&self, issue: &Issue) -> Result<SignedText> {
+        let document = issue.document.as_deref().unwrap_or_default();
+        SignedText::from_wrapped(document.as_bytes())
+            .map(|(_, text)| text)
+            .map_err(|error| self.unknown(DOCUMENT, &format!("{}: {error}", issue.slot)))
+    }
+
+    fn der(&self, issue: &Issue) -> Result<Vec<u8>> {
+        let digits = issue.document_hex.as_deref().unwrap_or_default();
+        hex::decode(digits)
+            .map_err(|error| self.unknown(DOCUMENT, &format!("{}: {error}", issue.slot)))
+    }
+
+    fn unknown(&self, path: &str, reason: &str) -> Error {
+        Error::ServiceAnswerUnknown {
+            url: format!("{}{path}", self.service.url),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// All that was told. `documents` are absent where those in force were taken, and `demand` where
+    /// a baseline was given by hand.
+    pub(crate) fn moment(
+        &self,
+        demand: Option<&Demand>,
+        documents: Option<&[Issue; 4]>,
+        evidence: Option<&LastQuote>,
+    ) -> Moment {
+        let mut told = Fields::new().with("service", self.service.url.as_str());
+        if let Some(demand) = demand {
+            told = told
+                .with("ring", demand.ring.as_str())
+                .with("baseline", demand.name.as_str())
+                .with("decision", demand.decision)
+                .with("rollout", demand.rollout.as_ref().map(ToString::to_string));
+        }
+        if let Some(documents) = documents {
+            let row = |issue: &Issue| {
+                Fields::new()
+                    .with("document", issue.slot.as_str())
+                    .with("issued", issue.issued.as_str())
+                    .with("arrived", issue.arrived.as_str())
+            };
+            told = told.with("documents", documents.iter().map(row).collect::<Vec<_>>());
+        }
+        let Some(evidence) = evidence else {
+            let caution = None;
+            return Moment { told, caution };
+        };
+        let arrived = evidence.arrived.as_str();
+        // An instant that cannot be read is not shown to be early enough.
+        let is_later = |at: &Timestamp| !arrived.parse().is_ok_and(|then: Timestamp| then <= *at);
+        let later = self.at.filter(is_later);
+        let fields = Fields::new()
+            .with("qe_id", evidence.qe_id.as_str())
+            .with("tee", evidence.tee.as_str())
+            .with("arrived", arrived)
+            .with("is_later", later.is_some());
+        Moment {
+            told: told.with("evidence", fields),
+            caution: later.map(|at| {
+                format!(
+                    "The evidence arrived on {arrived}, after {at}: it shows the platform as it was \
+                     then. What it showed before is kept no more."
+                )
+            }),
+        }
+    }
+}
+
+const WITHOUT_BASELINE: &str = "what a service demanded then is for an administrator to ask: give his \
+                                token by --token-file, or a baseline by --baseline";
+
+fn wrong_at(reason: String) -> Error {
+    Error::ArgumentInvalid {
+        option: "--at",
+        reason,
+    }
+}
