@@ -1,8 +1,9 @@
 //! Services of `bulla` that run while a test asks them.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -197,6 +198,34 @@ impl Reply {
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("text")
     }
+}
+
+/// Writes a token into a file of the folder, for its owner alone.
+///
+/// # Panics
+///
+/// If it cannot be written.
+pub fn write_token(folder: &Folder, name: &str, token: &str) {
+    let path = folder.write(name, format!("{token}\n"));
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).expect("a file");
+}
+
+/// Writes a configuration with tokens of a user and an administrator, which are in the files `user` and
+/// `admin`; gives its path.
+pub fn with_tokens(folder: &Folder) -> String {
+    let of = |name: &str| {
+        let token = format!("{name}-of-the-test");
+        write_token(folder, name, &token);
+        hex::encode(bulla_pki::digest::sha512(token.as_bytes()))
+    };
+    let text = format!(
+        "[tokens]\nusers = [{{ name = \"u\", sha512 = \"{}\" }}]\n\
+         administrators = [{{ name = \"a\", sha512 = \"{}\" }}]\n",
+        of("user"),
+        of("admin"),
+    );
+    folder.write("bulla.toml", text);
+    folder.text_path("bulla.toml")
 }
 
 /// A vendor in the folder's `box`, founded now, with the platform `one` that has attested; its root is

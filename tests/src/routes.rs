@@ -161,7 +161,7 @@ fn good(path: &str, name: &str) -> String {
         "baseline" => "standard",
         "number" => "early",
         "reason" => "checked",
-        "digest" => return "0".repeat(64),
+        "digest" | "signer" => return "0".repeat(64),
         "kid" => "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U",
         other => panic!("{path}: {other}"),
     };

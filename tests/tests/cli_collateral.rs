@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use bulla_tests::daemon::{Daemon, found_vendor};
+use bulla_tests::daemon::{Daemon, found_vendor, with_tokens, write_token};
 use bulla_tests::workbench::{Answer, Folder, run};
 use serde_json::{Value, json};
 
@@ -28,25 +28,14 @@ fn set_faults(vendor: &Daemon, faults: &Value) {
 
 /// The service of that vendor, with a user's and an administrator's token.
 fn service(folder: &Folder, vendor: &Daemon) -> Daemon {
-    for (name, token) in [("user", "user-of-the-test"), ("admin", "admin-of-the-test")] {
-        write_token(folder, name, token);
-    }
-    let sha512 = |token: &str| hex::encode(bulla_pki::digest::sha512(token.as_bytes()));
-    let text = format!(
-        "[tokens]\nusers = [{{ name = \"u\", sha512 = \"{}\" }}]\n\
-         administrators = [{{ name = \"a\", sha512 = \"{}\" }}]\n",
-        sha512("user-of-the-test"),
-        sha512("admin-of-the-test"),
-    );
-    let config = folder.write("bulla.toml", text);
-    let config = config.to_str().expect("UTF-8");
+    let config = with_tokens(folder);
     let upstream = format!("http://{}", vendor.address);
     let root = folder.text_path("root.pem");
     Daemon::service(
         folder,
         &[
             "--config",
-            config,
+            &config,
             "--upstream",
             &upstream,
             "--trust-root",
@@ -54,12 +43,6 @@ fn service(folder: &Folder, vendor: &Daemon) -> Daemon {
             "--simulated",
         ],
     )
-}
-
-fn write_token(folder: &Folder, name: &str, token: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    let path = folder.write(name, format!("{token}\n"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("a file");
 }
 
 /// A command to a service, answered in JSON.

@@ -26,7 +26,8 @@ pub(crate) use baseline::{
     PauseArgs, ResumeArgs, RollbackArgs,
 };
 pub(crate) use collateral::{
-    CollateralCommand, FetchArgs, HistoryArgs, ListArgs, RefreshArgs, RefusedArgs,
+    CollateralCommand, ExportArgs, FetchArgs, HistoryArgs, ImportArgs, InspectArchiveArgs,
+    KeygenArgs, ListArgs, RefreshArgs, RefusedArgs,
 };
 pub(crate) use doctor::{DialectArg, DoctorArgs};
 pub(crate) use enclave::{
@@ -159,7 +160,7 @@ pub(crate) enum Command {
     /// Serve collateral: keep what the vendor publishes, current and verified
     #[command(after_long_help = serve::DETAILS)]
     Serve(ServiceArgs),
-    /// See and fetch collateral: what a service keeps, what an upstream has
+    /// See, fetch and carry collateral: what a service keeps, what an upstream has, archives
     #[command(subcommand)]
     Collateral(CollateralCommand),
     /// Decide which TCB level is mandatory at a service, for whom and from when on

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bulla_appraisal::{PolicyError, ValueError};
+use bulla_archive::{ArchiveError, SealError};
 use bulla_collateral::{DocumentError, SetError};
 use bulla_enclave::machine::BackendError;
 use bulla_gate::GateError;
@@ -270,6 +271,22 @@ pub(crate) enum Error {
     #[error("nobody can tell which collateral the quote needs: {reason}; give it by --collateral")]
     CollateralUntold { reason: String },
 
+    #[error("{}: the archive is refused: {source}", shown(path))]
+    ArchiveRefused { path: PathBuf, source: ArchiveError },
+
+    #[error("{}: no archive can be made: {source}{remedy}", shown(path))]
+    ArchiveUnsealable {
+        path: PathBuf,
+        source: SealError,
+        remedy: &'static str,
+    },
+
+    #[error(
+        "{}: this is no key for archives: {reason}; `bulla collateral keygen` makes a pair",
+        shown(path)
+    )]
+    ArchiveKeyInvalid { path: PathBuf, reason: String },
+
     #[error("{}: no platform can be read from it: {reason}", shown(path))]
     PlatformFileMalformed { path: PathBuf, reason: String },
 
@@ -343,6 +360,9 @@ impl Error {
             Self::ServiceAnswerUnknown { .. } => "ServiceAnswerUnknown",
             Self::CollateralUnavailable { .. } => "CollateralUnavailable",
             Self::CollateralUntold { .. } => "CollateralUntold",
+            Self::ArchiveRefused { source, .. } => source.code(),
+            Self::ArchiveUnsealable { .. } => "ArchiveUnsealable",
+            Self::ArchiveKeyInvalid { .. } => "ArchiveKeyInvalid",
             Self::PlatformFileMalformed { .. } => "PlatformFileMalformed",
             Self::Gate(error) => gate_code(error),
             Self::CommandUnstartable { .. } => "CommandUnstartable",

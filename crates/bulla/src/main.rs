@@ -19,6 +19,7 @@ mod input;
 mod inspect;
 mod judge;
 mod output;
+mod progress;
 mod render;
 mod roots;
 mod service;

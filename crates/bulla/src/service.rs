@@ -1,5 +1,6 @@
 //! bulla's own routes, from the side of whoever asks.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bulla_pki::Timestamp;
@@ -48,8 +49,17 @@ impl Service {
 
     /// A service, with a token.
     pub(crate) fn open_with_token(at: &TokenAt, patience: Duration) -> Result<Self> {
-        let token = config::read_secret("token", &at.token_file)?;
-        Self::with(&at.at, Some(token), patience)
+        Self::open_for(&at.at, Some(&at.token_file), patience)
+    }
+
+    /// A service, with a token where there is a file with one.
+    pub(crate) fn open_for(
+        at: &ServiceAt,
+        token_file: Option<&Path>,
+        patience: Duration,
+    ) -> Result<Self> {
+        let token = token_file.map(|file| config::read_secret("token", file));
+        Self::with(at, token.transpose()?, patience)
     }
 
     fn with(at: &ServiceAt, token: Option<String>, deadline: Duration) -> Result<Self> {

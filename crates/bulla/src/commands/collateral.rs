@@ -1,5 +1,6 @@
-//! `bulla collateral`: what a service keeps, and fetching into a directory.
+//! `bulla collateral`: what a service keeps, fetching into a directory, and archives for air gaps.
 
+mod archive;
 mod fetch;
 mod fetched;
 mod list;
@@ -24,6 +25,10 @@ pub(crate) fn run(command: &CollateralCommand, output: &mut Output) -> Result<Ex
         CollateralCommand::Refresh(args) => refresh(args, output),
         CollateralCommand::Refused(args) => refused(args, output),
         CollateralCommand::Fetch(args) => fetch::run(args, output),
+        CollateralCommand::Keygen(args) => archive::keygen(args, output),
+        CollateralCommand::Export(args) => archive::export(args, output),
+        CollateralCommand::Inspect(args) => archive::inspect(args, output),
+        CollateralCommand::Import(args) => archive::import(args, output),
     }
 }
 

@@ -11,6 +11,13 @@ const GROUP_ORDER: [u8; 32] = [
     0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ];
 
+/// What stands before the point in the `SubjectPublicKeyInfo` of a key of P-256 (RFC 5480, section 2):
+/// the two headers, the algorithm `id-ecPublicKey`, the curve `secp256r1`, and no unused bits.
+const SPKI_PREFIX: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
 /// Why a key or a signature was turned down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -52,6 +59,19 @@ impl PublicKey {
         let mut bytes = [4; 65];
         bytes[1..].copy_from_slice(xy);
         Self::from_uncompressed(&bytes)
+    }
+
+    /// Reads the `SubjectPublicKeyInfo` (RFC 5480, section 2) in DER: what stands in a PEM block
+    /// `PUBLIC KEY`.
+    pub fn from_spki(der: &[u8]) -> Result<Self, SignatureError> {
+        let point = der.strip_prefix(&SPKI_PREFIX);
+        let point = point.and_then(|point| point.try_into().ok());
+        Self::from_uncompressed(point.ok_or(SignatureError::KeyNotOnCurve)?)
+    }
+
+    /// The `SubjectPublicKeyInfo` in DER.
+    pub fn to_spki(&self) -> Vec<u8> {
+        [&SPKI_PREFIX[..], &self.uncompressed].concat()
     }
 
     /// `04`, x, y, big-endian.
@@ -192,6 +212,20 @@ mod tests {
         other_s[32..].copy_from_slice(&negated(&fixed[32..]));
         let signature = Signature::from_fixed(&other_s).unwrap();
         assert_eq!(key.verify(b"message", &signature), Ok(()));
+    }
+
+    #[test]
+    fn a_key_reads_back_from_its_spki_and_from_nothing_else() {
+        let (key, _) = signed(b"");
+        let der = key.to_spki();
+        assert_eq!(PublicKey::from_spki(&der), Ok(key));
+        let mut other_curve = der.clone();
+        other_curve[22] = 0x08;
+        let longer = [&der[..], &[0]].concat();
+        for bad in [&der[1..], &der[..90], &longer, &other_curve, &[]] {
+            let refused = PublicKey::from_spki(bad);
+            assert_eq!(refused, Err(SignatureError::KeyNotOnCurve), "{bad:x?}");
+        }
     }
 
     #[test]

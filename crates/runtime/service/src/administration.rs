@@ -1,6 +1,7 @@
 //! bulla's own routes: what is kept and how fresh it is, what was refused, the fleet, the
 //! upstreams, the audit, the baselines, the gate. In JSON; errors are problems (RFC 9457) with a stable code.
 
+mod archive;
 mod body;
 mod collateral;
 mod fleet;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use bulla_protocol::wire::Status;
 use serde::Serialize;
 
+use crate::archive::Archives;
 use crate::baselines::Baselines;
 use crate::fleet::{Fleet, Regression};
 use crate::gate::Gate;
@@ -37,6 +39,7 @@ pub(crate) const MOST: usize = 1_000;
 pub struct Administration {
     keeper: Arc<Keeper>,
     fleet: Arc<Fleet>,
+    archives: Archives,
     refresh: Arc<Refresh>,
     metrics: Arc<Metrics>,
     baselines: Arc<Baselines>,
@@ -60,6 +63,7 @@ impl Administration {
             baselines,
             gate,
             keeper: Arc::clone(refresh.keeper()),
+            archives: Archives::new(Arc::clone(refresh.keeper()), Arc::clone(&fleet)),
             fleet,
             refresh,
             metrics,
@@ -92,6 +96,8 @@ impl Administration {
             Action::Document => self.document(&query),
             Action::Refused => self.refused(&query),
             Action::RefreshCollateral => self.renew(&query, actor).await,
+            Action::Import => self.import(&query, asked, actor).await,
+            Action::Certificates => self.certificates(&query),
             Action::Platforms => self.platforms(&query),
             Action::RemovePlatform => self.remove_platform(&query, actor),
             Action::Evidence => self.evidence(&query),

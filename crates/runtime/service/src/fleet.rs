@@ -1,6 +1,7 @@
 //! The fleet: platforms, their PCK certificates, and who waits for some.
 
 mod certificates;
+mod certified;
 mod error;
 mod evidence;
 mod registration;
@@ -23,6 +24,7 @@ use crate::refresh::Refresh;
 use unknown::{Question, Unknown};
 
 pub use certificates::Brought;
+pub use certified::Certified;
 pub use error::NoCertificate;
 pub use evidence::{NotObserved, OFTEN_ENOUGH, Observation, Regression};
 pub use registration::Queued;

@@ -3,6 +3,7 @@
 
 pub mod administration;
 mod app;
+pub mod archive;
 pub mod baselines;
 pub mod clock;
 pub mod collection;

@@ -1,6 +1,5 @@
 //! `bulla collateral fetch`: from an upstream into a directory, verified on the way.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use super::headline;
 use crate::args::{FetchArgs, Format};
 use crate::error::{Error, Result};
 use crate::output::{Exit, Output};
+use crate::progress::Progress;
 use crate::supply::{self, Way};
 use crate::{client, roots, time};
 
@@ -272,33 +272,5 @@ fn proxy(text: &str) -> Proxy {
         "none" => Proxy::None,
         "environment" => Proxy::Environment,
         address => Proxy::Address(address.to_owned()),
-    }
-}
-
-/// Tells a person how far we are: all of a vendor's families take minutes.
-struct Progress {
-    shown: bool,
-    all: usize,
-}
-
-impl Progress {
-    fn new(all: usize) -> Self {
-        let shown = io::stderr().is_terminal();
-        Self { shown, all }
-    }
-
-    fn show(&self, done: usize, want: Want) {
-        if self.shown {
-            // Progress that cannot be shown is no reason to stop.
-            let _ = write!(io::stderr(), "\r\x1b[K{done} of {}: {want}", self.all);
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
     }
 }

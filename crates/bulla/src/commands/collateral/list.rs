@@ -17,34 +17,34 @@ use crate::service::{Service, Told};
 const COLUMNS: u64 = 30;
 
 #[derive(Deserialize, Serialize)]
-struct Listing {
-    now: String,
-    trust_anchor: Anchor,
-    mode: String,
-    documents: Vec<Row>,
+pub(super) struct Listing {
+    pub(super) now: String,
+    pub(super) trust_anchor: Anchor,
+    pub(super) mode: String,
+    pub(super) documents: Vec<Row>,
 }
 
 #[derive(Deserialize, Serialize)]
-struct Anchor {
-    name: String,
-    genuine: bool,
-    simulated: bool,
-    public_key_sha256: String,
+pub(super) struct Anchor {
+    pub(super) name: String,
+    pub(super) genuine: bool,
+    pub(super) simulated: bool,
+    pub(super) public_key_sha256: String,
 }
 
 #[derive(Deserialize, Serialize)]
-struct Row {
-    slot: String,
-    selected_as: Vec<String>,
-    freshness: String,
-    issued: String,
-    next_update: String,
-    until: String,
-    arrived: String,
-    asked: String,
-    source: String,
-    size: u64,
-    sha256: String,
+pub(super) struct Row {
+    pub(super) slot: String,
+    pub(super) selected_as: Vec<String>,
+    pub(super) freshness: String,
+    pub(super) issued: String,
+    pub(super) next_update: String,
+    pub(super) until: String,
+    pub(super) arrived: String,
+    pub(super) asked: String,
+    pub(super) source: String,
+    pub(super) size: u64,
+    pub(super) sha256: String,
 }
 
 pub(super) fn run(args: &ListArgs, output: &mut Output) -> Result<Exit> {
@@ -150,7 +150,7 @@ fn day(at: Timestamp) -> String {
     at.to_string().chars().take(10).collect()
 }
 
-fn left(until: Timestamp, now: Timestamp) -> String {
+pub(super) fn left(until: Timestamp, now: Timestamp) -> String {
     let seconds = until.unix_seconds().abs_diff(now.unix_seconds());
     match now <= until {
         true => span(seconds),

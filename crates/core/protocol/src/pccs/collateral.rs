@@ -256,6 +256,13 @@ impl PlatformCollateral {
     }
 }
 
+impl PlatformCertificates {
+    /// Reads one by itself, as it stands in the list `pck_certs`.
+    pub fn read(body: &[u8]) -> Result<Self, Refusal> {
+        super::read::json::<PckCerts<'_>>(body)?.typed()
+    }
+}
+
 impl PckCerts<'_> {
     fn typed(&self) -> Result<PlatformCertificates, Refusal> {
         let certificates = certificates::read(self.certs.get().as_bytes())

@@ -18,6 +18,13 @@ impl PlatformCollateral {
     }
 }
 
+impl PlatformCertificates {
+    /// One by itself, as it stands in the list `pck_certs`, without blanks.
+    pub fn write(&self) -> Vec<u8> {
+        write::json(&PckCerts(self))
+    }
+}
+
 struct Body<'a>(&'a PlatformCollateral, Version);
 
 impl Serialize for Body<'_> {

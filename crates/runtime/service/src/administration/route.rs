@@ -36,8 +36,12 @@ pub enum Action {
     Refused,
     /// Asks the upstreams anew.
     RefreshCollateral,
+    /// Takes an archive that came across an air gap.
+    Import,
     /// Lists platforms.
     Platforms,
+    /// Gives platforms with their certificates, to be carried to another service.
+    Certificates,
     /// Removes a platform.
     RemovePlatform,
     /// Lists the last evidence of platforms.
@@ -151,6 +155,20 @@ pub const ROUTES: &[Route] = &[
         Access::Administrator,
         Action::RefreshCollateral,
         "collateral.refresh",
+    ),
+    route(
+        "POST",
+        "/collateral/archive",
+        Access::Administrator,
+        Action::Import,
+        "collateral.import",
+    ),
+    route(
+        "GET",
+        "/platforms/certificates",
+        Access::Administrator,
+        Action::Certificates,
+        "platforms.certificates",
     ),
     route(
         "GET",

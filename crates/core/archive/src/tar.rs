@@ -1,0 +1,169 @@
+//! The container: `ustar` of POSIX.1-1988, in the one form that is written here.
+//!
+//! Whatever else a tar file can say (owners, times, links, extensions) has one value here. A header
+//! that is read must be the very one that would be written for its name and size, so that nothing can
+//! hide in it.
+
+use crate::error::ArchiveError;
+
+/// Everything is padded to blocks of so many bytes.
+const BLOCK: usize = 512;
+
+/// What ends the container: two blocks of zeros.
+const END: usize = 2 * BLOCK;
+
+/// Digits of a size in octal.
+const SIZE_DIGITS: usize = 11;
+
+/// Where the size stands in a header.
+const SIZE_AT: usize = 124;
+
+/// The header of a file. Names have at most 100 bytes, as all that are written here.
+fn header(name: &str, size: u64) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    let mut put = |at: usize, bytes: &[u8]| {
+        let rest = block.get_mut(at..).unwrap_or_default();
+        for (place, byte) in rest.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+    };
+    put(0, name.as_bytes());
+    put(100, b"0000644\0");
+    put(108, b"0000000\0");
+    put(116, b"0000000\0");
+    put(SIZE_AT, format!("{size:011o}\0").as_bytes());
+    // 1 January 1970: the same content is the same file.
+    put(136, b"00000000000\0");
+    // The sum is that over a header with blanks in its place.
+    put(148, b"        ");
+    put(156, b"0");
+    put(257, b"ustar\x0000");
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    let sum = format!("{sum:06o}\0 ");
+    let rest = block.get_mut(148..).unwrap_or_default();
+    for (place, byte) in rest.iter_mut().zip(sum.as_bytes()) {
+        *place = *byte;
+    }
+    block
+}
+
+/// How many zeros follow `size` bytes.
+fn padding(size: usize) -> usize {
+    size.next_multiple_of(BLOCK).saturating_sub(size)
+}
+
+/// How many bytes a file takes.
+pub(crate) fn length(size: usize) -> usize {
+    BLOCK.saturating_add(size.next_multiple_of(BLOCK))
+}
+
+/// Writes a file.
+pub(crate) fn write(out: &mut Vec<u8>, name: &str, content: &[u8]) {
+    let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    out.extend_from_slice(&header(name, size));
+    out.extend_from_slice(content);
+    out.resize(out.len().saturating_add(padding(content.len())), 0);
+}
+
+/// Writes the end.
+pub(crate) fn finish(out: &mut Vec<u8>) {
+    out.resize(out.len().saturating_add(END), 0);
+}
+
+/// Reads file after file, each of which must be the one that is expected.
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, offset: 0 }
+    }
+
+    /// Where the next file begins.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Whether the next file has this name.
+    pub(crate) fn is_next(&self, name: &str) -> bool {
+        let rest = self.bytes.get(self.offset..).unwrap_or_default();
+        rest.starts_with(name.as_bytes()) && rest.get(name.len()) == Some(&0)
+    }
+
+    /// The next file, which has this name and at most `limit` bytes.
+    pub(crate) fn file(&mut self, name: &str, limit: usize) -> Result<&'a [u8], ArchiveError> {
+        let offset = self.offset;
+        let altered = || ArchiveError::Altered {
+            file: name.to_owned(),
+            offset,
+        };
+        let digits = self.peek(name)?.get(SIZE_AT..).unwrap_or_default();
+        let digits = str::from_utf8(digits.get(..SIZE_DIGITS).unwrap_or_default());
+        let size = digits
+            .ok()
+            .and_then(|text| u64::from_str_radix(text, 8).ok());
+        let size = size.ok_or_else(altered)?;
+        if usize::try_from(size).map_or(true, |size| size > limit) {
+            return Err(ArchiveError::TooLarge {
+                what: name.to_owned(),
+                found: size,
+                limit,
+                unit: "bytes",
+            });
+        }
+        self.file_of(name, size)
+    }
+
+    /// The next file, which has this name and this size.
+    pub(crate) fn file_of(&mut self, name: &str, size: u64) -> Result<&'a [u8], ArchiveError> {
+        let offset = self.offset;
+        let altered = || ArchiveError::Altered {
+            file: name.to_owned(),
+            offset,
+        };
+        if self.take(name, BLOCK)? != header(name, size) {
+            return Err(altered());
+        }
+        let size = usize::try_from(size).map_err(|_| altered())?;
+        let content = self.take(name, size)?;
+        match self
+            .take(name, padding(size))?
+            .iter()
+            .all(|byte| *byte == 0)
+        {
+            true => Ok(content),
+            false => Err(altered()),
+        }
+    }
+
+    /// The end, behind which nothing stands.
+    pub(crate) fn finish(&mut self) -> Result<(), ArchiveError> {
+        let offset = self.offset;
+        let end = self.take("its end", END)?;
+        if end.iter().any(|byte| *byte != 0) || self.offset != self.bytes.len() {
+            return Err(ArchiveError::Surplus { offset });
+        }
+        Ok(())
+    }
+
+    fn peek(&self, name: &str) -> Result<&'a [u8], ArchiveError> {
+        let rest = self.bytes.get(self.offset..).unwrap_or_default();
+        rest.get(..BLOCK).ok_or_else(|| self.truncated(name))
+    }
+
+    fn take(&mut self, name: &str, size: usize) -> Result<&'a [u8], ArchiveError> {
+        let rest = self.bytes.get(self.offset..).unwrap_or_default();
+        let taken = rest.get(..size).ok_or_else(|| self.truncated(name))?;
+        self.offset = self.offset.saturating_add(size);
+        Ok(taken)
+    }
+
+    fn truncated(&self, name: &str) -> ArchiveError {
+        ArchiveError::Truncated {
+            size: self.bytes.len(),
+            file: name.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! `bulla collateral export`, `inspect`, `import`: two services that never meet.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use bulla_tests::daemon::{Daemon, found_vendor, with_tokens};
+use bulla_tests::workbench::{Answer, Folder, run};
+use serde_json::{Value, json};
+
+const FMSPC: &str = "FF53494D554C";
+
+/// A site outside, where there is a vendor, and one inside, where there is none.
+struct Gap {
+    outside: Folder,
+    vendor: Daemon,
+    open: Daemon,
+    inside: Folder,
+    closed: Daemon,
+}
+
+impl Gap {
+    fn new() -> Self {
+        let outside = Folder::new();
+        found_vendor(&outside);
+        let vendor = Daemon::vendor(&outside);
+        let upstream = format!("http://{}", vendor.address);
+        let open = service(&outside, &outside, &["--upstream", &upstream]);
+        let inside = Folder::new();
+        let closed = service(&inside, &outside, &["--mode", "offline"]);
+        let gap = Self {
+            outside,
+            vendor,
+            open,
+            inside,
+            closed,
+        };
+        let key = gap.outside.text_path("archive.key");
+        let made = run(&["collateral", "keygen", &key, "--format", "json"]);
+        assert_eq!(made.status, 0, "{}", made.stderr);
+        gap
+    }
+
+    /// Has the vendor do something.
+    fn change(&self, words: &[&str]) {
+        let directory = self.outside.text_path("box");
+        let answer = run(&[&["vendor"], words, &["--dir", &directory]].concat());
+        assert_eq!(answer.status, 0, "{}", answer.stderr);
+    }
+
+    /// Has the outer service ask for everything that it keeps.
+    fn refresh(&self) {
+        let token = token(&self.outside);
+        let words = ["collateral", "refresh", "--token-file", &token];
+        let answer = ask(&self.open, &words);
+        assert_eq!(answer.status, 0, "{}", answer.stdout);
+    }
+
+    /// Writes what the outer service keeps into a file of the outer folder.
+    fn export(&self, name: &str, more: &[&str]) -> Answer {
+        let (key, token) = (self.outside.text_path("archive.key"), token(&self.outside));
+        let output = self.outside.text_path(name);
+        let words = ["collateral", "export", "--key", &key, "--output", &output];
+        ask(
+            &self.open,
+            &[&words[..], &["--token-file", &token], more].concat(),
+        )
+    }
+
+    /// Gives the inner service a file of the outer folder.
+    fn import(&self, name: &str) -> Answer {
+        let signer = self.outside.text_path("archive.key.pub");
+        self.import_of(name, &signer)
+    }
+
+    fn import_of(&self, name: &str, signer: &str) -> Answer {
+        let (archive, token) = (self.outside.text_path(name), token(&self.inside));
+        let words = ["collateral", "import", &archive, "--signer", signer];
+        ask(
+            &self.closed,
+            &[&words[..], &["--token-file", &token]].concat(),
+        )
+    }
+
+    /// What the inner service keeps: documents by name and digest.
+    fn kept(&self) -> Vec<(String, String)> {
+        let listed = ask(&self.closed, &["collateral", "list"]).json();
+        let rows = listed["documents"].as_array().expect("a list");
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        rows.iter()
+            .map(|row| (text(&row["slot"]), text(&row["sha256"])))
+            .collect()
+    }
+
+    /// Verifies the platform's quote with what the inner service gives.
+    fn verify(&self) -> Answer {
+        let (root, policy) = (
+            self.outside.text_path("root.pem"),
+            self.outside.text_path("attested/policy.toml"),
+        );
+        let quote = self.outside.text_path("attested/quote.bin");
+        let words = ["verify", "--quote", &quote, "--policy", &policy];
+        let by = ["--trust-root", &root, "--simulated"];
+        ask(&self.closed, &[&words[..], &by].concat())
+    }
+}
+
+/// A service under the root of the folder `world`, with its store in `folder`.
+fn service(folder: &Folder, world: &Folder, more: &[&str]) -> Daemon {
+    let root = world.text_path("root.pem");
+    let config = with_tokens(folder);
+    let by = ["--config", &config, "--trust-root", &root, "--simulated"];
+    Daemon::service(folder, &[more, &by].concat())
+}
+
+/// The file with the token of an administrator.
+fn token(folder: &Folder) -> String {
+    folder.text_path("admin")
+}
+
+/// A command to a service, answered in JSON.
+fn ask(service: &Daemon, words: &[&str]) -> Answer {
+    let url = format!("http://{}", service.address);
+    run(&[words, &["--service", &url, "--format", "json"]].concat())
+}
+
+/// Registers the vendor's platform `one` at a service; gives what it asks with.
+fn register(gap: &Gap, service: &Daemon, token: &str) -> Value {
+    let directory = gap.outside.text_path("box");
+    let shown = run(&[
+        "vendor", "platform", "show", "one", "--dir", &directory, "--format", "json",
+    ]);
+    let request = shown.json()["request"].clone();
+    let platform = json!({
+        "qe_id": request["qe_id"], "pce_id": request["pceid"], "cpu_svn": request["cpusvn"],
+        "pce_svn": request["pcesvn"], "enc_ppid": request["encrypted_ppid"], "platform_manifest": "",
+    });
+    let file = gap.outside.write("platform.json", platform.to_string());
+    let file = file.to_str().expect("UTF-8");
+    let words = [
+        "platform",
+        "register",
+        "--file",
+        file,
+        "--token-file",
+        token,
+    ];
+    let answer = ask(service, &words);
+    assert_eq!(answer.status, 0, "{}", answer.stdout);
+    request
+}
+
+/// The PCK certificate that a quoting host is given.
+fn certificate(service: &Daemon, request: &Value) -> (u16, Vec<u8>) {
+    let field = |name: &str| request[name].as_str().expect("text").to_owned();
+    let reply = service.get(&format!(
+        "/sgx/certification/v4/pckcert?qeid={}&cpusvn={}&pcesvn={}&pceid={}",
+        field("qe_id"),
+        field("cpusvn"),
+        field("pcesvn"),
+        field("pceid")
+    ));
+    (reply.status(), reply.body)
+}
+
+fn outcomes(answer: &Answer) -> Vec<(String, String)> {
+    let answer = answer.json();
+    let rows = answer["documents"].as_array().expect("a list");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    rows.iter()
+        .map(|row| (text(&row["document"]), text(&row["outcome"])))
+        .collect()
+}
+
+#[track_caller]
+fn refused(answer: &Answer) -> (String, String) {
+    assert_eq!(answer.status, 1, "{} {}", answer.stdout, answer.stderr);
+    let error = answer.json()["error"].clone();
+    let text = |name: &str| error[name].as_str().expect("text").to_owned();
+    (text("code"), text("message"))
+}
+
+#[test]
+fn two_services_that_never_meet_serve_the_same() {
+    let gap = Gap::new();
+    let request = register(&gap, &gap.open, &gap.outside.text_path("user"));
+    gap.open
+        .get(&format!("/tdx/certification/v4/tcb?fmspc={FMSPC}"));
+    let (status, certified) = certificate(&gap.open, &request);
+    assert_eq!(status, 200);
+    assert_eq!(
+        certificate(&gap.closed, &request).0,
+        461,
+        "nobody knows it there"
+    );
+    assert_eq!(gap.verify().status, 2, "there is nothing to verify with");
+
+    let whole = gap.export("whole", &[]);
+    assert_eq!(whole.status, 0, "{}", whole.stdout);
+    let report = whole.json();
+    assert_eq!(report["simulated"], true);
+    assert_eq!(report["base"], Value::Null);
+    assert_eq!(report["platforms"]["families"], json!({ FMSPC: 1 }));
+    let ends: Vec<&str> = report["documents"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| row["until"].as_str().expect("text"))
+        .collect();
+    assert!(ends.is_sorted() && ends.len() > 5, "{ends:?}");
+    assert_eq!(report["good_until"], ends[0]);
+    let mode = fs::metadata(gap.outside.path("whole"))
+        .expect("it is there")
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600, "certificates are personal");
+
+    let imported = gap.import("whole");
+    assert_eq!(imported.status, 0, "{}", imported.stdout);
+    assert_eq!(
+        imported.json()["platforms"],
+        json!({"brought": 1, "unchanged": 0, "failed": []})
+    );
+    assert!(
+        outcomes(&imported)
+            .iter()
+            .all(|(_, outcome)| outcome == "first")
+    );
+    assert_eq!(certificate(&gap.closed, &request), (200, certified));
+    assert_eq!(gap.verify().status, 0, "{}", gap.verify().stdout);
+
+    // Once more changes nothing, and is no error: an import that broke off is done again.
+    let before = gap.kept();
+    let again = gap.import("whole");
+    assert_eq!(again.status, 0, "{}", again.stdout);
+    assert!(
+        outcomes(&again)
+            .iter()
+            .all(|(_, outcome)| outcome == "same")
+    );
+    assert_eq!(again.json()["platforms"]["unchanged"], 1);
+    assert_eq!(gap.kept(), before);
+
+    // What changed, and the name under which the vendor gives it out.
+    gap.change(&["recover", "--raises", "microcode"]);
+    gap.change(&["promote", "2"]);
+    gap.refresh();
+    let since = gap.outside.text_path("whole");
+    let delta = gap.export("delta", &["--since", &since]);
+    assert_eq!(delta.status, 0, "{}", delta.stdout);
+    let report = delta.json();
+    assert_eq!(report["base"]["sha256"], whole.json()["sha256"]);
+    assert_eq!(report["platforms"]["listed"], 1);
+    let rows = report["documents"].as_array().expect("a list");
+    let carried = rows.iter().filter(|row| row["carried"] == true).count();
+    assert!((1..rows.len()).contains(&carried), "{report}");
+    let imported = gap.import("delta");
+    assert_eq!(imported.status, 0, "{}", imported.stdout);
+    let tcb = (format!("tcb-info/sgx/{FMSPC}/3/2"), "first".to_owned());
+    assert!(outcomes(&imported).contains(&tcb), "{}", imported.stdout);
+    assert!(
+        outcomes(&imported)
+            .iter()
+            .any(|(_, outcome)| outcome == "present")
+    );
+    let tcb = format!("/sgx/certification/v4/tcb?fmspc={FMSPC}");
+    assert_eq!(gap.closed.get(&tcb).body, gap.open.get(&tcb).body);
+
+    let token = fs::read_to_string(token(&gap.inside)).expect("a token");
+    let header = [("admin-token", token.trim())];
+    let log = gap.closed.send("GET", "/audit?limit=1000", &header, b"");
+    let imports = log.json();
+    let imports = imports.as_array().expect("a list");
+    let imports = imports
+        .iter()
+        .filter(|entry| entry["action"] == "archive.import");
+    assert_eq!(imports.count(), 2, "{}", log.text());
+}
+
+#[test]
+fn what_is_not_as_it_was_sealed_is_refused_and_nothing_enters() {
+    let gap = Gap::new();
+    gap.open
+        .get(&format!("/sgx/certification/v4/tcb?fmspc={FMSPC}"));
+    assert_eq!(gap.export("whole", &[]).status, 0);
+    let bytes = fs::read(gap.outside.path("whole")).expect("it is there");
+    let kept = gap.kept();
+
+    // Bits of the signature, the manifest, a document, and the end.
+    for place in [520, 2_000, bytes.len() / 2, bytes.len() - 1] {
+        let mut doctored = bytes.clone();
+        doctored[place] ^= 4;
+        gap.outside.write("doctored", doctored);
+        let (code, message) = refused(&gap.import("doctored"));
+        assert!(
+            ["ArchiveAltered", "ArchiveTruncated"].contains(&&*code),
+            "{place}: {message}"
+        );
+    }
+    gap.outside
+        .write("truncated", &bytes[..bytes.len() - 1_000]);
+    let (code, message) = refused(&gap.import("truncated"));
+    assert_eq!(code, "ArchiveTruncated", "{message}");
+    assert!(message.contains("bring it again"), "{message}");
+
+    let other = gap.outside.text_path("other.key");
+    assert_eq!(run(&["collateral", "keygen", &other]).status, 0);
+    let (code, _) = refused(&gap.import_of("whole", &format!("{other}.pub")));
+    assert_eq!(code, "ArchiveSignerOther");
+
+    // The service does not take the client's word for it.
+    let token = fs::read_to_string(token(&gap.inside)).expect("a token");
+    let header = [("admin-token", token.trim())];
+    let send = |signer: &str, body: &[u8]| {
+        let target = format!("/collateral/archive?signer={signer}");
+        gap.closed.send("POST", &target, &header, body)
+    };
+    let key = fs::read(gap.outside.path("archive.key.pub")).expect("a key");
+    let der = bulla_pki::pem::decode(&key, "PUBLIC KEY", 1).expect("PEM");
+    let key = bulla_pki::PublicKey::from_spki(&der[0]).expect("a key");
+    let signer = bulla_archive::key_sha256(&key).to_string();
+    let mut doctored = bytes.clone();
+    doctored[bytes.len() / 2] ^= 4;
+    for (signer, body) in [(&*signer, &doctored), (&*"0".repeat(64), &bytes)] {
+        let reply = send(signer, body);
+        assert_eq!(reply.status(), 422, "{}", reply.text());
+        assert_eq!(reply.json()["code"], "archive-refused");
+    }
+    assert_eq!(send(&signer, b"no archive").status(), 400);
+    assert_eq!(gap.kept(), kept);
+    assert_eq!(gap.import("whole").status, 0, "it was good all the time");
+}
+
+#[test]
+fn what_is_older_foreign_or_without_its_base_is_refused() {
+    let gap = Gap::new();
+    gap.open
+        .get(&format!("/sgx/certification/v4/tcb?fmspc={FMSPC}"));
+    assert_eq!(gap.export("first", &[]).status, 0);
+    // Instants in archives are of seconds.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let since = gap.outside.text_path("first");
+    assert_eq!(gap.export("second", &["--since", &since]).status, 0);
+
+    let (code, message) = refused(&gap.import("second"));
+    assert_eq!(code, "ServiceRefused");
+    assert!(message.contains("archive-base-missing"), "{message}");
+    assert_eq!(gap.kept(), []);
+    assert_eq!(gap.import("first").status, 0);
+    assert_eq!(gap.import("second").status, 0);
+    let (_, message) = refused(&gap.import("first"));
+    assert!(message.contains("archive-older"), "{message}");
+
+    // Simulated documents, at a service of the vendor's own root and at one of another simulation.
+    let genuine = Folder::new();
+    let config = with_tokens(&genuine);
+    let vendors = Daemon::service(&genuine, &["--config", &config, "--mode", "offline"]);
+    let elsewhere = Folder::new();
+    found_vendor(&elsewhere);
+    let others = service(&elsewhere, &elsewhere, &["--mode", "offline"]);
+    for (folder, service) in [(&genuine, &vendors), (&elsewhere, &others)] {
+        let archive = gap.outside.text_path("first");
+        let signer = gap.outside.text_path("archive.key.pub");
+        let words = ["collateral", "import", &archive, "--signer", &signer];
+        let token = token(folder);
+        let words = [&words[..], &["--token-file", &token]].concat();
+        let (_, message) = refused(&ask(service, &words));
+        assert!(message.contains("archive-foreign"), "{message}");
+        let listed = ask(service, &["collateral", "list"]);
+        assert_eq!(listed.json()["documents"], json!([]));
+    }
+}
+
+#[test]
+fn a_signature_over_the_archive_makes_no_document_genuine() {
+    let gap = Gap::new();
+    gap.open
+        .get(&format!("/sgx/certification/v4/tcb?fmspc={FMSPC}"));
+    assert_eq!(gap.export("whole", &[]).status, 0);
+    let bytes = fs::read(gap.outside.path("whole")).expect("it is there");
+    let archive = bulla_archive::Archive::read_of_anybody(&bytes).expect("an archive");
+    let manifest = archive.manifest();
+    let documents = archive.documents().map(|(row, item)| {
+        let item = item.expect("it is whole");
+        let mut body = item.body.to_vec();
+        if row.slot.to_string().starts_with("tcb-info/sgx") {
+            let text = String::from_utf8(body).expect("text");
+            body = text.replacen("UpToDate", "OutOfDate", 1).into_bytes();
+        }
+        bulla_archive::Document {
+            slot: row.slot,
+            selected_as: row.selected_as.clone(),
+            issued: row.issued,
+            until: row.until,
+            body,
+            issuer_chain: item.issuer_chain.to_vec(),
+        }
+    });
+    let contents = bulla_archive::Contents {
+        created: manifest.created,
+        trust_anchor: manifest.trust_anchor.clone(),
+        documents: documents.collect(),
+        platforms: Vec::new(),
+    };
+    let key = bulla_pki::SigningKey::generate().expect("a key");
+    gap.outside
+        .write("liar", contents.seal(&key, None).expect("an archive"));
+    let public = bulla_pki::pem::encode("PUBLIC KEY", &key.public_key().to_spki());
+    gap.outside.write("liar.pub", public);
+    let imported = gap.import_of("liar", &gap.outside.text_path("liar.pub"));
+    assert_eq!(imported.status, 1, "{}", imported.stdout);
+    let rows = imported.json()["documents"].clone();
+    let rows = rows.as_array().expect("a list");
+    let row = rows
+        .iter()
+        .find(|row| row["outcome"] == "refused")
+        .expect("one");
+    assert_eq!(row["code"], "DocumentSignatureInvalid");
+    assert!(!row["reason"].as_str().expect("text").is_empty());
+    let rest = rows.iter().filter(|row| row["outcome"] == "first").count();
+    assert_eq!(rest, rows.len() - 1, "the others entered");
+    assert!(
+        gap.kept()
+            .iter()
+            .all(|(slot, _)| !slot.starts_with("tcb-info/sgx"))
+    );
+}
+
+#[test]
+fn an_archive_is_looked_into_without_a_service() {
+    let gap = Gap::new();
+    gap.open
+        .get(&format!("/sgx/certification/v4/tcb?fmspc={FMSPC}"));
+    let exported = gap.export("whole", &["--without-platforms"]);
+    assert_eq!(exported.status, 0, "{}", exported.stdout);
+    drop(gap.vendor);
+    drop(gap.open);
+    let archive = gap.outside.text_path("whole");
+    let signer = gap.outside.text_path("archive.key.pub");
+    let inspect = ["collateral", "inspect", &archive];
+    let by_anybody = run(&[&inspect[..], &["--format", "json"]].concat()).json();
+    assert_eq!(by_anybody["signer_compared"], false);
+    let pinned = [&inspect[..], &["--signer", &signer]].concat();
+    let by_signer = run(&[&pinned[..], &["--format", "json"]].concat()).json();
+    assert_eq!(by_signer, exported.json());
+    let text = run(&pinned);
+    assert!(text.stdout.starts_with("SIMULATED  "), "{}", text.stdout);
+    for part in [
+        "whole archive",
+        "good until",
+        "as expected",
+        "root-ca-crl",
+        " days",
+    ] {
+        assert!(text.stdout.contains(part), "{part}: {}", text.stdout);
+    }
+    // Any tool unpacks it.
+    let listed = std::process::Command::new("tar")
+        .args(["-tf", &archive])
+        .output();
+    let listed = String::from_utf8(listed.expect("tar runs").stdout).expect("text");
+    for name in ["signature", "manifest.json", "documents/root-ca-crl.der"] {
+        assert!(listed.lines().any(|line| line == name), "{name}: {listed}");
+    }
+}
+
+#[test]
+fn keys_are_made_once_and_kept_from_others() {
+    let folder = Folder::new();
+    let key = folder.text_path("key");
+    let keygen = ["collateral", "keygen", &key, "--format", "json"];
+    let made = run(&keygen);
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    assert_eq!(made.json()["public_key"], format!("{key}.pub"));
+    let first = fs::read(folder.path("key")).expect("a key");
+    let mode = fs::metadata(folder.path("key"))
+        .expect("a file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = run(&keygen);
+    assert_eq!(again.status, 2);
+    assert_eq!(again.json()["error"]["code"], "FileUnwritable");
+    assert_eq!(fs::read(folder.path("key")).expect("a key"), first);
+
+    let export = |key: &str| {
+        let output = folder.text_path("archive");
+        let words = ["collateral", "export", "--key", key, "--output", &output];
+        let answer = run(&[&words[..], &["--without-platforms", "--format", "json"]].concat());
+        assert_eq!(answer.status, 2);
+        assert!(!folder.path("archive").exists());
+        answer.json()["error"]["code"]
+            .as_str()
+            .expect("text")
+            .to_owned()
+    };
+    fs::set_permissions(folder.path("key"), fs::Permissions::from_mode(0o644)).expect("a file");
+    assert_eq!(export(&key), "SecretExposed");
+    let public = folder.text_path("key.pub");
+    fs::set_permissions(folder.path("key.pub"), fs::Permissions::from_mode(0o600)).expect("a file");
+    assert_eq!(export(&public), "ArchiveKeyInvalid");
+}
