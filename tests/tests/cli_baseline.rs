@@ -1,8 +1,8 @@
 //! `bulla baseline`: planned, reviewed, applied, held, excepted and looked at, at a service that
 //! runs.
 
-use bulla_tests::daemon::{Daemon, found_vendor};
-use bulla_tests::workbench::{Answer, Folder, run, run_with_input};
+use bulla_tests::workbench::{Answer, run};
+use bulla_tests::world::World;
 use serde_json::{Value, json};
 
 const PLAN: &str = r#"
@@ -30,46 +30,21 @@ from = "2999-01-15T06:00:00Z"
 deadline = "2999-03-01T00:00:00Z"
 "#;
 
-/// A vendor in a box, and a service that asks it.
-struct World {
-    folder: Folder,
-    _vendor: Daemon,
-    service: Daemon,
+/// `bulla baseline` at a service of its own, with a plan in `plan.toml`.
+struct Desk {
+    world: World,
 }
 
-impl World {
+impl Desk {
     fn new() -> Self {
-        let folder = Folder::new();
-        found_vendor(&folder);
-        let vendor = Daemon::vendor(&folder);
-        let upstream = format!("http://{}", vendor.address);
-        let root = folder.text_path("root.pem");
-        let arguments = [
-            "--upstream",
-            &upstream,
-            "--trust-root",
-            &root,
-            "--simulated",
-        ];
-        let service = Daemon::service(&folder, &arguments);
-        folder.write("plan.toml", PLAN);
-        Self {
-            folder,
-            _vendor: vendor,
-            service,
-        }
+        let world = World::new();
+        world.folder.write("plan.toml", PLAN);
+        Self { world }
     }
 
     /// `bulla baseline`, as an administrator.
     fn text(&self, words: &[&str]) -> Answer {
-        self.with_input(words, b"")
-    }
-
-    fn with_input(&self, words: &[&str], input: &[u8]) -> Answer {
-        let url = format!("http://{}", self.service.address);
-        let token = self.folder.text_path("state/administrator-token");
-        let rest = ["--service", &url, "--token-file", &token];
-        run_with_input(&[&["baseline"], words, &rest].concat(), input)
+        self.world.administer(&[&["baseline"], words].concat())
     }
 
     /// The same in JSON, which is what it is for.
@@ -94,28 +69,8 @@ impl World {
     }
 
     fn plan(&self, name: &str, text: &str) -> String {
-        self.folder.write(name, text);
-        self.folder.text_path(name)
-    }
-
-    /// Gives the service the quote of the vendor's platform.
-    #[track_caller]
-    fn observe(&self) {
-        let url = format!("http://{}", self.service.address);
-        let token = self.folder.text_path("state/administrator-token");
-        let quote = self.folder.text_path("attested/quote.bin");
-        let observe = ["platform", "observe", "--quote", &quote, "--service", &url];
-        let observed = run(&[&observe[..], &["--token-file", &token]].concat());
-        assert_eq!(observed.status, 0, "{}", observed.stderr);
-    }
-
-    /// Plans and applies.
-    #[track_caller]
-    fn apply(&self, text: &str) -> Value {
-        let file = self.plan("applied.toml", text);
-        let planned = self.done(&["plan", "--file", &file]);
-        let digest = planned["digest"].as_str().expect("a digest");
-        self.done(&["apply", "--file", &file, "--digest", digest])
+        self.world.folder.write(name, text);
+        self.world.folder.text_path(name)
     }
 }
 
@@ -133,24 +88,24 @@ fn contains(answer: &Answer, words: &[&str]) {
 
 #[test]
 fn what_was_reviewed_is_what_happens() {
-    let world = World::new();
-    let at_first = world.text(&["list"]);
+    let desk = Desk::new();
+    let at_first = desk.text(&["list"]);
     contains(
         &at_first,
         &["SIMULATED", "after 0 decisions", "default  standard"],
     );
 
-    let file = world.folder.text_path("plan.toml");
-    let planned = world.done(&["plan", "--file", &file]);
+    let file = desk.world.folder.text_path("plan.toml");
+    let planned = desk.done(&["plan", "--file", &file]);
     assert_eq!(planned["state"], 0);
     let difference = planned["difference"].as_array().expect("lines");
     assert_eq!(difference.len(), 5, "{planned:#}");
     let digest = planned["digest"].as_str().expect("a digest").to_owned();
-    let told = world.text(&["plan", "--file", &file]);
+    let told = desk.text(&["plan", "--file", &file]);
     contains(&told, &["changes nothing yet", "+ ring prod", &digest]);
-    assert_eq!(world.done(&["list"])["decisions"], 0);
+    assert_eq!(desk.done(&["list"])["decisions"], 0);
 
-    let apply = |digest: &str| world.text(&["apply", "--file", &file, "--digest", digest]);
+    let apply = |digest: &str| desk.text(&["apply", "--file", &file, "--digest", digest]);
     let moved = |answer: Answer| {
         assert_eq!(answer.status, 2, "{}", answer.stdout);
         assert!(answer.stderr.contains("plan-moved"), "{}", answer.stderr);
@@ -161,28 +116,30 @@ fn what_was_reviewed_is_what_happens() {
     moved(apply(&digest));
 
     // From standard input as well.
-    let input = world.with_input(&["plan", "--file", "-"], b"[rings.lab]\n");
+    let input = desk
+        .world
+        .administer_with(&["baseline", "plan", "--file", "-"], b"[rings.lab]\n");
     contains(&input, &["+ ring lab: path /ring/lab"]);
 }
 
 #[test]
 fn rings_and_everything_of_a_name_are_shown_of_now_and_of_any_time() {
-    let world = World::new();
-    world.apply(PLAN);
-    let listed = world.text(&["list"]);
+    let desk = Desk::new();
+    desk.world.apply(PLAN);
+    let listed = desk.text(&["list"]);
     let next = "level-1 from 2999-01-15T06:00:00Z";
     contains(
         &listed,
         &["canary   level-1   canary-1", next, "host prod.example"],
     );
-    let json = world.done(&["list"]);
+    let json = desk.done(&["list"]);
     assert_eq!(json["rings"]["canary"]["demand"]["rollout"], "canary-1");
-    let later = world.done(&["list", "--at", "2999-01-15T06:00:00Z"]);
+    let later = desk.done(&["list", "--at", "2999-01-15T06:00:00Z"]);
     assert_eq!(later["rings"]["prod"]["demand"]["rollout"], "prod-1");
-    let before = world.done(&["list", "--at", "1000000000"]);
+    let before = desk.done(&["list", "--at", "1000000000"]);
     assert_eq!(before["decisions"], 0);
 
-    let shown = world.text(&["show", "level-1"]);
+    let shown = desk.text(&["show", "level-1"]);
     let words = [
         "decision  1",
         "early",
@@ -191,39 +148,39 @@ fn rings_and_everything_of_a_name_are_shown_of_now_and_of_any_time() {
         "pcesvn",
     ];
     contains(&shown, &words);
-    let shown = world.text(&["show", "prod-1"]);
+    let shown = desk.text(&["show", "prod-1"]);
     contains(
         &shown,
         &["planned", "2999-01-15T06:00:00Z", "2999-03-01T00:00:00Z"],
     );
     contains(
-        &world.text(&["show", "prod"]),
+        &desk.text(&["show", "prod"]),
         &["/ring/prod", "prod.example", "follows"],
     );
-    let json = world.done(&["show", "level-1"]);
+    let json = desk.done(&["show", "level-1"]);
     assert_eq!(json["name"], "level-1");
     assert_eq!(json["baseline"]["tdx"]["floor"], json!({"pcesvn": 11}));
     assert_eq!(json["ring"], Value::Null);
-    let unknown = world.refused(&["show", "level-2"], "ArgumentInvalid");
+    let unknown = desk.refused(&["show", "level-2"], "ArgumentInvalid");
     assert!(unknown.contains("`level-2`"), "{unknown}");
-    let time = world.refused(&["list", "--at", "tomorrow"], "TimeInvalid");
+    let time = desk.refused(&["list", "--at", "tomorrow"], "TimeInvalid");
     assert!(time.contains("tomorrow"), "{time}");
 }
 
 #[test]
 fn rollouts_are_held_and_go_on_and_rings_go_back() {
-    let world = World::new();
-    world.apply(PLAN);
-    let paused = world.text(&["pause", "prod-1", "--reason", "OPS-1: a freeze"]);
+    let desk = Desk::new();
+    desk.world.apply(PLAN);
+    let paused = desk.text(&["pause", "prod-1", "--reason", "OPS-1: a freeze"]);
     contains(&paused, &["decision 2 is in force", "prod-1"]);
     contains(
-        &world.text(&["show", "prod-1"]),
+        &desk.text(&["show", "prod-1"]),
         &["held", "OPS-1: a freeze"],
     );
-    assert_eq!(world.done(&["resume", "prod-1"])["decision"], 3);
-    let back = world.done(&["rollback", "canary", "--reason", "OPS-2"]);
+    assert_eq!(desk.done(&["resume", "prod-1"])["decision"], 3);
+    let back = desk.done(&["rollback", "canary", "--reason", "OPS-2"]);
     assert_eq!(back["decision"], 4);
-    let rings = world.done(&["list"])["rings"].clone();
+    let rings = desk.done(&["list"])["rings"].clone();
     assert_eq!(rings["canary"]["demand"]["baseline"], "standard");
     for (words, reason) in [
         (
@@ -236,21 +193,21 @@ fn rollouts_are_held_and_go_on_and_rings_go_back() {
             "no rollout has begun",
         ),
     ] {
-        let said = world.text(words).stderr;
+        let said = desk.text(words).stderr;
         assert!(said.contains("422, decision-refused"), "{said}");
         assert!(said.contains(reason), "{said}");
     }
 
-    let told = world.text(&["history"]);
+    let told = desk.text(&["history"]);
     contains(&told, &["4 decisions at", "4  ", "+ ring prod", "ago) by"]);
-    let history = world.done(&["history", "--limit", "1"]);
+    let history = desk.done(&["history", "--limit", "1"]);
     assert_eq!(history["history"][0]["decision"], 4);
     assert_eq!(history["history"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]
 fn exceptions_are_granted_listed_and_ended() {
-    let world = World::new();
+    let desk = Desk::new();
     let grant = |name: &str, more: &[&str]| {
         let words = [
             "exception",
@@ -265,7 +222,7 @@ fn exceptions_are_granted_listed_and_ended() {
             "--author",
             "k.lindt",
         ];
-        world.text(&[&words, more].concat())
+        desk.text(&[&words, more].concat())
     };
     let platform = "0f".repeat(32);
     let group = [
@@ -280,7 +237,7 @@ fn exceptions_are_granted_listed_and_ended() {
         &grant("rack-12", &group),
         &["decision 1 is in force", "rack-12"],
     );
-    let listed = world.text(&["exception", "list"]);
+    let listed = desk.text(&["exception", "list"]);
     let words = [
         "rack-12",
         "in force",
@@ -289,16 +246,16 @@ fn exceptions_are_granted_listed_and_ended() {
         "k.lindt",
     ];
     contains(&listed, &words);
-    let shown = world.done(&["show", "rack-12"])["exception"].clone();
+    let shown = desk.done(&["show", "rack-12"])["exception"].clone();
     assert_eq!(
         shown["group"]["families"],
         json!(["00806F050000", "00906ED50000"])
     );
     assert_eq!(shown["group"]["platforms"], json!([platform]));
-    let ended = world.text(&["exception", "list", "--at", "2999-02-01T00:00:00Z"]);
+    let ended = desk.text(&["exception", "list", "--at", "2999-02-01T00:00:00Z"]);
     contains(&ended, &["ended"]);
     contains(
-        &world.text(&["show", "rack-12"]),
+        &desk.text(&["show", "rack-12"]),
         &["00806F050000", &platform],
     );
 
@@ -311,9 +268,9 @@ fn exceptions_are_granted_listed_and_ended() {
         assert_eq!(refused.status, 2);
         assert!(refused.stderr.contains(field), "{}", refused.stderr);
     }
-    assert_eq!(world.done(&["exception", "end", "rack-12"])["decision"], 2);
-    assert_eq!(world.done(&["list"])["exceptions"], json!({}));
-    let gone = world.text(&["exception", "end", "rack-12"]);
+    assert_eq!(desk.done(&["exception", "end", "rack-12"])["decision"], 2);
+    assert_eq!(desk.done(&["list"])["exceptions"], json!({}));
+    let gone = desk.text(&["exception", "end", "rack-12"]);
     assert!(
         gone.stderr.contains("there is no such object"),
         "{}",
@@ -323,24 +280,22 @@ fn exceptions_are_granted_listed_and_ended() {
 
 #[test]
 fn who_would_fall_out_is_told_before_and_fails_a_pipeline() {
-    let world = World::new();
-    let directory = world.folder.text_path("box");
-    let advisory = ["--advisory", "SIMULATED-SA-00002", "--dir", &directory];
-    let recover = ["vendor", "recover", "--raises", "microcode"];
-    assert_eq!(run(&[&recover[..], &advisory].concat()).status, 0);
-    let nobody = world.done(&["preview", "--number", "early", "--fail-if-below", "100%"]);
+    let desk = Desk::new();
+    desk.world
+        .happens("recover --raises microcode --advisory SIMULATED-SA-00002");
+    let nobody = desk.done(&["preview", "--number", "early", "--fail-if-below", "100%"]);
     assert_eq!(
         (&nobody["share"], &nobody["enough"]),
         (&json!(10_000), &json!(true))
     );
-    world.observe();
+    desk.world.observe();
 
-    let told = world.text(&["preview"]);
+    let told = desk.text(&["preview"]);
     contains(
         &told,
         &["under standard at", "1 pass (100.00 %)", "0 fall out"],
     );
-    let early = world.text(&["preview", "--number", "early"]);
+    let early = desk.text(&["preview", "--number", "early"]);
     let words = [
         "0 pass (0.00 %), 1 fall out, 0 unknown",
         "SGX component 1 has ",
@@ -352,12 +307,12 @@ fn who_would_fall_out_is_told_before_and_fails_a_pipeline() {
     contains(&early, &words);
     for (share, status) in [("0%", 0), ("0.01%", 1), ("99%", 1)] {
         let words = ["preview", "--number", "2", "--fail-if-below", share];
-        let answer = world.text(&words);
+        let answer = desk.text(&words);
         assert_eq!(answer.status, status, "{share}");
         let is_said = answer.stdout.contains("fewer pass than");
         assert_eq!(is_said, status == 1);
     }
-    let json = world.text(&[
+    let json = desk.text(&[
         "preview",
         "--number",
         "early",
@@ -369,48 +324,48 @@ fn who_would_fall_out_is_told_before_and_fails_a_pipeline() {
     assert_eq!(json.status, 1);
     assert_eq!(json.json()["enough"], false);
     assert_eq!(json.json()["counts"]["fall_out"], 1);
-    let unknown = world.refused(&["preview", "--ring", "nowhere"], "ServiceRefused");
+    let unknown = desk.refused(&["preview", "--ring", "nowhere"], "ServiceRefused");
     assert!(
         unknown.contains("there is no ring of this name"),
         "{unknown}"
     );
-    world.refused(&["preview", "--fail-if-below", "99"], "UsageInvalid");
+    desk.refused(&["preview", "--fail-if-below", "99"], "UsageInvalid");
 
     let text = "[baselines.level-2]\nsgx.number = \"early\"\n[rollouts.all]\nring = \"default\"\n\
                 baseline = \"level-2\"\nfrom = \"2999-01-15T06:00:00Z\"\n";
-    let file = world.plan("two.toml", text);
-    let planned = world.text(&["plan", "--file", &file]);
+    let file = desk.plan("two.toml", text);
+    let planned = desk.text(&["plan", "--file", &file]);
     let words = [
         "ring default under level-2 from 2999-01-15T06:00:00Z",
         "1 fall out",
         "digest",
     ];
     contains(&planned, &words);
-    let json = world.done(&["plan", "--file", &file]);
+    let json = desk.done(&["plan", "--file", &file]);
     assert_eq!(json["previews"][0]["counts"]["fall_out"], 1);
 }
 
 #[test]
 fn what_is_wrong_with_a_plan_is_said_with_its_place() {
-    let world = World::new();
-    let file = world.plan("wrong.toml", "[rings.prod]\nhost = []\n");
-    let message = world.refused(&["plan", "--file", &file], "PlanMalformed");
+    let desk = Desk::new();
+    let file = desk.plan("wrong.toml", "[rings.prod]\nhost = []\n");
+    let message = desk.refused(&["plan", "--file", &file], "PlanMalformed");
     assert!(
         message.contains("line 2, column 1, `rings.prod.host`"),
         "{message}"
     );
     let digest = "0".repeat(64);
     let apply = ["apply", "--file", &file, "--digest", &digest];
-    assert_eq!(world.refused(&apply, "PlanMalformed"), message);
-    let empty = world.plan("empty.toml", "\n");
-    world.refused(&["plan", "--file", &empty], "InputEmpty");
-    world.refused(&["plan", "--file", "nowhere.toml"], "FileNotFound");
+    assert_eq!(desk.refused(&apply, "PlanMalformed"), message);
+    let empty = desk.plan("empty.toml", "\n");
+    desk.refused(&["plan", "--file", &empty], "InputEmpty");
+    desk.refused(&["plan", "--file", "nowhere.toml"], "FileNotFound");
 
-    let file = world.plan(
+    let file = desk.plan(
         "impossible.toml",
         "[baselines.standard]\n[rollouts.a]\nring = \"x\"\nbaseline = \"y\"\n",
     );
-    let message = world.refused(&["plan", "--file", &file], "ServiceRefused");
+    let message = desk.refused(&["plan", "--file", &file], "ServiceRefused");
     for word in [
         "`baselines.standard`",
         "`rollouts.a.ring`",
@@ -418,8 +373,8 @@ fn what_is_wrong_with_a_plan_is_said_with_its_place() {
     ] {
         assert!(message.contains(word), "{message}");
     }
-    let file = world.folder.text_path("plan.toml");
-    let message = world.refused(
+    let file = desk.world.folder.text_path("plan.toml");
+    let message = desk.refused(
         &["apply", "--file", &file, "--digest", "abc"],
         "ServiceRefused",
     );

@@ -1,66 +1,21 @@
 //! `bulla verify --service` and `bulla explain --service`: collateral from a service that nobody
 //! trusts.
 
-use bulla_tests::daemon::{Daemon, found_vendor};
-use bulla_tests::workbench::{Answer, Folder, run};
+use bulla_tests::workbench::run;
+use bulla_tests::world::World;
 use serde_json::{Value, json};
 
-/// A vendor with a platform that has attested, and a service that asks it.
-struct World {
-    folder: Folder,
-    vendor: Daemon,
-    service: Daemon,
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = Folder::new();
-        found_vendor(&folder);
-        let vendor = Daemon::vendor(&folder);
-        let upstream = format!("http://{}", vendor.address);
-        let root = folder.text_path("root.pem");
-        let arguments = [
-            "--upstream",
-            &upstream,
-            "--trust-root",
-            &root,
-            "--simulated",
-        ];
-        let service = Daemon::service(&folder, &arguments);
-        Self {
-            folder,
-            vendor,
-            service,
-        }
-    }
-
-    /// A command about the quote with collateral from this service, by the vendor's root.
-    fn ask(&self, command: &str, service: &str, more: &[&str]) -> Answer {
-        let (root, policy) = (
-            self.folder.text_path("root.pem"),
-            self.folder.text_path("attested/policy.toml"),
-        );
-        let quote = self.folder.text_path("attested/quote.bin");
-        let arguments = [
-            &[command, "--quote", &quote, "--service", service][..],
-            &["--trust-root", &root, "--simulated", "--policy", &policy],
-            &["--format", "json"],
-            more,
-        ];
-        run(&arguments.concat())
-    }
-
-    fn addresses(&self) -> [String; 6] {
-        let (service, vendor) = (&self.service.address, &self.vendor.address);
-        [
-            format!("http://{service}"),
-            format!("http://{service}/"),
-            format!("http://{service}/sgx/certification/v4/"),
-            format!("http://{service}/pcs"),
-            format!("pccs=http://{service}"),
-            format!("pcs=http://{vendor}"),
-        ]
-    }
+/// The service and the vendor, as they can be written.
+fn addresses(world: &World) -> [String; 6] {
+    let (service, vendor) = (&world.service.address, &world.vendor.address);
+    [
+        format!("http://{service}"),
+        format!("http://{service}/"),
+        format!("http://{service}/sgx/certification/v4/"),
+        format!("http://{service}/pcs"),
+        format!("pccs=http://{service}"),
+        format!("pcs=http://{vendor}"),
+    ]
 }
 
 #[test]
@@ -73,30 +28,16 @@ fn the_collateral_of_every_dialect_gives_the_verdict_of_the_set() {
         (answer["appraisal"].clone(), evidence, tcb)
     };
     let quote = world.folder.text_path("attested/quote.bin");
-    let root = world.folder.text_path("root.pem");
-    let policy = world.folder.text_path("attested/policy.toml");
-    let by_set = run(&[
-        "verify",
-        "--quote",
-        &quote,
-        "--collateral",
-        &set,
-        "--trust-root",
-        &root,
-        "--simulated",
-        "--policy",
-        &policy,
-        "--format",
-        "json",
-    ]);
+    let given = ["--quote", &quote, "--collateral", &set, "--format", "json"];
+    let by_set = world.judge("verify", &given);
     assert_eq!(by_set.status, 0, "{}", by_set.stdout);
-    for address in world.addresses() {
+    for address in addresses(&world) {
         let answer = world.ask("verify", &address, &[]);
         assert_eq!(answer.status, 0, "{address}: {}", answer.stdout);
         assert_eq!(facts(&answer.json()), facts(&by_set.json()), "{address}");
         assert_eq!(answer.json()["trust_anchor"]["genuine"], false);
     }
-    let explained = world.ask("explain", &world.addresses()[0], &[]);
+    let explained = world.ask("explain", &addresses(&world)[0], &[]);
     assert_eq!(explained.status, 0, "{}", explained.stdout);
     assert_eq!(explained.json()["answer"]["appraisal"], "accepted");
 }
@@ -104,9 +45,7 @@ fn the_collateral_of_every_dialect_gives_the_verdict_of_the_set() {
 #[test]
 fn a_baseline_says_of_which_number_the_collateral_is() {
     let world = World::new();
-    let directory = world.folder.text_path("box");
-    let recover = ["vendor", "recover", "--raises", "microcode", "--dir"];
-    assert_eq!(run(&[&recover[..], &[&directory]].concat()).status, 0);
+    world.happens("recover --raises microcode");
     let baseline = |number: &str| {
         let text = format!("[sgx]\nnumber = {number}\n");
         let path = world.folder.write("demanded.toml", text);
@@ -133,23 +72,11 @@ fn a_baseline_says_of_which_number_the_collateral_is() {
 #[test]
 fn below_the_base_path_of_a_ring_is_the_collateral_that_the_ring_demands() {
     let world = World::new();
-    let dir = world.folder.text_path("box");
-    let words = "recover --raises pce";
-    let words: Vec<&str> = words.split(' ').collect();
-    let recovered = run(&[&["vendor"], &words[..], &["--dir", &dir]].concat());
-    assert_eq!(recovered.status, 0, "{}", recovered.stderr);
-    let token = std::fs::read_to_string(world.folder.path("state/administrator-token"));
-    let token = token.expect("a token");
-    let headers = [("admin-token", token.trim())];
-    let plan = b"[baselines.level-2]\nsgx.number = 2\n[rings.canary]\n\
-                 [rollouts.now]\nring = \"canary\"\nbaseline = \"level-2\"\n";
-    let planned = world
-        .service
-        .send("POST", "/baselines/plan", &headers, plan);
-    let digest = planned.json()["digest"].clone();
-    let target = format!("/baselines/apply?digest={}", digest.as_str().expect("text"));
-    let applied = world.service.send("POST", &target, &headers, plan);
-    assert_eq!(applied.status(), 200, "{}", applied.text());
+    world.happens("recover --raises pce");
+    world.apply(
+        "[baselines.level-2]\nsgx.number = 2\n[rings.canary]\n\
+         [rollouts.now]\nring = \"canary\"\nbaseline = \"level-2\"\n",
+    );
     let service = &world.service.address;
     for (address, number, appraisal) in [
         (format!("http://{service}"), 1, "accepted"),
@@ -173,7 +100,7 @@ fn below_the_base_path_of_a_ring_is_the_collateral_that_the_ring_demands() {
 fn the_service_is_not_trusted() {
     let world = World::new();
     let quote = world.folder.text_path("attested/quote.bin");
-    let service = format!("http://{}", world.service.address);
+    let service = world.url();
     // Its root is known to nobody here, whatever the service believes.
     let arguments = [
         "verify",
@@ -212,24 +139,9 @@ fn lines_share_what_was_fetched() {
     let own = json!({ "quote": hex::encode(&quote), "collateral": {} });
     let text = format!("{line}\n{line}\n{own}\n{{\"quote\": \"00\"}}\n");
     let lines = world.folder.write("quotes.jsonl", text);
-    let (root, policy) = (
-        world.folder.text_path("root.pem"),
-        world.folder.text_path("attested/policy.toml"),
-    );
     let vendor = format!("pcs=http://{}", world.vendor.address);
     let lines = lines.to_str().expect("UTF-8");
-    let answer = run(&[
-        "verify",
-        "--quote",
-        lines,
-        "--service",
-        &vendor,
-        "--trust-root",
-        &root,
-        "--simulated",
-        "--policy",
-        &policy,
-    ]);
+    let answer = world.judge("verify", &["--quote", lines, "--service", &vendor]);
     assert_eq!(answer.status, 2, "{}", answer.stdout);
     let answers = answer.json_lines();
     assert_eq!(answers.len(), 4);
@@ -262,7 +174,7 @@ fn without_collateral_there_is_no_verdict() {
         assert_eq!(refuse(wrong).0, "ArgumentInvalid", "{wrong}");
     }
     let set = world.folder.text_path("attested/collateral.json");
-    let service = format!("http://{}", world.service.address);
+    let service = world.url();
     let both = world.ask("verify", &service, &["--collateral", &set]);
     assert_eq!(both.json()["error"]["code"], "UsageInvalid");
 }
