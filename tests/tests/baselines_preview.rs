@@ -1,6 +1,7 @@
 //! Previews over the fleet of a service: what they foresee is what comes, for every platform of which
 //! there is evidence, and of no other is anything promised.
 
+use bulla_protocol::percent;
 use bulla_service::keeper::Mode;
 use bulla_store::Fleet as _;
 use bulla_store::fleet::{Platform, PlatformId};
@@ -84,6 +85,22 @@ impl Fleet {
         reply.json()
     }
 
+    /// Those who do not pass, fetched so many at a time.
+    fn pages(&self, query: &str, limit: usize) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.preview(&format!("{query}&limit={limit}{after}"));
+            let platforms = page["platforms"].as_array().expect("a list");
+            assert!((1..=limit).contains(&platforms.len()), "{page:#}");
+            all.extend(platforms.iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={}", percent::encode(next)),
+                None => return all,
+            }
+        }
+    }
+
     #[track_caller]
     fn counts(&self, query: &str) -> [u64; 3] {
         counts(&self.preview(query))
@@ -153,6 +170,10 @@ fn a_preview_says_who_would_fall_out_for_what_and_what_raises_it() {
         let limited = fleet.preview(&format!("{query}&limit=1"));
         assert_eq!(limited["platforms"].as_array().map(Vec::len), Some(1));
         assert_eq!(limited["counts"], forecast["counts"]);
+        assert_eq!(forecast["next"], Value::Null);
+        for limit in 1..=4 {
+            assert_eq!(fleet.pages(query, limit), *platforms, "{limit} at a time");
+        }
     }
     // What nobody has documents for is nobody's promise.
     let nothing = fleet.preview("number=99");
@@ -164,9 +185,12 @@ fn a_preview_says_who_would_fall_out_for_what_and_what_raises_it() {
 
 #[test]
 fn what_cannot_be_previewed_is_told() {
-    let fleet = Fleet::new(recovering());
+    let fleet = Fleet::seen(recovering());
     for (query, status) in [
         ("", 200),
+        ("number=2&after=sgx/00", 404),
+        ("number=2&limit=0", 400),
+        ("number=2&limit=1001", 400),
         ("ring=default&number=1", 400),
         ("number=latest", 400),
         ("number=4294967296", 400),

@@ -305,6 +305,9 @@ fn who_would_fall_out_is_told_before_and_fails_a_pipeline() {
         "OutOfDate",
     ];
     contains(&early, &words);
+    let all = desk.done(&["preview", "--number", "early", "--all"]);
+    assert_eq!(all["platforms"].as_array().map(Vec::len), Some(1));
+    assert_eq!(all["next"], Value::Null);
     for (share, status) in [("0%", 0), ("0.01%", 1), ("99%", 1)] {
         let words = ["preview", "--number", "2", "--fail-if-below", share];
         let answer = desk.text(&words);

@@ -183,6 +183,10 @@ pub(crate) struct BaselinePreviewArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 
+    /// List everybody who does not pass, not only the first
+    #[arg(long)]
+    pub(crate) all: bool,
+
     /// Fail where fewer than this share of all platforms pass, for example 99% or 99.5%
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) fail_if_below: Option<u32>,

@@ -15,7 +15,7 @@ use crate::render::table;
 use crate::service::Service;
 use crate::time;
 
-/// Most platforms and causes that people are told of.
+/// Most platforms and causes that people are told of, unless they ask for all.
 const SHOWN: usize = 30;
 
 /// What would become of the fleet, as far as people are told of it.
@@ -98,7 +98,10 @@ pub(super) fn run(args: &BaselinePreviewArgs, output: &mut Output) -> Result<Exi
         .find_map(|(name, value)| Some((name, value?)));
     let mut query = vec![given.unwrap_or(("ring", Name::DEFAULT_RING))];
     query.extend(at.as_deref().map(|at| ("at", at)));
-    let told = service.get::<Json>("/baselines/preview", &query)?;
+    let mut told = service.get::<Json>("/baselines/preview", &query)?;
+    if args.all {
+        complete(&service, &query, &mut told.value)?;
+    }
     let previewed = read(&service, &told.value)?;
     let least = args.fail_if_below;
     let enough = least.map(|least| previewed.foreseen.counts.pass_share_is_at_least(least));
@@ -120,7 +123,7 @@ pub(super) fn run(args: &BaselinePreviewArgs, output: &mut Output) -> Result<Exi
             );
             let mut text = headline(told.simulated, &title);
             text.push_str(&told_of(&previewed.foreseen));
-            text.push_str(&platforms(&previewed));
+            text.push_str(&platforms(&previewed, args.all));
             if enough == Some(false) {
                 let few = paint(BAD, "fewer pass than --fail-if-below asks for");
                 text.push_str(&format!("\n{few}\n"));
@@ -132,6 +135,31 @@ pub(super) fn run(args: &BaselinePreviewArgs, output: &mut Output) -> Result<Exi
         Some(false) => Exit::Refused,
         _ => Exit::Done,
     })
+}
+
+/// A page behind the first one.
+#[derive(Deserialize)]
+struct Page {
+    platforms: Vec<Json>,
+    next: Option<String>,
+}
+
+/// Adds the pages behind the first one. Each is of its own moment.
+fn complete(service: &Service, query: &[(&str, &str)], whole: &mut Json) -> Result<()> {
+    let mut next = Page::deserialize(&*whole).ok().and_then(|first| first.next);
+    while let Some(behind) = &next {
+        let after = query.iter().copied().chain([("after", behind.as_str())]);
+        let after: Vec<(&str, &str)> = after.collect();
+        let page: Page = service.get("/baselines/preview", &after)?.value;
+        next = page.next.filter(|_| !page.platforms.is_empty());
+        if let Some(Json::Array(all)) = whole.get_mut("platforms") {
+            all.extend(page.platforms);
+        }
+    }
+    if let Some(next) = whole.get_mut("next") {
+        *next = Json::Null;
+    }
+    Ok(())
 }
 
 fn read(service: &Service, value: &Json) -> Result<Previewed> {
@@ -194,19 +222,22 @@ fn cause_text(cause: &Cause) -> String {
 }
 
 /// Who does not pass.
-fn platforms(previewed: &Previewed) -> String {
+fn platforms(previewed: &Previewed, all: bool) -> String {
     let mut text = String::new();
     if !previewed.platforms.is_empty() {
         text.push_str(&format!("\n{}\n", paint(STRONG, "who does not pass")));
     }
-    let rows: Vec<[String; 5]> = previewed.platforms.iter().take(SHOWN).map(row).collect();
+    let most = if all { usize::MAX } else { SHOWN };
+    let rows: Vec<[String; 5]> = previewed.platforms.iter().take(most).map(row).collect();
     let titles = ["QE-ID", "for", "FMSPC", "PPID's SHA-256", "because"];
     table::write(titles, &rows, &mut text);
     let counts = previewed.foreseen.counts;
-    let all = counts.fall_out.saturating_add(counts.unknown);
-    match all.saturating_sub(u64::try_from(rows.len()).unwrap_or(0)) {
+    let fallen = counts.fall_out.saturating_add(counts.unknown);
+    match fallen.saturating_sub(u64::try_from(rows.len()).unwrap_or(0)) {
         0 => {}
-        more => text.push_str(&format!("and {more} more\n")),
+        // Who fell out while the pages were fetched is on none of them.
+        more if all => text.push_str(&format!("and {more} that changed meanwhile\n")),
+        more => text.push_str(&format!("and {more} more, whom --all lists\n")),
     }
     text
 }

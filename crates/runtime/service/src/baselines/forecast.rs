@@ -15,6 +15,10 @@ use super::preview::{Foreseen, Library, Reach, foresee};
 use crate::administration::{MOST, Outcome as Answer, Problem, Query, json};
 use crate::keeper::unhurried;
 
+/// Longest place of a platform in the fleet, in bytes: a QE-ID has up to 260, and there are names of
+/// four digits behind it.
+const LONGEST_PLACE: usize = 270;
+
 #[derive(Serialize)]
 struct Forecast<'a> {
     at: String,
@@ -23,6 +27,8 @@ struct Forecast<'a> {
     foreseen: Foreseen,
     /// Those that do not pass.
     platforms: Vec<Fallen>,
+    /// Behind which to go on; absent where these were the last.
+    next: Option<String>,
 }
 
 /// What the fleet was held against.
@@ -48,6 +54,8 @@ struct Fallen {
     pce_id: String,
     #[serde(flatten)]
     outcome: Outcome,
+    #[serde(skip)]
+    place: String,
 }
 
 /// What a rollout of a plan would do.
@@ -118,9 +126,9 @@ pub(super) fn demand_of_number(state: &State, number: Number, at: Timestamp) -> 
 impl Baselines {
     /// Holds the fleet's last evidence against what a ring follows, a baseline, or a number.
     pub(super) async fn forecast(&self, query: &Query) -> Answer {
-        query.only(&["ring", "baseline", "number", "at", "limit"])?;
+        query.only(&["ring", "baseline", "number", "at", "after", "limit"])?;
         let question = Question::read(query)?;
-        let limit = query.limit(MOST)?;
+        let mut page = Page::behind(query.find("after"), query.limit(MOST)?)?;
         let now = self.now();
         let at = query.at()?.unwrap_or(now);
         if at < now {
@@ -134,14 +142,11 @@ impl Baselines {
         let mut library = Library::new(self.keeper(), Reach::Upstreams);
         let mut preview = library.preview(&demand, at, &census).await;
         let foreseen = foresee(&mut preview, &census);
-        let mut platforms = Vec::new();
-        if foreseen.counts.fall_out + foreseen.counts.unknown > 0 {
+        if foreseen.counts.fall_out + foreseen.counts.unknown > 0 || page.after.is_some() {
             self.census(&state, |platform, named| {
-                let outcome = preview.judge(platform);
-                if platforms.len() < limit && !matches!(*outcome, Outcome::Passes(_)) {
-                    platforms.push(fallen(platform, named, &outcome));
-                }
+                page.look(platform, named, || preview.judge(platform));
             })?;
+            page.check()?;
         }
         json(&Forecast {
             at: at.to_string(),
@@ -153,7 +158,8 @@ impl Baselines {
                 content: &demand.baseline,
             },
             foreseen,
-            platforms,
+            next: page.next(),
+            platforms: page.platforms,
         })
     }
 
@@ -209,6 +215,78 @@ impl Baselines {
     }
 }
 
+/// Some of the platforms that do not pass, in the order of the fleet.
+struct Page {
+    /// Behind which platform it begins, by its place; absent once that was seen.
+    after: Option<String>,
+    limit: usize,
+    platforms: Vec<Fallen>,
+    /// Whether there are more behind it.
+    more: bool,
+}
+
+impl Page {
+    fn behind(after: Option<&str>, limit: usize) -> Result<Self, Problem> {
+        let is_place = |text: &str| text.len() <= LONGEST_PLACE && text.contains('/');
+        if !after.is_none_or(is_place) {
+            let detail = "after: what the page before has as `next`";
+            return Err(Problem::bad_request(detail));
+        }
+        Ok(Self {
+            after: after.map(str::to_owned),
+            limit,
+            platforms: Vec::new(),
+            more: false,
+        })
+    }
+
+    fn look(
+        &mut self,
+        platform: &Platform,
+        named: &Named<'_>,
+        outcome: impl FnOnce() -> Arc<Outcome>,
+    ) {
+        if let Some(after) = &self.after {
+            if *after == place(platform.technology.as_str(), named) {
+                self.after = None;
+            }
+            return;
+        }
+        if self.more {
+            return;
+        }
+        let outcome = outcome();
+        match (&*outcome, self.platforms.len() < self.limit) {
+            (Outcome::Passes(_), _) => {}
+            (_, false) => self.more = true,
+            (_, true) => self.platforms.push(fallen(platform, named, &outcome)),
+        }
+    }
+
+    /// Whether the platform behind which it begins was there.
+    fn check(&self) -> Result<(), Problem> {
+        match &self.after {
+            None => Ok(()),
+            Some(_) => Err(Problem::not_found(
+                "after: the platform is not in the fleet, or no more; begin anew",
+            )),
+        }
+    }
+
+    fn next(&self) -> Option<String> {
+        let last = self.platforms.last()?;
+        self.more.then(|| last.place.clone())
+    }
+}
+
+/// A platform's place in the fleet: by the digest of its PPID, or the name under which it is registered.
+fn place(technology: &str, named: &Named<'_>) -> String {
+    match named.ppid_sha256 {
+        Some(digest) => format!("{technology}/{}", hex::encode(digest)),
+        None => format!("{}/{}", named.qe_id, named.pce_id),
+    }
+}
+
 fn fallen(platform: &Platform, named: &Named<'_>, outcome: &Outcome) -> Fallen {
     Fallen {
         technology: platform.technology.as_str(),
@@ -217,5 +295,6 @@ fn fallen(platform: &Platform, named: &Named<'_>, outcome: &Outcome) -> Fallen {
         qe_id: named.qe_id.to_owned(),
         pce_id: named.pce_id.to_string(),
         outcome: outcome.clone(),
+        place: place(platform.technology.as_str(), named),
     }
 }
