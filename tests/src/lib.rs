@@ -17,6 +17,7 @@ pub mod liar;
 pub mod load;
 pub mod nodes;
 pub mod openapi;
+pub mod pages;
 pub mod qvl;
 pub mod routes;
 pub mod scenarios;
