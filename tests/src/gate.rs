@@ -45,6 +45,8 @@ pub enum Mood {
     Garble,
     /// It signs with a key that it does not publish.
     SignWithOtherKey,
+    /// It withdraws its key as soon as that has signed one token, and then accepts.
+    WithdrawOnce,
     /// Its tokens name another key than the attester's.
     ConfirmOtherKey,
     /// Its tokens answer another nonce.
@@ -219,6 +221,10 @@ impl State {
             _ => &self.key,
         };
         let token = signer.sign(&claims).unwrap();
+        if self.mood == Mood::WithdrawOnce {
+            self.key = TokenKey::new(SigningKey::generate().unwrap());
+            self.mood = Mood::Accept;
+        }
         self.tokens.insert(token.clone(), claims.clone());
         Ok(AttestAnswer {
             token: token.parse().unwrap(),

@@ -317,6 +317,23 @@ fn the_command_is_stopped_when_the_gate_refuses_later() {
 }
 
 #[test]
+fn a_signing_key_that_is_withdrawn_stops_nothing() {
+    let gate = Gate::open();
+    gate.state().token_seconds = 8;
+    let running = Running::start(&gate, &[], WAITS);
+    let attested = gate.asked("/attest");
+    {
+        let mut state = gate.state();
+        (state.token_seconds, state.mood) = (300, Mood::WithdrawOnce);
+    }
+    eventually("it attests twice", || gate.asked("/attest") > attested + 1);
+    running.signal("TERM");
+    let (status, _, told) = running.end();
+    assert_eq!(status, Some(5), "the script's own: {told}");
+    assert!(!told.contains("stopping"), "{told}");
+}
+
+#[test]
 fn a_command_that_does_not_end_is_killed_with_what_it_started() {
     let gate = Gate::open();
     gate.state().token_seconds = 4;
@@ -331,16 +348,18 @@ fn a_command_that_does_not_end_is_killed_with_what_it_started() {
 #[test]
 fn the_command_is_stopped_when_nobody_answers_until_the_token_ends() {
     let gate = Gate::open();
-    gate.state().token_seconds = 4;
+    gate.state().token_seconds = 6;
     let running = Running::start(&gate, &[], WAITS);
+    let asked = gate.asked("/challenge");
     gate.set(Mood::Busy);
     let (status, output, told) = running.end();
+    assert!(gate.asked("/challenge") > asked + 1, "it was tried again");
     assert_eq!(
         (status, output.as_str()),
         (Some(124), "stopping\n"),
         "{told}"
     );
-    assert!(told.contains("is tried until"), "{told}");
+    assert_eq!(told.matches("is tried until").count(), 1, "once: {told}");
 }
 
 #[test]

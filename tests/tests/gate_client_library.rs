@@ -167,6 +167,29 @@ fn a_token_that_is_not_about_this_attestation_is_not_taken() {
 }
 
 #[test]
+fn a_key_that_was_withdrawn_on_the_way_costs_another_attestation() {
+    let gate = Gate::open();
+    let client = client(&gate);
+    gate.set(Mood::WithdrawOnce);
+    let attestation = client.attest().expect("attested by the next key");
+    assert_eq!(gate.asked("/attest"), 2);
+    assert!(client.release(&attestation, "database").is_ok());
+
+    // One more is enough: a gate that never publishes its key is not asked for ever.
+    gate.set(Mood::SignWithOtherKey);
+    assert!(client.attest().is_err());
+    assert_eq!(gate.asked("/attest"), 4);
+    // Whoever was given the keys would only see the same again.
+    let settings = Settings {
+        keys: TokenKeys::Given(gate.keys()),
+        ..settings(&gate)
+    };
+    let pinned = Client::new(settings, honest()).expect("a client");
+    assert!(pinned.attest().is_err());
+    assert_eq!(gate.asked("/attest"), 5);
+}
+
+#[test]
 fn a_secret_that_is_sealed_otherwise_does_not_open() {
     let gate = Gate::open();
     let client = client(&gate);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bulla_pki::Timestamp;
 use bulla_pki::hpke::KeyPair;
 use bulla_protocol::gate::{Audience, Name, TokenText};
-use bulla_token::{Claims, KeySet, binding};
+use bulla_token::{Claims, KeySet, TokenError, binding};
 
 use crate::attested::{Attested, Ended, Permission, Standing, Term, now};
 use crate::error::GateError;
@@ -103,7 +103,21 @@ impl Client {
 
     /// Attests: a challenge, evidence that is bound to it and to a new key, and the gate's result,
     /// which is verified here too.
+    ///
+    /// A result whose key the gate does not publish is asked for once more: the key may have been
+    /// withdrawn since it signed.
     pub async fn attest(&self) -> Result<Attestation, GateError> {
+        match self.attest_once().await {
+            Err(GateError::Token(TokenError::KeyUnknown | TokenError::KeyWithdrawn))
+                if self.keys.is_none() =>
+            {
+                self.attest_once().await
+            }
+            attested => attested,
+        }
+    }
+
+    async fn attest_once(&self) -> Result<Attestation, GateError> {
         let key = KeyPair::generate().map_err(|source| GateError::Key {
             subject: "the key of this attestation".to_owned(),
             source,

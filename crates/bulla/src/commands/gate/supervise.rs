@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bulla_gate::{Attestation, Client, GateError};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -23,6 +23,9 @@ const RETRY_AT_LEAST: Duration = Duration::from_millis(200);
 
 /// Longest time between two attempts to attest.
 const RETRY_AT_MOST: Duration = Duration::from_secs(15);
+
+/// Least time between two lines that give the same reason.
+const SAID_AGAIN: Duration = Duration::from_secs(60);
 
 /// How many attempts fit into what is left after the first has failed.
 const RETRIES: u32 = 10;
@@ -107,6 +110,7 @@ async fn renewed(
     attestation: &Attestation,
 ) -> std::result::Result<Attestation, GateError> {
     let mut last = None;
+    let mut said = Said::default();
     loop {
         let Ok(left) = attestation.left() else {
             return Err(expired(attestation, last));
@@ -114,10 +118,11 @@ async fn renewed(
         match timeout(left, gate.attest()).await {
             Ok(Ok(later)) => return Ok(later),
             Ok(Err(error)) if error.may_pass() => {
-                tell(&format!(
-                    "attesting again failed, and is tried until {}: {error}",
-                    attestation.until()
-                ));
+                let until = attestation.until();
+                let line = format!("attesting again failed, and is tried until {until}: {error}");
+                if said.is_news(&line, Instant::now()) {
+                    tell(&line);
+                }
                 last = Some(error);
             }
             Ok(Err(error)) => return Err(error),
@@ -127,6 +132,23 @@ async fn renewed(
         if let Err(error) = wait(attestation, pause).await {
             return Err(last.unwrap_or(error));
         }
+    }
+}
+
+/// What was said last, and when.
+#[derive(Default)]
+struct Said(Option<(String, Instant)>);
+
+impl Said {
+    /// Whether a line is to be said now: it is another one, or that was a while ago.
+    fn is_news(&mut self, line: &str, now: Instant) -> bool {
+        let is_known = self.0.as_ref().is_some_and(|(last, at)| {
+            last == line && now.saturating_duration_since(*at) < SAID_AGAIN
+        });
+        if !is_known {
+            self.0 = Some((line.to_owned(), now));
+        }
+        !is_known
     }
 }
 
@@ -205,5 +227,23 @@ impl Signals {
                 return signal.as_raw();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_is_said_once_a_minute_and_anything_else_at_once() {
+        let mut said = Said::default();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert!(said.is_news("busy", start));
+        assert!(!said.is_news("busy", after(59)));
+        assert!(said.is_news("unreachable", after(59)));
+        assert!(said.is_news("busy", after(60)));
+        assert!(!said.is_news("busy", after(119)));
+        assert!(said.is_news("busy", after(120)));
     }
 }
