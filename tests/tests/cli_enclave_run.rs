@@ -311,6 +311,20 @@ fn what_was_not_signed_for_does_not_start() {
 }
 
 #[test]
+fn one_file_of_all_may_be_standard_input() {
+    let folder = program_folder(Program::new().exit());
+    let image = std::fs::read(folder.path("image")).expect("our own file");
+    let line = |signature| ["run", "-", "--sigstruct", signature, "--format", "json"];
+    let answer = enclave(&folder, &line("@image.sig"), &image);
+    assert_eq!(answer.status, 0, "{}", answer.stderr);
+    for twice in [&line("-")[..], &["diff", "-", "-", "--format", "json"]] {
+        let answer = enclave(&folder, twice, &image);
+        assert_eq!(answer.status, 2, "{}", answer.stderr);
+        assert_eq!(answer.json()["error"]["code"], "StandardInputTaken");
+    }
+}
+
+#[test]
 fn an_enclave_is_quoted_and_accepted_under_its_root_alone() {
     let folder = demonstration_folder();
     let told = quote(&folder, "@image.sig", "@good");

@@ -51,6 +51,9 @@ pub(crate) enum Error {
     )]
     InputEmpty { what: &'static str, path: PathBuf },
 
+    #[error("standard input is not the {what} too: it was read already; name a file")]
+    StandardInputTaken { what: &'static str },
+
     #[error(
         "{}: the {what} has more than {limit} bytes, which none needs; check that this is the \
          right file",
@@ -313,6 +316,7 @@ impl Error {
             Self::FileUnreadable { .. } => "FileUnreadable",
             Self::InputEmpty { .. } => "InputEmpty",
             Self::InputTooLarge { .. } => "InputTooLarge",
+            Self::StandardInputTaken { .. } => "StandardInputTaken",
             Self::CollateralNotGiven => "CollateralNotGiven",
             Self::CollateralFileMissing { .. } => "CollateralFileMissing",
             Self::CollateralMalformed { .. } => "CollateralMalformed",

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bulla_appraisal::PolicyError;
 
@@ -22,6 +23,9 @@ pub(crate) const MAX_ROOT_SIZE: usize = 4 * bulla_pki::certificate::MAX_CERTIFIC
 /// How much of a file is looked at to tell what it is.
 const PEEK_SIZE: usize = 64 * 1024;
 
+/// Whether standard input was opened: it can be read once.
+static STANDARD_INPUT_TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// A file or standard input, opened and not yet read.
 pub(crate) struct Source {
     what: &'static str,
@@ -34,6 +38,9 @@ impl Source {
     /// Opens the file that holds the `what`; `-` is standard input.
     pub(crate) fn open(what: &'static str, path: &Path) -> Result<Self> {
         let (size, reader): (_, Box<dyn Read>) = if path == Path::new("-") {
+            if STANDARD_INPUT_TAKEN.swap(true, Ordering::Relaxed) {
+                return Err(Error::StandardInputTaken { what });
+            }
             (None, Box::new(io::stdin()))
         } else {
             let file = open_file(what, path)?;

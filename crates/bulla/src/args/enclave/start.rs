@@ -83,7 +83,8 @@ pub(crate) struct OnPlatformArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("signature").args(["sigstruct", "throwaway_key"]).required(true))]
 pub(crate) struct RunArgs {
-    /// The image (SGXS) or the program (ELF)
+    /// The image (SGXS) or the program (ELF); `-` is standard input, of which the enclave then finds
+    /// only the end
     #[arg(value_name = "IMAGE")]
     pub(crate) image: PathBuf,
 

@@ -8,7 +8,7 @@ use bulla_enclave::machine::ptrace::{BesideHardware, PtraceBackend};
 use bulla_enclave::runner::{self, ARENA_SIZE, Connector, Ending, Limits, Outside, Report, Site};
 
 use super::aesm;
-use super::start::{Placed, passing_processor, start};
+use super::start::{Placed, passing_processor, start_read};
 use crate::args::{Format, RunArgs};
 use crate::describe::Fields;
 use crate::error::{Error, Result};
@@ -25,7 +25,8 @@ const AESM: &str = "aesm.local";
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let format = args.format.unwrap_or(Format::Text);
-    let functions = functions(args)?;
+    let bytes = input::read("image", &args.image, MAX_IMAGE_SIZE)?;
+    let functions = functions(args, &bytes)?;
     let placed = Placed::of(&args.platform)?;
     let processor = match &placed {
         Some(placed) => placed.processor(),
@@ -37,7 +38,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         let connector: Connector = Box::new(move || service.connect());
         outside.services.insert(AESM.to_owned(), connector);
     }
-    let enclave = start(&args.image, &args.signature, &args.memory)?;
+    let enclave = start_read(&bytes, &args.image, &args.signature, &args.memory)?;
+    drop(bytes);
     let beside_hardware = match args.despite_hardware {
         true => BesideHardware::Insist,
         false => BesideHardware::Refuse,
@@ -73,13 +75,16 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
 }
 
 /// The functions of the program, as far as a file names them.
-fn functions(args: &RunArgs) -> Result<Functions> {
-    let path = args.symbols.as_ref().unwrap_or(&args.image);
-    let bytes = input::read("program", path, MAX_IMAGE_SIZE)?;
-    if args.symbols.is_none() && !image::is_elf(&bytes) {
-        return Ok(Functions::default());
-    }
-    Functions::read(&bytes).map_err(|error| Error::ImageInvalid {
+fn functions(args: &RunArgs, image: &[u8]) -> Result<Functions> {
+    let (path, read) = match &args.symbols {
+        Some(path) => {
+            let program = input::read("program", path, MAX_IMAGE_SIZE)?;
+            (path, Functions::read(&program))
+        }
+        None if image::is_elf(image) => (&args.image, Functions::read(image)),
+        None => return Ok(Functions::default()),
+    };
+    read.map_err(|error| Error::ImageInvalid {
         path: path.clone(),
         reason: error.to_string(),
     })

@@ -14,6 +14,7 @@ use super::sign::Terms;
 use crate::args::{MemoryArgs, OnPlatformArgs, SignatureArgs};
 use crate::commands::vendor::argument;
 use crate::error::{Error, Result};
+use crate::inspect::MAX_IMAGE_SIZE;
 use crate::{input, time};
 
 /// Loads and initialises an image with the attributes that were signed for.
@@ -22,7 +23,18 @@ pub(super) fn start(
     signature: &SignatureArgs,
     memory: &MemoryArgs,
 ) -> Result<Enclave> {
-    let loaded = Loaded::read(image, memory)?;
+    let bytes = input::read("image", image, MAX_IMAGE_SIZE)?;
+    start_read(&bytes, image, signature, memory)
+}
+
+/// The same with an image that was read before.
+pub(super) fn start_read(
+    bytes: &[u8],
+    image: &Path,
+    signature: &SignatureArgs,
+    memory: &MemoryArgs,
+) -> Result<Enclave> {
+    let loaded = Loaded::of(bytes, image, memory)?;
     let sigstruct = match &signature.sigstruct {
         Some(path) => read_sigstruct(path)?,
         None => {
