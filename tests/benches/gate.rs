@@ -4,7 +4,8 @@
 //! `cargo bench -p bulla-tests --bench gate` prints ratios to one P-256 verification, measured in
 //! interleaved rounds so that a machine whose speed drifts does it to all rows alike. Evidence is
 //! made between the rounds and costs nothing there. The gate is measured twice: by the thread that
-//! calls it, and as the real `bulla serve` over HTTP, by the CPU time of its process.
+//! calls it, and as the real `bulla serve` over HTTP, by the CPU time of its process. `... -- run
+//! COUNT` only attests so often, for a profiler.
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,6 +20,7 @@ use bulla_pki::{SigningKey, Timestamp, TrustAnchors};
 use bulla_processor::{Enclave, EnclaveSigner, SmallEnclave};
 use bulla_protocol::gate::{AttestRequest, Request};
 use bulla_tests::daemon::Daemon;
+use bulla_tests::front::Front;
 use bulla_tests::gate_daemon::Grounds;
 use bulla_tests::gatehouse::{Attempt, Gatehouse};
 use bulla_tests::load::{self, Row, cpu_time, median, thread_time};
@@ -47,9 +49,16 @@ fn main() {
     let Some(folder) = vectors::folder("gate") else {
         return;
     };
-    let unit = load::units(&folder).swap_remove(0);
     let maker = Maker::new();
     let mut inside = Inside::open(&maker);
+    let mut arguments = std::env::args()
+        .skip_while(|argument| argument != "run")
+        .skip(1);
+    if let Some(count) = arguments.next() {
+        inside.run(&maker, count.parse().expect("a number"));
+        return;
+    }
+    let unit = load::units(&folder).swap_remove(0);
     let mut outside = Outside::open();
     let names = [
         "known: the quote of a known platform",
@@ -181,28 +190,54 @@ impl Inside {
     /// The mean cost of an attestation, in seconds: from the question for a nonce to the bytes of
     /// the answer.
     fn attest(&mut self, maker: &Maker) -> f64 {
-        let Gatehouse {
-            clock,
-            vendor,
-            front,
-            ..
-        } = &self.house;
         let start = thread_time();
-        let nonces = [(); ATTESTATIONS].map(|()| {
-            let challenge = front.gate.challenge().expect("a nonce");
-            black_box(challenge.write());
-            challenge.nonce.0
-        });
+        let nonces = challenges(&self.house.front, ATTESTATIONS);
         let mut spent = thread_time() - start;
-        let bodies = nonces.map(|nonce| maker.body(vendor, &nonce, clock.now()));
+        let bodies = self.bodies(maker, &nonces);
         let start = thread_time();
-        for body in &bodies {
-            let request = AttestRequest::read(body).expect("a request");
-            let attested = front.block_on(front.gate.attest(&request));
-            black_box(attested.expect("accepted").write());
-        }
+        attestations(&self.house.front, &bodies);
         spent += thread_time() - start;
         spent.as_secs_f64() / ATTESTATIONS as f64
+    }
+
+    /// So many attestations, for a profiler that looks at what [`attestations`] calls.
+    fn run(&self, maker: &Maker, count: usize) {
+        let nonces = challenges(&self.house.front, count + 1);
+        let mut bodies = self.bodies(maker, &nonces);
+        let first = bodies.pop().expect("one more");
+        let request = AttestRequest::read(&first).expect("a request");
+        let front = &self.house.front;
+        front
+            .block_on(front.gate.attest(&request))
+            .expect("accepted");
+        attestations(front, &bodies);
+    }
+
+    fn bodies(&self, maker: &Maker, nonces: &[[u8; 32]]) -> Vec<Vec<u8>> {
+        let Gatehouse { clock, vendor, .. } = &self.house;
+        let body = |nonce| maker.body(vendor, nonce, clock.now());
+        nonces.iter().map(body).collect()
+    }
+}
+
+/// Nonces, from the question to the bytes of each answer.
+#[inline(never)]
+fn challenges(front: &Front, count: usize) -> Vec<[u8; 32]> {
+    let nonce = |_| {
+        let challenge = front.gate.challenge().expect("a nonce");
+        black_box(challenge.write());
+        challenge.nonce.0
+    };
+    (0..count).map(nonce).collect()
+}
+
+/// From the bytes of each request to those of its answer.
+#[inline(never)]
+fn attestations(front: &Front, bodies: &[Vec<u8>]) {
+    for body in bodies {
+        let request = AttestRequest::read(body).expect("a request");
+        let attested = front.block_on(front.gate.attest(&request));
+        black_box(attested.expect("accepted").write());
     }
 }
 
