@@ -52,6 +52,14 @@ pub enum StoreError {
         /// The QE-ID in its name.
         qe_id: String,
     },
+    /// Nobody answers where the database should be, or whoever does lets nobody in.
+    #[error("{path} cannot be reached: {reason}")]
+    Unreachable {
+        /// The database.
+        path: String,
+        /// What the system or the server says.
+        reason: String,
+    },
     /// Anything else that the database or the system refuses.
     #[error("{path}: {reason}")]
     Unavailable {

@@ -2,8 +2,9 @@
 //!
 //! Five ports, each small: [`Documents`] keeps every issue of the vendor's documents, [`Fleet`]
 //! the platforms, [`Governance`] what the operator decided, [`Secrets`] what the gate releases,
-//! [`Audit`] who did what. [`Store`] has all five over embedded SQLite. Calls block, for as long as a disk takes; what was acknowledged
-//! survives a power failure.
+//! [`Audit`] who did what. [`Store`] has all five, over embedded SQLite or, with the feature
+//! `postgres`, over a database that several nodes share. Calls block, for as long as a disk or a
+//! network takes; what was acknowledged survives a power failure.
 //!
 //! Nothing is checked here: what comes in was verified before.
 #![forbid(unsafe_code)]
@@ -14,8 +15,12 @@ mod encoding;
 pub mod error;
 pub mod fleet;
 pub mod governance;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod secrets;
-pub mod sqlite;
+mod sql;
+mod sqlite;
+mod store;
 
 pub use audit::Audit;
 pub use documents::Documents;
@@ -23,7 +28,8 @@ pub use error::StoreError;
 pub use fleet::Fleet;
 pub use governance::Governance;
 pub use secrets::Secrets;
-pub use sqlite::{Checked, Pruned, Retention, Store};
+pub use sql::{Checked, Pruned, Retention};
+pub use store::Store;
 
 /// What a call to a store gives.
 pub type Result<T> = std::result::Result<T, StoreError>;

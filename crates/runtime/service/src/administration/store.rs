@@ -30,7 +30,15 @@ impl Administration {
     pub(super) async fn back_up(&self, query: &Query, actor: &str) -> Outcome {
         query.only(&[])?;
         let collection = self.keeper.collection();
-        let file = place(Path::new(collection.store().path()), collection.now().at);
+        let Some(store) = collection.store().file() else {
+            let title = "This store is backed up by PostgreSQL, not by bulla.";
+            let detail = "Use pg_dump, or archive the write-ahead log; POST /v1/store/check looks \
+                          through what is stored all the same.";
+            return Err(
+                Problem::new(Status::CONFLICT, "backed-up-by-database", title).because(detail),
+            );
+        };
+        let file = place(store, collection.now().at);
         if file.exists() {
             let title = "There is a backup of this second.";
             return Err(Problem::new(Status::CONFLICT, "backup-exists", title));

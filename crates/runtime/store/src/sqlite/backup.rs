@@ -8,18 +8,15 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::check::Checked;
-use super::fault::{Fault, Outcome, file};
-use super::{Store, check, connection, migrations};
+use super::{Sqlite, check, connection, migrations};
+use crate::sql::Checked;
+use crate::sql::fault::{Fault, Outcome, file};
 use crate::{Result, StoreError};
 
-impl Store {
+impl Sqlite {
     /// Writes the present state to a new file `to`, checks it, and only then gives it its name.
     /// Refuses to write over something. Readers and the writer go on meanwhile.
-    ///
-    /// A backup is a store: [`Store::open`] opens it. The file holds everything, and is for the
-    /// owner alone.
-    pub fn backup(&self, to: &Path) -> Result<Checked> {
+    pub(crate) fn backup(&self, to: &Path) -> Result<Checked> {
         match &self.readers {
             Some(readers) => {
                 let source = readers.another().map_err(|fault| fault.at(&self.path))?;
@@ -31,7 +28,7 @@ impl Store {
 
     /// Puts the backup `from` in the place `to`, where nothing may be, after checking it and
     /// bringing it to the latest schema. The backup stays as it is.
-    pub fn restore(from: &Path, to: &Path) -> Result<Checked> {
+    pub(crate) fn restore(from: &Path, to: &Path) -> Result<Checked> {
         let name = from.to_string_lossy();
         let source = connection::reader(from).map_err(|fault| fault.at(&name))?;
         if !migrations::is_ours(&source).map_err(|fault| fault.at(&name))? {

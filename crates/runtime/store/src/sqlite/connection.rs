@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::fault::{Fault, Outcome, file};
+use crate::sql::fault::{Fault, Outcome, file};
 use crate::{Result, StoreError};
 
 /// How long to wait for a lock of another program, as one that looks into the database: five

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::fault::file;
+use crate::sql::fault::file;
 use crate::{Result, StoreError};
 
 /// How much of a lock's file is read to tell who holds it, in bytes: a process id and the path of

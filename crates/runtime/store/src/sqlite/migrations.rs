@@ -7,8 +7,8 @@
 use bulla_pki::digest::sha256;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::fault::{Fault, Outcome};
 use crate::StoreError;
+use crate::sql::fault::{Fault, Outcome};
 
 /// A step.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 use rusqlite::Connection;
 
 use super::connection;
-use super::fault::Outcome;
+use crate::sql::fault::Outcome;
 
 /// How many connections read at the same time: as many as small machines have cores. Each keeps
 /// up to 2 MiB of pages, and a reading takes microseconds.

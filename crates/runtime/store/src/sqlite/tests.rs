@@ -10,7 +10,8 @@ use super::*;
 use crate::audit::Event;
 use crate::documents::NewDocument;
 use crate::secrets::{Claim, Limits, NewSecret};
-use crate::{AnchorId, Audit, Documents, Fleet, Governance, Secrets, StoreError};
+use crate::sql::documents;
+use crate::{AnchorId, Audit, Documents, Fleet, Governance, Secrets, Store, StoreError};
 
 const ANCHOR: AnchorId = AnchorId([1; 32]);
 
@@ -72,7 +73,7 @@ fn made_by(path: &Path, steps: &[migrations::Migration]) {
     connection::create(path).unwrap();
     let mut connection = connection::writer(path).unwrap();
     migrations::apply(&mut connection, "test", steps).unwrap();
-    documents::add(&connection, ANCHOR, &document(b"old")).unwrap();
+    documents::add(&Connection::Sqlite(&connection), ANCHOR, &document(b"old")).unwrap();
 }
 
 fn schema_error(path: &Path) -> (u32, u32, String) {
@@ -118,7 +119,7 @@ fn a_later_schema_is_refused_and_left_alone() {
     let (found, known, remedy) = schema_error(&folder.database());
     assert_eq!((found, known), (LATEST + 1, LATEST));
     assert!(remedy.contains("or a later one"), "{remedy}");
-    let connection = Connection::open(folder.database()).unwrap();
+    let connection = rusqlite::Connection::open(folder.database()).unwrap();
     connection
         .query_row("SELECT count(*) FROM later", [], |_| Ok(()))
         .unwrap();
@@ -140,7 +141,7 @@ fn a_step_that_was_changed_is_refused() {
 fn a_step_that_is_missing_below_others_is_refused() {
     let folder = Folder::new();
     made_by(&folder.database(), migrations::ALL);
-    let connection = Connection::open(folder.database()).unwrap();
+    let connection = rusqlite::Connection::open(folder.database()).unwrap();
     connection
         .execute("DELETE FROM migrations WHERE number = 3", [])
         .unwrap();
@@ -176,11 +177,13 @@ fn a_full_disk_is_named_and_takes_nothing_away() {
     let folder = Folder::new();
     let store = Store::open(&folder.database()).unwrap();
     let pages: i64 = store
+        .sqlite()
         .writer()
         .query_row("PRAGMA page_count", [], |row| row.get(0))
         .unwrap();
     let limit = |pages: i64| {
         store
+            .sqlite()
             .writer()
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
             .unwrap();
@@ -245,6 +248,7 @@ fn on_a_full_disk_nothing_is_released() {
     let pages = |pages: &str| {
         let sql = format!("PRAGMA max_page_count{pages}");
         let limit: i64 = store
+            .sqlite()
             .writer()
             .query_row(&sql, [], |row| row.get(0))
             .unwrap();
@@ -272,6 +276,7 @@ fn what_cannot_be_written_can_be_read() {
     let store = Store::open(&folder.database()).unwrap();
     store.add_document(ANCHOR, &document(b"kept"), &[]).unwrap();
     store
+        .sqlite()
         .writer()
         .pragma_update(None, "query_only", true)
         .unwrap();
@@ -294,7 +299,7 @@ fn readers_see_the_last_commit_and_wait_for_no_writer() {
     let head = || store.head().unwrap().unwrap().event.details;
     store
         .write(|transaction| {
-            transaction.execute("UPDATE audit SET details = 'meanwhile'", [])?;
+            transaction.execute("UPDATE audit SET details = 'meanwhile'", &[])?;
             // More at a time than there are readers; all of them end while the writer is held.
             std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..9).map(|_| scope.spawn(head)).collect();
@@ -317,9 +322,8 @@ fn a_reading_is_of_one_state() {
     store
         .read(|transaction| {
             let count = || {
-                let count: i64 =
-                    transaction.query_row("SELECT count(*) FROM audit", [], |row| row.get(0))?;
-                Ok::<_, Fault>(count)
+                let sql = "SELECT count(*) AS count FROM audit";
+                transaction.first(sql, &[], |row| row.get::<i64>("count"))
             };
             let before = count()?;
             store.record(&event("")).map_err(Fault::Known)?;
@@ -335,7 +339,7 @@ fn a_failed_or_broken_off_change_leaves_nothing() {
     let folder = Folder::new();
     let store = Store::open(&folder.database()).unwrap();
     let change =
-        |transaction: &Transaction<'_>| documents::add(transaction, ANCHOR, &document(b"half"));
+        |transaction: &Connection<'_>| documents::add(transaction, ANCHOR, &document(b"half"));
     let failed: Result<()> = store.write(|transaction| {
         change(transaction)?;
         Err(Fault::Damaged("test".to_owned()))
@@ -360,13 +364,13 @@ fn a_failed_or_broken_off_change_leaves_nothing() {
 fn what_is_acknowledged_is_asked_to_be_on_the_disk() {
     let folder = Folder::new();
     let store = Store::open(&folder.database()).unwrap();
-    let setting = |connection: &Connection, name: &str| {
+    let setting = |connection: &rusqlite::Connection, name: &str| {
         let value: rusqlite::types::Value = connection
             .query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
             .unwrap();
         format!("{value:?}")
     };
-    let writer = store.writer();
+    let writer = store.sqlite().writer();
     assert_eq!(setting(&writer, "journal_mode"), "Text(\"wal\")");
     assert_eq!(setting(&writer, "synchronous"), "Integer(2)", "FULL");
     assert_eq!(setting(&writer, "foreign_keys"), "Integer(1)");

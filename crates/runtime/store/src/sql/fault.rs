@@ -1,4 +1,4 @@
-//! From what SQLite says to what the caller can do about it.
+//! From what a database says to what the caller can do about it.
 
 use std::io;
 use std::path::Path;
@@ -9,9 +9,14 @@ use crate::StoreError;
 
 /// What went wrong inside a transaction, before the database's name is put to it.
 #[derive(Debug)]
-pub(super) enum Fault {
-    /// SQLite refused, or gave a value of another type than was stored.
+pub(crate) enum Fault {
+    /// SQLite refused.
     Sqlite(rusqlite::Error),
+    /// PostgreSQL refused, or is out of reach.
+    #[cfg(feature = "postgres")]
+    Postgres(crate::postgres::Failure),
+    /// This crate refused, for a reason in words.
+    Refused(String),
     /// What was read is not what was written.
     Damaged(String),
     /// An error that needs no more words.
@@ -19,7 +24,7 @@ pub(super) enum Fault {
 }
 
 /// What happens inside a transaction.
-pub(super) type Outcome<T> = std::result::Result<T, Fault>;
+pub(crate) type Outcome<T> = std::result::Result<T, Fault>;
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
@@ -29,15 +34,18 @@ impl From<rusqlite::Error> for Fault {
 
 impl Fault {
     /// The same, told of another file than the database.
-    pub(super) fn within(self, path: &Path) -> Self {
+    pub(crate) fn within(self, path: &Path) -> Self {
         Self::Known(self.at(&path.to_string_lossy()))
     }
 
     /// The same, told of the database at `path`.
-    pub(super) fn at(self, path: &str) -> StoreError {
+    pub(crate) fn at(self, path: &str) -> StoreError {
         let path = path.to_owned();
         match self {
             Self::Sqlite(error) => sqlite(path, &error),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(failure) => failure.at(path),
+            Self::Refused(reason) => StoreError::Unavailable { path, reason },
             Self::Damaged(reason) => StoreError::Damaged { path, reason },
             Self::Known(error) => error,
         }
@@ -46,6 +54,7 @@ impl Fault {
 
 fn sqlite(path: String, error: &rusqlite::Error) -> StoreError {
     use rusqlite::Error;
+
     let reason = error.to_string();
     match error {
         Error::SqliteFailure(failure, _) => match failure.code {
@@ -72,7 +81,7 @@ fn sqlite(path: String, error: &rusqlite::Error) -> StoreError {
 }
 
 /// An error of the file system.
-pub(super) fn file(path: impl Into<String>, error: &io::Error) -> StoreError {
+pub(crate) fn file(path: impl Into<String>, error: &io::Error) -> StoreError {
     let path = path.into();
     let reason = error.to_string();
     match error.kind() {

@@ -2,12 +2,13 @@
 
 use bulla_collateral::{Selector, Series, Slot};
 use bulla_pki::{Timestamp, Window};
-use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::Store;
 use super::column::{limit, parsed, sealed, timestamp};
+use super::connection::{Connection, Row};
 use super::fault::{Fault, Outcome};
 use super::set_aside;
+use super::value::Parameter;
+use crate::Store;
 use crate::documents::{NewDocument, Selection, SetAside, StoredDocument};
 use crate::encoding::Encoding;
 use crate::{AnchorId, Documents, Result};
@@ -38,7 +39,7 @@ impl Documents for Store {
                      ORDER BY valid_from DESC, id DESC LIMIT 1
                  )
                  ORDER BY own.slot",
-                [anchor.0],
+                &[&anchor.0],
             )
         })
     }
@@ -51,7 +52,7 @@ impl Documents for Store {
                      SELECT max(id) FROM selections WHERE anchor = ?1 GROUP BY series, selector
                  )
                  ORDER BY series, selector",
-                [anchor.0],
+                &[&anchor.0],
             )
         })
     }
@@ -61,7 +62,7 @@ impl Documents for Store {
             selections(
                 transaction,
                 "SELECT * FROM selections WHERE anchor = ?1 AND series = ?2 ORDER BY id DESC",
-                (anchor.0, series.to_string()),
+                &[&anchor.0, &series.to_string()],
             )
         })
     }
@@ -77,7 +78,7 @@ impl Documents for Store {
                 transaction,
                 "SELECT * FROM documents WHERE anchor = ?1 AND slot = ?2
                  ORDER BY valid_from DESC, id DESC LIMIT ?3",
-                (anchor.0, slot.to_string(), limit(most)),
+                &[&anchor.0, &slot.to_string(), &limit(most)],
             )
         })
     }
@@ -93,7 +94,7 @@ impl Documents for Store {
                 transaction,
                 "SELECT * FROM documents WHERE anchor = ?1 AND slot = ?2 AND arrived <= ?3
                  ORDER BY valid_from DESC, id DESC LIMIT 1",
-                (anchor.0, slot.to_string(), at.unix_seconds()),
+                &[&anchor.0, &slot.to_string(), &at.unix_seconds()],
             )?;
             Ok(found.pop())
         })
@@ -109,104 +110,97 @@ impl Documents for Store {
 }
 
 /// Keeps a document, or finds the one that is there already; gives its number.
-pub(super) fn add(
-    connection: &Connection,
+pub(crate) fn add(
+    connection: &Connection<'_>,
     anchor: AnchorId,
     document: &NewDocument,
 ) -> Outcome<i64> {
     let slot = document.slot.to_string();
-    let known = connection
-        .prepare_cached("SELECT id FROM documents WHERE anchor = ?1 AND slot = ?2 AND sha256 = ?3")?
-        .query_row((anchor.0, &slot, document.sha256), |row| row.get("id"))
-        .optional()?;
+    let known = connection.first(
+        "SELECT id FROM documents WHERE anchor = ?1 AND slot = ?2 AND sha256 = ?3",
+        &[&anchor.0, &slot, &document.sha256],
+        |row| row.get("id"),
+    )?;
     if let Some(id) = known {
         return Ok(id);
     }
-    let mut insert = connection.prepare_cached(
+    let added = connection.first(
         "INSERT INTO documents
              (anchor, slot, sha256, valid_from, valid_until, arrived, source, seal, issuer_chain, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id",
+        &[
+            &anchor.0,
+            &slot,
+            &document.sha256,
+            &document.window.from.unix_seconds(),
+            &document.window.until.unix_seconds(),
+            &document.arrived.unix_seconds(),
+            &document.source,
+            &seal(anchor, document),
+            &document.issuer_chain,
+            &document.body,
+        ],
+        |row| row.get("id"),
     )?;
-    Ok(insert.insert((
-        anchor.0,
-        &slot,
-        document.sha256,
-        document.window.from.unix_seconds(),
-        document.window.until.unix_seconds(),
-        document.arrived.unix_seconds(),
-        &document.source,
-        seal(anchor, document),
-        &document.issuer_chain,
-        &document.body,
-    ))?)
+    added.ok_or_else(|| Fault::Refused("a document got no number".to_owned()))
 }
 
 /// Makes a selection the present one. One that says the same number as the present one only shows
 /// that it is still so.
-fn select(connection: &Connection, anchor: AnchorId, selection: &Selection) -> Outcome<()> {
+fn select(connection: &Connection<'_>, anchor: AnchorId, selection: &Selection) -> Outcome<()> {
     let series = selection.series.to_string();
     let selector = selection.selector.as_str();
-    let present = connection
-        .prepare_cached(
-            "SELECT * FROM selections WHERE anchor = ?1 AND series = ?2 AND selector = ?3
-             ORDER BY id DESC LIMIT 1",
-        )?
-        .query_and_then((anchor.0, &series, selector), |row| -> Outcome<_> {
-            Ok((row.get::<_, i64>("id")?, read_selection(row)?))
-        })?
-        .next()
-        .transpose()?;
+    let present = connection.first(
+        "SELECT * FROM selections WHERE anchor = ?1 AND series = ?2 AND selector = ?3
+         ORDER BY id DESC LIMIT 1",
+        &[&anchor.0, &series, &selector],
+        |row| -> Outcome<_> { Ok((row.get::<i64>("id")?, read_selection(row)?)) },
+    )?;
     match present {
         Some((id, mut present)) if present.number == selection.number => {
             present.seen = present.seen.max(selection.seen);
-            connection
-                .prepare_cached("UPDATE selections SET seen = ?2, seal = ?3 WHERE id = ?1")?
-                .execute((
-                    id,
-                    present.seen.unix_seconds(),
-                    selection_seal(anchor, &present),
-                ))?;
+            connection.execute(
+                "UPDATE selections SET seen = ?2, seal = ?3 WHERE id = ?1",
+                &[
+                    &id,
+                    &present.seen.unix_seconds(),
+                    &selection_seal(anchor, &present),
+                ],
+            )?;
         }
         _ => {
-            connection
-                .prepare_cached(
-                    "INSERT INTO selections (anchor, series, selector, number, since, seen, seal)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((
-                    anchor.0,
+            connection.execute(
+                "INSERT INTO selections (anchor, series, selector, number, since, seen, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                &[
+                    &anchor.0,
                     &series,
-                    selector,
-                    selection.number,
-                    selection.since.unix_seconds(),
-                    selection.seen.unix_seconds(),
-                    selection_seal(anchor, selection),
-                ))?;
+                    &selector,
+                    &selection.number,
+                    &selection.since.unix_seconds(),
+                    &selection.seen.unix_seconds(),
+                    &selection_seal(anchor, selection),
+                ],
+            )?;
         }
     }
     Ok(())
 }
 
 fn documents(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl Params,
+    connection: &Connection<'_>,
+    sql: &'static str,
+    parameters: &[&dyn Parameter],
 ) -> Outcome<Vec<StoredDocument>> {
-    connection
-        .prepare_cached(sql)?
-        .query_and_then(parameters, read_document)?
-        .collect()
+    connection.query(sql, parameters, read_document)
 }
 
 fn selections(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl Params,
+    connection: &Connection<'_>,
+    sql: &'static str,
+    parameters: &[&dyn Parameter],
 ) -> Outcome<Vec<Selection>> {
-    connection
-        .prepare_cached(sql)?
-        .query_and_then(parameters, read_selection)?
-        .collect()
+    connection.query(sql, parameters, read_selection)
 }
 
 fn read_document(row: &Row<'_>) -> Outcome<StoredDocument> {
@@ -271,14 +265,12 @@ fn selection_seal(anchor: AnchorId, selection: &Selection) -> [u8; 32] {
 }
 
 /// Reads everything, so that every seal is checked.
-pub(super) fn check(connection: &Connection) -> Outcome<()> {
-    let mut statement = connection.prepare("SELECT * FROM documents")?;
-    for document in statement.query_and_then([], read_document)? {
-        document?;
-    }
-    let mut statement = connection.prepare("SELECT * FROM selections")?;
-    for selection in statement.query_and_then([], read_selection)? {
-        selection?;
-    }
+pub(super) fn check(connection: &Connection<'_>) -> Outcome<()> {
+    connection.each("SELECT * FROM documents", |row| {
+        read_document(row).map(drop)
+    })?;
+    connection.each("SELECT * FROM selections", |row| {
+        read_selection(row).map(drop)
+    })?;
     Ok(())
 }

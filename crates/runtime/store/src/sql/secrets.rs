@@ -1,14 +1,13 @@
 //! Secrets.
 
-use rusqlite::{Connection, Row};
-
 use super::column::{sealed, timestamp};
+use super::connection::{Connection, Row};
 use super::fault::{Fault, Outcome};
-use super::{Store, audit, governance};
+use super::{audit, governance};
 use crate::audit::Event;
 use crate::encoding::Encoding;
 use crate::secrets::{Claim, Limits, NewSecret, NotReleased, Release, Released, Secret};
-use crate::{Result, Secrets};
+use crate::{Result, Secrets, Store};
 
 impl Secrets for Store {
     fn put_secret(&self, new: &NewSecret, event: &Event) -> Result<bool> {
@@ -45,10 +44,11 @@ impl Secrets for Store {
 
     fn secrets(&self) -> Result<Vec<Secret>> {
         self.read(|transaction| {
-            transaction
-                .prepare_cached("SELECT * FROM secrets WHERE value IS NOT NULL ORDER BY name")?
-                .query_and_then([], |row| Ok(read(row)?.secret))?
-                .collect()
+            transaction.query(
+                "SELECT * FROM secrets WHERE value IS NOT NULL ORDER BY name",
+                &[],
+                |row| Ok(read(row)?.secret),
+            )
         })
     }
 
@@ -76,7 +76,7 @@ impl Secrets for Store {
     }
 }
 
-fn release(connection: &Connection, claim: &Claim, event: &Event) -> Outcome<Release> {
+fn release(connection: &Connection<'_>, claim: &Claim, event: &Event) -> Outcome<Release> {
     let kept = find(connection, &claim.name)?;
     let Some((mut secret, value)) = kept.and_then(|kept| Some((kept.secret, kept.value?))) else {
         return Ok(Err(NotReleased::Absent));
@@ -153,35 +153,33 @@ impl Kept {
     }
 }
 
-fn find(connection: &Connection, name: &str) -> Outcome<Option<Kept>> {
-    connection
-        .prepare_cached("SELECT * FROM secrets WHERE name = ?1")?
-        .query_and_then([name], read)?
-        .next()
-        .transpose()
+fn find(connection: &Connection<'_>, name: &str) -> Outcome<Option<Kept>> {
+    connection.first("SELECT * FROM secrets WHERE name = ?1", &[&name], read)
 }
 
-fn write(connection: &Connection, kept: &Kept) -> Outcome<()> {
+fn write(connection: &Connection<'_>, kept: &Kept) -> Outcome<()> {
     let secret = &kept.secret;
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO secrets
-                 (name, version, at, author, policy, times, until, platforms, releases, seal, value)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute((
+    connection.execute(
+        "INSERT INTO secrets
+             (name, version, at, author, policy, times, until, platforms, releases, seal, value)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (name) DO UPDATE
+         SET version = ?2, at = ?3, author = ?4, policy = ?5, times = ?6, until = ?7,
+             platforms = ?8, releases = ?9, seal = ?10, value = ?11",
+        &[
             &secret.name,
-            secret.version,
-            secret.at.unix_seconds(),
+            &secret.version,
+            &secret.at.unix_seconds(),
             &secret.author,
             &secret.policy,
-            secret.limits.times,
-            secret.limits.until.map(|until| until.unix_seconds()),
-            kept.platforms(),
-            secret.releases,
-            kept.seal(),
-            kept.value.as_deref(),
-        ))?;
+            &secret.limits.times,
+            &secret.limits.until.map(|until| until.unix_seconds()),
+            &kept.platforms(),
+            &secret.releases,
+            &kept.seal(),
+            &kept.value,
+        ],
+    )?;
     Ok(())
 }
 
@@ -220,10 +218,7 @@ fn digests(octets: Vec<u8>) -> Outcome<Vec<[u8; 32]>> {
 }
 
 /// Reads everything, so that every seal is checked.
-pub(super) fn check(connection: &Connection) -> Outcome<()> {
-    let mut statement = connection.prepare("SELECT * FROM secrets")?;
-    for kept in statement.query_and_then([], read)? {
-        kept?;
-    }
+pub(super) fn check(connection: &Connection<'_>) -> Outcome<()> {
+    connection.each("SELECT * FROM secrets", |row| read(row).map(drop))?;
     Ok(())
 }

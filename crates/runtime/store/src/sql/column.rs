@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use bulla_pki::Timestamp;
-use rusqlite::Row;
 
+use super::connection::Row;
 use super::fault::{Fault, Outcome};
 
 /// An instant from a column.

@@ -8,15 +8,14 @@ mod queue;
 use bulla_collateral::PckCa;
 use bulla_pki::Timestamp;
 use bulla_protocol::value::{CpuSvn, EncryptedPpid, Fmspc, PceId, PceSvn, PlatformManifest};
-use rusqlite::{Connection, Row};
 
-use super::Store;
+use super::connection::{Connection, Row};
 use super::fault::{Fault, Outcome};
 use crate::fleet::{
     Evidence, PckAnswer, PckCertificates, Platform, PlatformId, RawTcb, Registration,
     RegistrationState,
 };
-use crate::{AnchorId, Fleet, Result};
+use crate::{AnchorId, Fleet, Result, Store};
 
 impl Fleet for Store {
     fn put_platform(&self, anchor: AnchorId, platform: &Platform) -> Result<()> {
@@ -176,7 +175,7 @@ impl Fleet for Store {
 }
 
 /// Reads everything, so that every seal is checked.
-pub(super) fn check(connection: &Connection) -> Outcome<()> {
+pub(super) fn check(connection: &Connection<'_>) -> Outcome<()> {
     platforms::check(connection)?;
     certificates::check(connection)?;
     evidence::check(connection)?;
@@ -199,7 +198,7 @@ fn required_ca(row: &Row<'_>) -> Outcome<PckCa> {
 }
 
 fn read_manifest(row: &Row<'_>) -> Outcome<Option<PlatformManifest>> {
-    row.get::<_, Option<Vec<u8>>>("manifest")?
+    row.get::<Option<Vec<u8>>>("manifest")?
         .map(PlatformManifest::new)
         .transpose()
         .map_err(|error| Fault::Damaged(error.to_string()))

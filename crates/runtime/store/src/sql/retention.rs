@@ -1,11 +1,11 @@
 //! What is removed when it has become old.
 
 use bulla_pki::Timestamp;
-use rusqlite::Connection;
 
+use super::connection::Connection;
 use super::fault::Outcome;
-use super::{Store, set_aside};
-use crate::{AnchorId, Result};
+use super::set_aside;
+use crate::{AnchorId, Result, Store};
 
 /// How long what is kept.
 ///
@@ -66,13 +66,13 @@ impl Store {
 }
 
 /// Removes the issues whose window ended before an instant, but for the latest of each slot.
-fn documents(connection: &Connection, anchor: AnchorId, oldest: Timestamp) -> Outcome<usize> {
-    let mut remove = connection.prepare_cached(
+fn documents(connection: &Connection<'_>, anchor: AnchorId, oldest: Timestamp) -> Outcome<usize> {
+    connection.execute(
         "DELETE FROM documents WHERE anchor = ?1 AND valid_until < ?2 AND id <> (
              SELECT id FROM documents AS issue
              WHERE issue.anchor = documents.anchor AND issue.slot = documents.slot
              ORDER BY valid_from DESC, id DESC LIMIT 1
          )",
-    )?;
-    Ok(remove.execute((anchor.0, oldest.unix_seconds()))?)
+        &[&anchor.0, &oldest.unix_seconds()],
+    )
 }

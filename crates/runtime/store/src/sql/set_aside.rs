@@ -2,9 +2,9 @@
 
 use bulla_pki::Timestamp;
 use bulla_pki::digest::sha256;
-use rusqlite::{Connection, Row};
 
 use super::column::{limit, sealed, timestamp};
+use super::connection::{Connection, Row};
 use super::fault::Outcome;
 use crate::AnchorId;
 use crate::documents::{
@@ -13,7 +13,11 @@ use crate::documents::{
 use crate::encoding::Encoding;
 
 /// Keeps a refusal, in place of an equal body for the same place.
-pub(super) fn put(connection: &Connection, anchor: AnchorId, refused: &SetAside) -> Outcome<()> {
+pub(super) fn put(
+    connection: &Connection<'_>,
+    anchor: AnchorId,
+    refused: &SetAside,
+) -> Outcome<()> {
     let refused = bounded(refused);
     let digest = sha256(&refused.body);
     let texts = [
@@ -23,79 +27,76 @@ pub(super) fn put(connection: &Connection, anchor: AnchorId, refused: &SetAside)
         &refused.reason,
     ];
     let size = refused.body.len() + texts.map(String::len).iter().sum::<usize>();
-    connection
-        .prepare_cached(
-            "DELETE FROM set_aside WHERE anchor = ?1 AND what = ?2 AND body_sha256 = ?3",
-        )?
-        .execute((anchor.0, &refused.what, digest))?;
-    connection
-        .prepare_cached(
-            "INSERT INTO set_aside
-                 (anchor, what, body_sha256, arrived, size, source, code, reason, seal, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute((
-            anchor.0,
+    connection.execute(
+        "DELETE FROM set_aside WHERE anchor = ?1 AND what = ?2 AND body_sha256 = ?3",
+        &[&anchor.0, &refused.what, &digest],
+    )?;
+    connection.execute(
+        "INSERT INTO set_aside
+             (anchor, what, body_sha256, arrived, size, source, code, reason, seal, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        &[
+            &anchor.0,
             &refused.what,
-            digest,
-            refused.arrived.unix_seconds(),
-            limit(size),
+            &digest,
+            &refused.arrived.unix_seconds(),
+            &limit(size),
             &refused.source,
             &refused.code,
             &refused.reason,
-            seal(anchor, &refused),
+            &seal(anchor, &refused),
             &refused.body,
-        ))?;
+        ],
+    )?;
     keep_latest(connection, SET_ASIDE_COUNT, SET_ASIDE_BYTES)?;
     Ok(())
 }
 
 /// Removes the oldest refusals, whatever their anchor, until at most `count` with at most `bytes`
 /// are left; gives how many were removed.
-pub(super) fn keep_latest(connection: &Connection, count: u64, bytes: u64) -> Outcome<usize> {
-    let mut remove = connection.prepare_cached(
+pub(super) fn keep_latest(connection: &Connection<'_>, count: u64, bytes: u64) -> Outcome<usize> {
+    connection.execute(
         "DELETE FROM set_aside WHERE id <= (
              SELECT max(id) FROM (
                  SELECT id,
                         row_number() OVER (ORDER BY id DESC) AS place,
                         sum(size) OVER (ORDER BY id DESC) AS total
                  FROM set_aside
-             )
-             WHERE place > ?1 OR total > ?2
+             ) AS ranked
+             WHERE place > CAST(?1 AS BIGINT) OR total > CAST(?2 AS BIGINT)
          )",
-    )?;
-    Ok(remove.execute((count, bytes))?)
+        &[&count, &bytes],
+    )
 }
 
 /// Removes the refusals that arrived before an instant; gives how many there were.
 pub(super) fn keep_since(
-    connection: &Connection,
+    connection: &Connection<'_>,
     anchor: AnchorId,
     oldest: Timestamp,
 ) -> Outcome<usize> {
-    let mut remove =
-        connection.prepare_cached("DELETE FROM set_aside WHERE anchor = ?1 AND arrived < ?2")?;
-    Ok(remove.execute((anchor.0, oldest.unix_seconds()))?)
+    connection.execute(
+        "DELETE FROM set_aside WHERE anchor = ?1 AND arrived < ?2",
+        &[&anchor.0, &oldest.unix_seconds()],
+    )
 }
 
 /// Refusals, latest first.
 pub(super) fn latest(
-    connection: &Connection,
+    connection: &Connection<'_>,
     anchor: AnchorId,
     most: usize,
 ) -> Outcome<Vec<SetAside>> {
-    connection
-        .prepare_cached("SELECT * FROM set_aside WHERE anchor = ?1 ORDER BY id DESC LIMIT ?2")?
-        .query_and_then((anchor.0, limit(most)), read)?
-        .collect()
+    connection.query(
+        "SELECT * FROM set_aside WHERE anchor = ?1 ORDER BY id DESC LIMIT ?2",
+        &[&anchor.0, &limit(most)],
+        read,
+    )
 }
 
 /// Reads everything, so that every seal is checked.
-pub(super) fn check(connection: &Connection) -> Outcome<()> {
-    let mut statement = connection.prepare("SELECT * FROM set_aside")?;
-    for refused in statement.query_and_then([], read)? {
-        refused?;
-    }
+pub(super) fn check(connection: &Connection<'_>) -> Outcome<()> {
+    connection.each("SELECT * FROM set_aside", |row| read(row).map(drop))?;
     Ok(())
 }
 

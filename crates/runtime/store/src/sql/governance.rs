@@ -1,15 +1,16 @@
 //! Decisions.
 
 use bulla_pki::Timestamp;
-use rusqlite::{Connection, Params, Row};
 
+use super::audit;
 use super::column::{sealed, timestamp};
+use super::connection::{Connection, Row};
 use super::fault::Outcome;
-use super::{Store, audit};
+use super::value::Parameter;
 use crate::audit::Event;
 use crate::encoding::Encoding;
 use crate::governance::Decision;
-use crate::{Governance, Result};
+use crate::{Governance, Result, Store};
 
 impl Governance for Store {
     fn decide(
@@ -61,7 +62,7 @@ impl Governance for Store {
                      WHERE kind = latest.kind AND name = latest.name
                  )
                  ORDER BY name",
-                [kind],
+                &[&kind],
             )
         })
     }
@@ -71,61 +72,59 @@ impl Governance for Store {
             decisions(
                 transaction,
                 "SELECT * FROM decisions WHERE kind = ?1 AND name = ?2 ORDER BY version DESC",
-                (kind, name),
+                &[&kind, &name],
             )
         })
     }
 }
 
 /// The number of the last version of an object; 0 where there never was one.
-fn last_version(connection: &Connection, kind: &str, name: &str) -> Outcome<u32> {
-    let version = connection
-        .prepare_cached(
-            "SELECT ifnull(max(version), 0) AS version FROM decisions
-             WHERE kind = ?1 AND name = ?2",
-        )?
-        .query_row((kind, name), |row| row.get("version"))?;
-    Ok(version)
+fn last_version(connection: &Connection<'_>, kind: &str, name: &str) -> Outcome<u32> {
+    let version = connection.first(
+        "SELECT coalesce(max(version), 0) AS version FROM decisions
+         WHERE kind = ?1 AND name = ?2",
+        &[&kind, &name],
+        |row| row.get("version"),
+    )?;
+    Ok(version.unwrap_or(0))
 }
 
-fn insert(connection: &Connection, decision: &Decision) -> Outcome<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO decisions (kind, name, version, at, author, seal, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute((
+fn insert(connection: &Connection<'_>, decision: &Decision) -> Outcome<()> {
+    connection.execute(
+        "INSERT INTO decisions (kind, name, version, at, author, seal, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &[
             &decision.kind,
             &decision.name,
-            decision.version,
-            decision.at.unix_seconds(),
+            &decision.version,
+            &decision.at.unix_seconds(),
             &decision.author,
-            seal(decision),
-            decision.body.as_deref(),
-        ))?;
+            &seal(decision),
+            &decision.body,
+        ],
+    )?;
     Ok(())
 }
 
 /// The latest version of an object, also of one that was removed.
-pub(super) fn latest(connection: &Connection, kind: &str, name: &str) -> Outcome<Option<Decision>> {
-    connection
-        .prepare_cached(
-            "SELECT * FROM decisions WHERE kind = ?1 AND name = ?2 ORDER BY version DESC LIMIT 1",
-        )?
-        .query_and_then((kind, name), read)?
-        .next()
-        .transpose()
+pub(super) fn latest(
+    connection: &Connection<'_>,
+    kind: &str,
+    name: &str,
+) -> Outcome<Option<Decision>> {
+    connection.first(
+        "SELECT * FROM decisions WHERE kind = ?1 AND name = ?2 ORDER BY version DESC LIMIT 1",
+        &[&kind, &name],
+        read,
+    )
 }
 
 fn decisions(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl Params,
+    connection: &Connection<'_>,
+    sql: &'static str,
+    parameters: &[&dyn Parameter],
 ) -> Outcome<Vec<Decision>> {
-    connection
-        .prepare_cached(sql)?
-        .query_and_then(parameters, read)?
-        .collect()
+    connection.query(sql, parameters, read)
 }
 
 fn read(row: &Row<'_>) -> Outcome<Decision> {
@@ -153,10 +152,7 @@ fn seal(decision: &Decision) -> [u8; 32] {
 }
 
 /// Reads everything, so that every seal is checked.
-pub(super) fn check(connection: &Connection) -> Outcome<()> {
-    let mut statement = connection.prepare("SELECT * FROM decisions")?;
-    for decision in statement.query_and_then([], read)? {
-        decision?;
-    }
+pub(super) fn check(connection: &Connection<'_>) -> Outcome<()> {
+    connection.each("SELECT * FROM decisions", |row| read(row).map(drop))?;
     Ok(())
 }

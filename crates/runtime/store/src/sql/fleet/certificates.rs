@@ -1,41 +1,38 @@
 //! PCK certificates, and which one is for which TCB that was reported.
 
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn, Tcbm};
-use rusqlite::{Connection, Row};
 
 use super::required_ca;
 use crate::AnchorId;
 use crate::encoding::Encoding;
 use crate::fleet::{PckAnswer, PckCertificates, PlatformId, RawTcb};
-use crate::sqlite::column::{limit, sealed, sealed_in, timestamp};
-use crate::sqlite::fault::{Fault, Outcome};
+use crate::sql::column::{limit, sealed, sealed_in, timestamp};
+use crate::sql::connection::{Connection, Row};
+use crate::sql::fault::{Fault, Outcome};
 
 /// Puts all certificates of a platform in place of those it has.
 pub(super) fn put(
-    connection: &Connection,
+    connection: &Connection<'_>,
     platform: i64,
     certificates: &PckCertificates,
 ) -> Outcome<()> {
-    connection
-        .prepare_cached("DELETE FROM pck_sets WHERE platform = ?1")?
-        .execute([platform])?;
+    connection.execute("DELETE FROM pck_sets WHERE platform = ?1", &[&platform])?;
     let size = limit(certificates.certificates.len() + certificates.not_available.len());
-    connection
-        .prepare_cached(
-            "INSERT INTO pck_sets
-                 (platform, fmspc, ca, arrived, source, size, seal, issuer_chain)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute((
-            platform,
-            certificates.fmspc.0,
-            certificates.ca.as_str(),
-            certificates.arrived.unix_seconds(),
+    connection.execute(
+        "INSERT INTO pck_sets
+             (platform, fmspc, ca, arrived, source, size, seal, issuer_chain)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        &[
+            &platform,
+            &certificates.fmspc.0,
+            &certificates.ca.as_str(),
+            &certificates.arrived.unix_seconds(),
             &certificates.source,
-            size,
-            set_seal(platform, certificates, size),
+            &size,
+            &set_seal(platform, certificates, size),
             &certificates.issuer_chain,
-        ))?;
+        ],
+    )?;
     let available = certificates
         .certificates
         .iter()
@@ -44,40 +41,40 @@ pub(super) fn put(
         .not_available
         .iter()
         .map(|tcbm| (octets(tcbm), None));
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO pck_certificates (platform, position, tcbm, seal, certificate)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
     for (position, (tcbm, certificate)) in (0_i64..).zip(available.chain(not_available)) {
         let seal = certificate_seal(platform, position, &tcbm, certificate);
-        insert.execute((platform, position, tcbm, seal, certificate))?;
+        connection.execute(
+            "INSERT INTO pck_certificates (platform, position, tcbm, seal, certificate)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+            &[&platform, &position, &tcbm, &seal, &certificate],
+        )?;
     }
     Ok(())
 }
 
 /// All certificates of a platform; absent where it has none.
 pub(super) fn of(
-    connection: &Connection,
+    connection: &Connection<'_>,
     anchor: AnchorId,
     id: &PlatformId,
 ) -> Outcome<Option<PckCertificates>> {
-    let mut statement = connection.prepare_cached(
+    connection.first(
         "SELECT pck_sets.* FROM platforms JOIN pck_sets ON pck_sets.platform = platforms.id
          WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3",
-    )?;
-    let mut rows = statement.query((anchor.0, &id.qe_id, id.pce_id.0))?;
-    rows.next()?.map(|row| read(connection, row)).transpose()
+        &[&anchor.0, &id.qe_id, &id.pce_id.0],
+        |row| read(connection, row),
+    )
 }
 
 /// What was selected for a TCB that a platform reports; absent where nothing was.
 pub(super) fn answer(
-    connection: &Connection,
+    connection: &Connection<'_>,
     anchor: AnchorId,
     id: &PlatformId,
     cpu_svn: CpuSvn,
     pce_svn: PceSvn,
 ) -> Outcome<Option<PckAnswer>> {
-    let mut statement = connection.prepare_cached(
+    let answer = connection.first(
         "SELECT pck_sets.*, raw_tcbs.cpu_svn, raw_tcbs.pce_svn, raw_tcbs.selected,
                 raw_tcbs.seal AS raw_seal, position, tcbm, certificate,
                 pck_certificates.seal AS certificate_seal
@@ -89,11 +86,13 @@ pub(super) fn answer(
          WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3
            AND raw_tcbs.cpu_svn = ?4 AND raw_tcbs.pce_svn = ?5 AND certificate IS NOT NULL
          ORDER BY position LIMIT 1",
+        &[&anchor.0, &id.qe_id, &id.pce_id.0, &cpu_svn.0, &pce_svn.0],
+        read_answer,
     )?;
-    let mut rows = statement.query((anchor.0, &id.qe_id, id.pce_id.0, cpu_svn.0, pce_svn.0))?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
+    Ok(answer.flatten())
+}
+
+fn read_answer(row: &Row<'_>) -> Outcome<Option<PckAnswer>> {
     let platform = row.get("platform")?;
     read_raw_tcb(row, "raw_seal")?;
     let set = read_set(row)?;
@@ -110,49 +109,46 @@ pub(super) fn answer(
     }))
 }
 
-pub(super) fn put_raw_tcb(connection: &Connection, platform: i64, tcb: &RawTcb) -> Outcome<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO raw_tcbs (platform, cpu_svn, pce_svn, selected, seal)
-             VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (platform, cpu_svn, pce_svn) DO UPDATE SET selected = ?4, seal = ?5",
-        )?
-        .execute((
-            platform,
-            tcb.cpu_svn.0,
-            tcb.pce_svn.0,
-            tcb.selected.as_ref().map(octets),
-            raw_seal(platform, tcb),
-        ))?;
+pub(super) fn put_raw_tcb(connection: &Connection<'_>, platform: i64, tcb: &RawTcb) -> Outcome<()> {
+    connection.execute(
+        "INSERT INTO raw_tcbs (platform, cpu_svn, pce_svn, selected, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (platform, cpu_svn, pce_svn) DO UPDATE SET selected = ?4, seal = ?5",
+        &[
+            &platform,
+            &tcb.cpu_svn.0,
+            &tcb.pce_svn.0,
+            &tcb.selected.as_ref().map(octets),
+            &raw_seal(platform, tcb),
+        ],
+    )?;
     Ok(())
 }
 
 pub(super) fn raw_tcbs(
-    connection: &Connection,
+    connection: &Connection<'_>,
     anchor: AnchorId,
     id: &PlatformId,
 ) -> Outcome<Vec<RawTcb>> {
-    connection
-        .prepare_cached(
-            "SELECT raw_tcbs.* FROM platforms JOIN raw_tcbs ON raw_tcbs.platform = platforms.id
-             WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3 ORDER BY cpu_svn, pce_svn",
-        )?
-        .query_and_then((anchor.0, &id.qe_id, id.pce_id.0), |row| {
-            read_raw_tcb(row, "seal")
-        })?
-        .collect()
+    connection.query(
+        "SELECT raw_tcbs.* FROM platforms JOIN raw_tcbs ON raw_tcbs.platform = platforms.id
+         WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3 ORDER BY cpu_svn, pce_svn",
+        &[&anchor.0, &id.qe_id, &id.pce_id.0],
+        |row| read_raw_tcb(row, "seal"),
+    )
 }
 
 /// A set with its certificates.
-fn read(connection: &Connection, row: &Row<'_>) -> Outcome<PckCertificates> {
+fn read(connection: &Connection<'_>, row: &Row<'_>) -> Outcome<PckCertificates> {
     let platform: i64 = row.get("platform")?;
     let mut set = read_set(row)?;
-    let mut statement = connection
-        .prepare_cached("SELECT * FROM pck_certificates WHERE platform = ?1 ORDER BY position")?;
-    for certificate in
-        statement.query_and_then([platform], |row| read_certificate(row, platform, "seal"))?
-    {
-        match certificate? {
+    let certificates = connection.query(
+        "SELECT * FROM pck_certificates WHERE platform = ?1 ORDER BY position",
+        &[&platform],
+        |row| read_certificate(row, platform, "seal"),
+    )?;
+    for certificate in certificates {
+        match certificate {
             (tcbm, Some(certificate)) => set.certificates.push((tcbm, certificate)),
             (tcbm, None) => set.not_available.push(tcbm),
         }
@@ -259,14 +255,12 @@ fn raw_seal(platform: i64, tcb: &RawTcb) -> [u8; 32] {
 }
 
 /// Reads everything, so that every seal is checked.
-pub(super) fn check(connection: &Connection) -> Outcome<()> {
-    let mut statement = connection.prepare("SELECT * FROM pck_sets")?;
-    for set in statement.query_and_then([], |row| read(connection, row))? {
-        set?;
-    }
-    let mut statement = connection.prepare("SELECT * FROM raw_tcbs")?;
-    for tcb in statement.query_and_then([], |row| read_raw_tcb(row, "seal"))? {
-        tcb?;
-    }
+pub(super) fn check(connection: &Connection<'_>) -> Outcome<()> {
+    connection.each("SELECT * FROM pck_sets", |row| {
+        read(connection, row).map(drop)
+    })?;
+    connection.each("SELECT * FROM raw_tcbs", |row| {
+        read_raw_tcb(row, "seal").map(drop)
+    })?;
     Ok(())
 }
