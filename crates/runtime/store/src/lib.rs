@@ -1,8 +1,9 @@
 //! What the service remembers.
 //!
-//! Five ports, each small: [`Documents`] keeps every issue of the vendor's documents, [`Fleet`]
+//! Six ports, each small: [`Documents`] keeps every issue of the vendor's documents, [`Fleet`]
 //! the platforms, [`Governance`] what the operator decided, [`Secrets`] what the gate releases,
-//! [`Audit`] who did what. [`Store`] has all five, over embedded SQLite or, with the feature
+//! [`Audit`] who did what, [`Nodes`] what
+//! several nodes owe each other. [`Store`] has all six, over embedded SQLite or, with the feature
 //! `postgres`, over a database that several nodes share. Calls block, for as long as a disk or a
 //! network takes; what was acknowledged survives a power failure.
 //!
@@ -15,6 +16,7 @@ mod encoding;
 pub mod error;
 pub mod fleet;
 pub mod governance;
+pub mod nodes;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod secrets;
@@ -27,6 +29,7 @@ pub use documents::Documents;
 pub use error::StoreError;
 pub use fleet::Fleet;
 pub use governance::Governance;
+pub use nodes::Nodes;
 pub use secrets::Secrets;
 pub use sql::{Checked, Pruned, Retention};
 pub use store::Store;

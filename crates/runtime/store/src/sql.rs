@@ -15,6 +15,7 @@ pub(crate) mod documents;
 pub(crate) mod fault;
 mod fleet;
 mod governance;
+mod nodes;
 mod retention;
 mod secrets;
 mod set_aside;

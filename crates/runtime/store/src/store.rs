@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(feature = "postgres")]
 use crate::postgres::{self, Postgres};
+use crate::sql::Checked;
 use crate::sql::connection::Connection;
 use crate::sql::fault::Outcome;
-use crate::sql::{self, Checked};
 use crate::sqlite::Sqlite;
 use crate::{Result, StoreError};
 
@@ -100,7 +100,7 @@ impl Store {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.check(),
             #[cfg(feature = "postgres")]
-            Database::Postgres(postgres) => postgres.read_apart(sql::check),
+            Database::Postgres(postgres) => postgres.read_apart(crate::sql::check),
         }
     }
 

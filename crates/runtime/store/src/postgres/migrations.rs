@@ -18,10 +18,16 @@ pub(super) struct Migration {
 }
 
 /// All steps, in their order.
-pub(super) const ALL: &[Migration] = &[Migration {
-    number: 1,
-    sql: include_str!("../../migrations/postgres/0001_store.sql"),
-}];
+pub(super) const ALL: &[Migration] = &[
+    Migration {
+        number: 1,
+        sql: include_str!("../../migrations/postgres/0001_store.sql"),
+    },
+    Migration {
+        number: 2,
+        sql: include_str!("../../migrations/postgres/0002_nodes.sql"),
+    },
+];
 
 /// Brings a database to the latest schema, within the transaction of whoever writes; refuses one
 /// that was made by a later version, or by steps that were changed.

@@ -32,7 +32,7 @@ impl Audit for Store {
     }
 
     fn verify_chain(&self) -> Result<std::result::Result<u64, Break>> {
-        self.read_apart(|transaction| verify(transaction))
+        self.read_apart(verify)
     }
 }
 

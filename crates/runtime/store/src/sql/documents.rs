@@ -109,6 +109,19 @@ impl Documents for Store {
     }
 }
 
+/// The documents behind a number, in the order of their numbers.
+pub(super) fn after(
+    connection: &Connection<'_>,
+    anchor: AnchorId,
+    number: i64,
+) -> Outcome<Vec<StoredDocument>> {
+    documents(
+        connection,
+        "SELECT * FROM documents WHERE anchor = ?1 AND id > ?2 ORDER BY id",
+        &[&anchor.0, &number],
+    )
+}
+
 /// Keeps a document, or finds the one that is there already; gives its number.
 pub(crate) fn add(
     connection: &Connection<'_>,

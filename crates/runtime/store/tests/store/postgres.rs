@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bulla_store::nodes::Turn;
 use bulla_store::postgres::Settings;
 use bulla_store::secrets::NotReleased;
-use bulla_store::{Audit, Documents, Fleet, Secrets, Store, StoreError};
+use bulla_store::{Audit, Documents, Fleet, Governance, Nodes, Secrets, Store, StoreError};
 
-use crate::samples::{ANCHOR, claim, document, event, platform, secret, slots};
+use crate::samples::{ANCHOR, claim, day, document, event, platform, secret, slots};
 use crate::server::{PASSWORD, Server};
 
 /// A store in a database of its own, and the server that it shares with the tests at the same time.
@@ -236,4 +237,63 @@ fn backups_are_left_to_the_database() {
     assert!(refused.to_string().contains("pg_dump"), "{refused}");
     assert_eq!(store.file(), None);
     assert!(store.is_shared());
+}
+
+#[test]
+fn a_turn_is_one_nodes_until_it_ends_it_or_falls_silent() {
+    let Some(one) = in_database() else { return };
+    let other = one.another();
+    let turn = |node: &Store, known| node.take_turn(ANCHOR, "a", known, 60).unwrap();
+    assert_eq!(turn(&one, None), Turn::Ours);
+    assert_eq!(turn(&other, None), Turn::Theirs);
+    assert_eq!(other.take_turn(ANCHOR, "b", None, 60).unwrap(), Turn::Ours);
+    one.end_turn(ANCHOR, "a", Some(day(5))).unwrap();
+    assert_eq!(turn(&other, None), Turn::Asked(day(5)));
+    assert_eq!(turn(&other, Some(day(4))), Turn::Asked(day(5)));
+    assert_eq!(turn(&other, Some(day(5))), Turn::Ours);
+    other.end_turn(ANCHOR, "a", None).unwrap();
+    assert_eq!(turn(&one, Some(day(5))), Turn::Ours, "it failed");
+    one.end_turn(ANCHOR, "a", None).unwrap();
+    assert_eq!(
+        other.take_turn(ANCHOR, "a", Some(day(5)), 0).unwrap(),
+        Turn::Ours
+    );
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while turn(&one, Some(day(5))) == Turn::Theirs {
+        assert!(std::time::Instant::now() < until);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn what_may_be_used_once_is_used_once_at_all_nodes() {
+    let Some(one) = in_database() else { return };
+    let other = one.another();
+    assert!(one.use_once(&[1; 32], day(2), day(1)).unwrap());
+    assert!(!other.use_once(&[1; 32], day(2), day(1)).unwrap());
+    assert!(other.use_once(&[2; 32], day(2), day(1)).unwrap());
+    assert!(
+        !one.use_once(&[1; 32], day(2), day(2)).unwrap(),
+        "its last second"
+    );
+}
+
+#[test]
+fn nodes_hear_of_what_the_others_did() {
+    let Some(one) = in_database() else { return };
+    let other = one.another();
+    let before = other.marks(ANCHOR).unwrap();
+    let document = document(slots()[0], "first", 1, 2);
+    let id = one.add_document(ANCHOR, &document, &[]).unwrap();
+    one.decide("kind", "name", None, day(1), "somebody")
+        .unwrap();
+    one.put_platform(ANCHOR, &platform("A")).unwrap();
+    let after = other.marks(ANCHOR).unwrap();
+    assert!(after.documents > before.documents);
+    assert!(after.decisions > before.decisions);
+    assert!(after.platforms > before.platforms);
+    assert!(after.clock.is_some());
+    let new = other.documents_after(ANCHOR, before.documents).unwrap();
+    assert_eq!((new.len(), new[0].id), (1, id));
+    assert_eq!(other.documents_after(ANCHOR, id).unwrap(), []);
 }

@@ -1,0 +1,118 @@
+//! Turns, what was used, and how far the store has come. Only a database that several nodes share
+//! has the tables.
+
+use bulla_pki::Timestamp;
+
+use super::column::timestamp;
+use super::connection::Connection;
+use super::documents;
+use super::fault::Outcome;
+use crate::documents::StoredDocument;
+use crate::nodes::{Marks, Turn};
+use crate::{AnchorId, Nodes, Result, Store};
+
+impl Nodes for Store {
+    fn take_turn(
+        &self,
+        anchor: AnchorId,
+        what: &str,
+        known: Option<Timestamp>,
+        seconds: u32,
+    ) -> Result<Turn> {
+        match self.is_shared() {
+            false => Ok(Turn::Ours),
+            true => self.write(|transaction| take_turn(transaction, anchor, what, known, seconds)),
+        }
+    }
+
+    fn end_turn(&self, anchor: AnchorId, what: &str, asked: Option<Timestamp>) -> Result<()> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let asked = asked.map(|asked| asked.unix_seconds());
+            transaction.execute(
+                "UPDATE turns SET until = 0, asked = greatest(asked, coalesce(?3, asked))
+                 WHERE anchor = ?1 AND what = ?2",
+                &[&anchor.0, &what, &asked],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn use_once(&self, thing: &[u8; 32], until: Timestamp, now: Timestamp) -> Result<bool> {
+        if !self.is_shared() {
+            return Ok(true);
+        }
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM used WHERE until < ?1", &[&now.unix_seconds()])?;
+            let used = transaction.execute(
+                "INSERT INTO used (thing, until) VALUES (?1, ?2) ON CONFLICT (thing) DO NOTHING",
+                &[thing, &until.unix_seconds()],
+            )?;
+            Ok(used == 1)
+        })
+    }
+
+    fn marks(&self, anchor: AnchorId) -> Result<Marks> {
+        if !self.is_shared() {
+            return Ok(Marks::default());
+        }
+        self.read(|transaction| {
+            let marks = transaction.first(
+                "SELECT (SELECT coalesce(max(id), 0) FROM documents WHERE anchor = ?1) AS documents,
+                        (SELECT CAST(coalesce(sum(id + seen), 0) AS BIGINT) FROM selections
+                         WHERE anchor = ?1) AS selections,
+                        (SELECT count(*) FROM decisions) AS decisions,
+                        (SELECT coalesce(max(id), 0) FROM platforms WHERE anchor = ?1) AS platforms,
+                        CAST(floor(extract(epoch FROM clock_timestamp())) AS BIGINT) AS clock",
+                &[&anchor.0],
+                |row| {
+                    Ok(Marks {
+                        documents: row.get("documents")?,
+                        selections: row.get("selections")?,
+                        decisions: row.get("decisions")?,
+                        platforms: row.get("platforms")?,
+                        clock: Some(timestamp(row, "clock")?),
+                    })
+                },
+            )?;
+            Ok(marks.unwrap_or_default())
+        })
+    }
+
+    fn documents_after(&self, anchor: AnchorId, number: i64) -> Result<Vec<StoredDocument>> {
+        self.read(|transaction| documents::after(transaction, anchor, number))
+    }
+}
+
+fn take_turn(
+    connection: &Connection<'_>,
+    anchor: AnchorId,
+    what: &str,
+    known: Option<Timestamp>,
+    seconds: u32,
+) -> Outcome<Turn> {
+    let kept = connection.first(
+        "SELECT asked,
+                CAST(CASE WHEN until > extract(epoch FROM clock_timestamp()) THEN 1 ELSE 0 END
+                     AS BIGINT) AS is_taken
+         FROM turns WHERE anchor = ?1 AND what = ?2",
+        &[&anchor.0, &what],
+        |row| Ok((timestamp(row, "asked")?, row.get::<i64>("is_taken")? == 1)),
+    )?;
+    match kept {
+        Some((_, true)) => return Ok(Turn::Theirs),
+        Some((asked, false)) if asked.unix_seconds() != 0 && known.is_none_or(|it| it < asked) => {
+            return Ok(Turn::Asked(asked));
+        }
+        _ => {}
+    }
+    connection.execute(
+        "INSERT INTO turns (anchor, what, asked, until)
+         VALUES (?1, ?2, 0, CAST(ceil(extract(epoch FROM clock_timestamp())) AS BIGINT) + ?3)
+         ON CONFLICT (anchor, what) DO UPDATE SET until = excluded.until",
+        &[&anchor.0, &what, &seconds],
+    )?;
+    Ok(Turn::Ours)
+}
