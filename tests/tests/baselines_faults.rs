@@ -163,7 +163,7 @@ fn without_the_audit_nothing_is_decided() {
     let clock = Clock::at("2026-11-23T12:00:00Z");
     let front = Front::open(&clock, Vec::new(), Mode::Offline);
     apply(&front, &ring(0));
-    let store = Connection::open(front.store.file().unwrap()).expect("the store");
+    let store = Connection::open(front.store.file().expect("a file")).expect("the store");
     let break_audit = "CREATE TRIGGER broken BEFORE INSERT ON audit
          BEGIN SELECT RAISE(ABORT, 'the audit is broken'); END";
     store.execute_batch(break_audit).expect("a trigger");

@@ -137,7 +137,8 @@ fn on_a_full_disk_nothing_is_released_and_nothing_counted() {
 fn with_second_hand() -> (Gatehouse, Connection) {
     let house = Gatehouse::open();
     house.put_secret("database", b"open sesame", &json!({ "times": 2 }));
-    let connection = Connection::open(house.front.store.file().unwrap()).expect("the store");
+    let connection =
+        Connection::open(house.front.store.file().expect("a file")).expect("the store");
     (house, connection)
 }
 
@@ -287,7 +288,7 @@ fn what_was_sealed_for_one_policy_opens_under_no_other() {
     house.put_policy("lax", &house.naming_root("# anything\n"));
     house.put_secret("database", b"open sesame", &json!({}));
     house.put_secret("other", b"another", &json!({ "policy": "lax" }));
-    let store = Connection::open(house.front.store.file().unwrap()).expect("the store");
+    let store = Connection::open(house.front.store.file().expect("a file")).expect("the store");
     let key = key();
     let token = house.token_of(&house.attempt(&key).with("policy", "lax"));
     // The value of one in the row of the other, with the digest that it then has.
