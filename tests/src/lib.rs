@@ -9,6 +9,7 @@ pub mod enclaves;
 pub mod example;
 pub mod fleet;
 pub mod front;
+pub mod gap;
 pub mod gate;
 pub mod gate_daemon;
 pub mod gatehouse;

@@ -40,7 +40,10 @@ pub(crate) use gate::{
     GateRunArgs, KeysCommand, PolicyCommand, PolicyNameArgs, PolicySetArgs, SecretArg,
     SecretCommand, SecretRemoveArgs, SecretSetArgs, SecretTarget, WithdrawArgs,
 };
-pub(crate) use platform::{FleetCommand, FleetListArgs, ObserveArgs, RegisterArgs, RemoveArgs};
+pub(crate) use platform::{
+    FleetCommand, FleetListArgs, ObserveArgs, PlatformExportArgs, RegisterArgs, RemoveArgs,
+    SourceArg,
+};
 pub(crate) use serve::ServiceArgs;
 pub(crate) use service::{RootArgs, ServiceAt, TokenAt};
 pub(crate) use vendor::{

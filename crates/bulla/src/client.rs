@@ -15,8 +15,9 @@ use tokio::runtime::{Builder, Runtime};
 use crate::error::{Error, Result};
 use crate::input;
 
-/// Longest body of an answer, in bytes: a thousand rows of the longest list have 500,000.
-const MAX_BODY_SIZE: usize = 16 * 1024 * 1024;
+/// Longest body of an answer, in bytes: the list of a hundred thousand platforms that wait, which is
+/// not handed out twice, has 100 MB.
+const MAX_BODY_SIZE: usize = 128 * 1024 * 1024;
 
 /// Longest file of CA certificates, in bytes: all that the public web knows have 300,000.
 pub(crate) const MAX_CA_FILE_SIZE: usize = 4 * 1024 * 1024;

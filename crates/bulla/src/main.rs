@@ -19,6 +19,7 @@ mod input;
 mod inspect;
 mod judge;
 mod output;
+mod private_file;
 mod progress;
 mod render;
 mod roots;

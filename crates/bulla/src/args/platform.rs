@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::Format;
 use super::service::TokenAt;
@@ -12,7 +12,22 @@ The file is JSON, one object or a list of them, with qe_id, pce_id, cpu_svn, pce
 platform_manifest, as Intel's tools write it; or the CSV of Intel's PCKIDRetrievalTool: enc_ppid,
 pce_id, cpu_svn, pce_svn, qe_id and perhaps platform_manifest, without a line of titles.
 
+A file with a bad line is refused as a whole, before anything is sent; each such line is named.
+
 Exit status: 0 all are registered, 1 the service refused one, 2 usage, input or other error.";
+
+const EXPORT_DETAILS: &str = "\
+The file is the platform_list.json of Intel's tools: a list of objects with qe_id, pce_id, cpu_svn,
+pce_svn, platform_manifest and enc_ppid. Whoever fetches certificates outside reads it: Intel's
+pcsclient, or another service of bulla by `bulla platform register`.
+
+Platforms that wait, or have no certificate for their TCB, are not handed out again for seven days,
+unless their certificates come first.
+
+Example:
+  bulla platform export --output platform_list.json --token-file admin
+
+Exit status: 0 done, 2 usage, input or other error.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FleetCommand {
@@ -25,6 +40,9 @@ pub(crate) enum FleetCommand {
     /// Register platforms with a service
     #[command(after_long_help = REGISTER_DETAILS)]
     Register(RegisterArgs),
+    /// List platforms in a file for whoever fetches their certificates elsewhere
+    #[command(after_long_help = EXPORT_DETAILS)]
+    Export(PlatformExportArgs),
 }
 
 impl FleetCommand {
@@ -34,6 +52,7 @@ impl FleetCommand {
             Self::Observe(args) => args.format,
             Self::Remove(args) => args.format,
             Self::Register(args) => args.format,
+            Self::Export(args) => args.format,
         }
     }
 }
@@ -104,4 +123,37 @@ pub(crate) struct RegisterArgs {
     /// How to answer [default: text]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlatformExportArgs {
+    /// The list to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// Which platforms
+    #[arg(long, value_enum, default_value = "waiting")]
+    pub(crate) source: SourceArg,
+
+    /// A family, 12 hexadecimal digits; repeatable, of those that are cached [default: all]
+    #[arg(long, value_name = "FMSPC")]
+    pub(crate) fmspc: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) at: TokenAt,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+/// Which platforms of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SourceArg {
+    /// Those that wait for certificates
+    Waiting,
+    /// Those for whose TCB the vendor had none
+    NotAvailable,
+    /// Those that have some
+    Cached,
 }

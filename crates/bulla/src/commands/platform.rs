@@ -1,5 +1,6 @@
 //! `bulla platform`: the fleet of a service.
 
+mod export;
 mod file;
 
 use bulla_protocol::wire::header;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: &FleetCommand, output: &mut Output) -> Result<Exit> {
         FleetCommand::Observe(args) => observe(args, output),
         FleetCommand::Remove(args) => remove(args, output),
         FleetCommand::Register(args) => register(args, output),
+        FleetCommand::Export(args) => export::run(args, output),
     }
 }
 

@@ -1,9 +1,6 @@
 //! `bulla collateral export`: all that a service keeps, into one signed file.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bulla_archive::{Anchor, Archive, Contents, Document, Platform, SealError, Sha256};
 use bulla_collateral::{Selector, Slot};
@@ -17,6 +14,7 @@ use crate::client::PATIENCE;
 use crate::commands::collateral::list::{Listing, Row};
 use crate::error::{Error, Result};
 use crate::output::{Exit, Output};
+use crate::private_file::PrivateFile;
 use crate::progress::Progress;
 use crate::service::Service;
 
@@ -75,7 +73,8 @@ pub(crate) fn run(args: &ExportArgs, output: &mut Output) -> Result<Exit> {
         path: args.output.clone(),
         source,
     })?;
-    write(&args.output, &bytes)?;
+    // Certificates are personal to machines.
+    PrivateFile::begin(&args.output)?.finish(&bytes)?;
     let report = report::Report::of(&args.output, &archive, bytes.len(), true);
     report.tell(output)?;
     Ok(Exit::Done)
@@ -201,25 +200,4 @@ fn unsealable(path: &Path, source: SealError) -> Error {
         },
         source,
     }
-}
-
-/// Writes the archive. It is whole under its name or not there, and for its owner alone: certificates
-/// are personal to machines.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = PathBuf::from(format!("{}.part", path.display()));
-    let written = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let options = options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    written().map_err(|source| {
-        let _ = fs::remove_file(&beside);
-        Error::FileUnwritable {
-            path: path.to_owned(),
-            source,
-        }
-    })
 }
