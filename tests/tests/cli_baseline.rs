@@ -168,6 +168,73 @@ fn rings_and_everything_of_a_name_are_shown_of_now_and_of_any_time() {
 }
 
 #[test]
+fn what_comes_stands_in_a_calendar() {
+    let desk = Desk::new();
+    desk.world.apply(PLAN);
+    let reason = "OPS-4711: January, or later";
+    let until = "2999-01-31T23:59:59Z";
+    let words = [
+        "exception",
+        "grant",
+        "rack-12",
+        "--advisory",
+        "INTEL-SA-00828",
+    ];
+    let why = ["--until", until, "--reason", reason, "--author", "k.lindt"];
+    assert_eq!(desk.text(&[&words[..], &why].concat()).status, 0);
+    let calendar = |words: &[&str]| {
+        let answer = desk.text(&[&["calendar"], words].concat());
+        assert_eq!(answer.status, 0, "{}", answer.stderr);
+        let lines = answer.stdout.split_terminator("\r\n");
+        assert!(
+            lines
+                .clone()
+                .all(|line| line.len() <= 75 && !line.contains('\n'))
+        );
+        let unfolded = answer.stdout.replace("\r\n ", "");
+        let lines = unfolded.split_terminator("\r\n").map(str::to_owned);
+        lines.collect::<Vec<String>>()
+    };
+    let lines = calendar(&[]);
+    let ends = [lines.first(), lines.last()];
+    let expected = ["BEGIN:VCALENDAR", "END:VCALENDAR"];
+    assert_eq!(
+        ends.map(|line| line.map(String::as_str)),
+        expected.map(Some)
+    );
+    let of = |lines: &[String], name: &str| -> Vec<String> {
+        let values = lines.iter().filter_map(|line| line.strip_prefix(name));
+        values.map(str::to_owned).collect()
+    };
+    assert_eq!(
+        of(&lines, "DTSTART:"),
+        ["29990115T060000Z", "29990131T235959Z"]
+    );
+    let summaries = [
+        "SIMULATED prod: level-1 becomes mandatory",
+        "SIMULATED exception rack-12 ends: INTEL-SA-00828",
+    ];
+    assert_eq!(of(&lines, "SUMMARY:"), summaries);
+    assert_eq!(
+        of(&lines, "DESCRIPTION:")[1],
+        "OPS-4711: January\\, or later (k.lindt)"
+    );
+
+    // One that is held is expected at its deadline, under the same name.
+    assert_eq!(desk.text(&["pause", "prod-1", "--reason", "a"]).status, 0);
+    let held = calendar(&[]);
+    assert_eq!(
+        of(&held, "DTSTART:"),
+        ["29990131T235959Z", "29990301T000000Z"]
+    );
+    assert_eq!(of(&held, "UID:")[1], of(&lines, "UID:")[0]);
+    let nothing = calendar(&["--at", "2999-03-01T00:00:00Z"]);
+    assert_eq!(of(&nothing, "DTSTART:"), Vec::<String>::new());
+    let json = desk.done(&["calendar"]);
+    assert_eq!(json["events"][1]["at"], "2999-03-01T00:00:00Z");
+}
+
+#[test]
 fn rollouts_are_held_and_go_on_and_rings_go_back() {
     let desk = Desk::new();
     desk.world.apply(PLAN);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bulla_appraisal::Demand;
 use bulla_appraisal::baseline::{Baseline, Exception, Name, Ring, Rollout};
+use bulla_pki::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -48,6 +49,7 @@ pub(crate) struct Followed {
 
 #[derive(Deserialize)]
 pub(crate) struct Coming {
+    pub(crate) rollout: String,
     pub(crate) baseline: String,
     pub(crate) from: String,
 }
@@ -68,6 +70,13 @@ pub(crate) struct ShownException {
 
 #[derive(Deserialize)]
 pub(crate) struct EndingPin {
+    pub(crate) ring: String,
+    pub(crate) technology: String,
+    /// Absent where it is that of the whole technology.
+    pub(crate) family: Option<String>,
+    pub(crate) number: u32,
+    /// The last second of the document that ends first; absent where none is there.
+    pub(crate) last_next_update: Option<String>,
     pub(crate) message: String,
 }
 
@@ -75,6 +84,12 @@ impl Shown {
     /// Reads what the service answered.
     pub(crate) fn read(service: &Service, value: &Json) -> Result<Self> {
         Self::deserialize(value).map_err(|error| unknown(service, error.to_string()))
+    }
+
+    /// An instant of the answer.
+    pub(crate) fn instant(&self, service: &Service, text: &str) -> Result<Timestamp> {
+        text.parse()
+            .map_err(|error| unknown(service, format!("`{text}`: {error}")))
     }
 
     /// What is demanded of a ring; absent where there is no such ring.

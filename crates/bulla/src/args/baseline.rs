@@ -73,6 +73,8 @@ pub(crate) enum BaselineCommand {
     Exception(ExceptionCommand),
     /// List what was decided, the latest first
     History(BaselineHistoryArgs),
+    /// Write what comes as a calendar (iCalendar): rollouts, ends of exceptions and of pins
+    Calendar(BaselineListArgs),
 }
 
 /// What can be done with exceptions.
@@ -102,6 +104,7 @@ impl BaselineCommand {
             Self::Exception(ExceptionCommand::Grant(args)) => args.asking.format,
             Self::Exception(ExceptionCommand::End(args)) => args.asking.format,
             Self::History(args) => args.asking.format,
+            Self::Calendar(args) => args.asking.format,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `bulla baseline`: which TCB level is mandatory, for whom and from when on.
 
+mod calendar;
 mod decide;
 mod list;
 mod preview;
@@ -22,5 +23,6 @@ pub(crate) fn run(command: &BaselineCommand, output: &mut Output) -> Result<Exit
         BaselineCommand::Exception(ExceptionCommand::Grant(args)) => decide::grant(args, output),
         BaselineCommand::Exception(ExceptionCommand::End(args)) => decide::end(args, output),
         BaselineCommand::History(args) => list::history(args, output),
+        BaselineCommand::Calendar(args) => calendar::run(args, output),
     }
 }

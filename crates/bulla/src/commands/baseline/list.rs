@@ -273,7 +273,8 @@ pub(super) fn history(args: &BaselineHistoryArgs, output: &mut Output) -> Result
     Ok(Exit::Done)
 }
 
-fn ask(service: &Service, at: Option<&str>) -> Result<Told<Json>> {
+/// Everything in force, now or at any instant.
+pub(super) fn ask(service: &Service, at: Option<&str>) -> Result<Told<Json>> {
     let at = at.map(time::parse).transpose()?;
     service.get_at("/baselines", &[], at)
 }
