@@ -226,7 +226,7 @@ fn a_platform_is_judged_by_its_last_evidence_and_later_evidence_is_told_as_such(
     });
     assert_eq!(at_first.json()["moment"]["evidence"], expected);
     assert_eq!(at_first.json()["moment"]["baseline"], "level-1");
-    let at_last = of_platform(&["--tee", "sgx", "--format", "json"]);
+    let at_last = of_platform(&["--format", "json"]);
     assert_eq!(at_last.status, 1, "{}", at_last.stdout);
     assert_eq!(at_last.json()["moment"]["baseline"], "level-2");
     let short = at_last.json()["decides"]["short"][0].clone();
@@ -241,9 +241,21 @@ fn a_platform_is_judged_by_its_last_evidence_and_later_evidence_is_told_as_such(
     let caution = format!("The evidence arrived on {arrived}, after {unseen}");
     assert!(told.contains(&caution), "{told}");
 
-    let (code, message) = error(&of_platform(&["--tee", "tdx", "--format", "json"]));
-    assert_eq!(code, "ArgumentInvalid");
-    assert!(message.contains("--tee"), "{message}");
+    // As TDX it goes by another name.
+    let out = world.folder.text_path("both");
+    world.happens(&format!("quote --platform one --kind tdx15-v5 --out {out}"));
+    let quote = world.folder.text_path("both/quote.bin");
+    let observed = world.administer(&["platform", "observe", "--quote", &quote]);
+    assert_eq!(observed.status, 0, "{}", observed.stderr);
+    let listed = world.administer(&["platform", "list", "--evidence", "--format", "json"]);
+    let listed = listed.json()["evidence"].clone();
+    for one in listed.as_array().expect("a list") {
+        let name = one["qe_id"].as_str().expect("text");
+        let story = explain(&world, &["--platform", name, "--format", "json"]).json();
+        assert_eq!(story["moment"]["evidence"]["tee"], one["tee"]);
+        assert_eq!(story["answer"]["evidence"]["tee"], one["tee"]);
+    }
+    assert_eq!(listed.as_array().map(Vec::len), Some(2));
     let nobody = "00".repeat(16);
     for (name, status) in [(nobody.as_str(), "404"), ("one", "400")] {
         let words = ["--platform", name, "--format", "json"];
@@ -287,7 +299,6 @@ fn what_cannot_be_known_is_not_guessed() {
     for words in [
         &["--ring", "prod"][..],
         &["--platform", "00"],
-        &["--tee", "sgx"],
         &["--token-file", &token, "--ring", "a", "--baseline", &own],
     ] {
         assert_eq!(ask(words).0, "UsageInvalid", "{words:?}");

@@ -34,7 +34,7 @@ pub(crate) use enclave::{
     AesmArgs, ConvertArgs, DiffArgs, EnclaveCommand, EnclaveQuoteArgs, MeasureArgs, MemoryArgs,
     OnPlatformArgs, RunArgs, SealInfoArgs, SignArgs, SignatureArgs,
 };
-pub(crate) use explain::{ExplainArgs, TeeArg};
+pub(crate) use explain::ExplainArgs;
 pub(crate) use gate::{
     Administered, AttestArgs, DecisionsArgs, EvidenceArgs, ExecArgs, GateAt, GateCommand,
     GateRunArgs, KeysCommand, PolicyCommand, PolicyNameArgs, PolicySetArgs, SecretArg,

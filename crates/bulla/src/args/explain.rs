@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::service::{ServiceAt, TokenAt};
 use super::{CollateralArgs, Format, TermsArgs};
@@ -33,8 +33,8 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "platform")]
     pub(crate) quote: Option<PathBuf>,
 
-    /// A platform in place of a quote, by its QE-ID as `bulla platform list --evidence` has it: its last
-    /// evidence at the service
+    /// A platform in place of a quote, by its QE-ID as `bulla platform list --evidence` has it, which is
+    /// another for SGX than for TDX: its last evidence at the service
     #[arg(
         long,
         value_name = "QE_ID",
@@ -42,10 +42,6 @@ pub(crate) struct ExplainArgs {
         requires = "token_file"
     )]
     pub(crate) platform: Option<String>,
-
-    /// Evidence of which technology, for a platform with evidence of both
-    #[arg(long, value_enum, requires = "platform")]
-    pub(crate) tee: Option<TeeArg>,
 
     #[command(flatten)]
     pub(crate) from: CollateralArgs,
@@ -86,24 +82,5 @@ impl ExplainArgs {
             at: self.service()?,
             token_file: self.token_file.clone()?,
         })
-    }
-}
-
-/// A technology of which a platform can show evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TeeArg {
-    /// SGX
-    Sgx,
-    /// TDX
-    Tdx,
-}
-
-impl TeeArg {
-    /// As a service has it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sgx => "sgx",
-            Self::Tdx => "tdx",
-        }
     }
 }

@@ -55,7 +55,7 @@ fn tell(args: &ExplainArgs) -> Result<Told> {
     let record = Record::open(args, judge.at)?;
     let shown = match (&record, &args.platform) {
         (Some(record), Some(qe_id)) => {
-            let shown = record.last_quote(qe_id, args.tee)?;
+            let shown = record.last_quote(qe_id)?;
             Some((record.quote(&shown)?, shown))
         }
         _ => None,

@@ -8,7 +8,7 @@ use bulla_service::judging::Need;
 use bulla_service::want::Want;
 use serde::Deserialize;
 
-use crate::args::{ExplainArgs, TeeArg};
+use crate::args::ExplainArgs;
 use crate::client::PATIENCE;
 use crate::describe::Fields;
 use crate::error::{Error, Result};
@@ -98,27 +98,14 @@ impl Record {
     }
 
     /// The last evidence of a platform.
-    pub(crate) fn last_quote(&self, qe_id: &str, tee: Option<TeeArg>) -> Result<LastQuote> {
+    pub(crate) fn last_quote(&self, qe_id: &str) -> Result<LastQuote> {
         let Told { value, .. } = self.service.get(QUOTES, &[("qe_id", qe_id)])?;
-        let mut quotes: Vec<LastQuote> = value;
-        if let Some(tee) = tee {
-            quotes.retain(|quote| quote.tee == tee.as_str());
-        }
-        let invalid = |option, reason: &str| Error::ArgumentInvalid {
-            option,
-            reason: reason.to_owned(),
-        };
-        match (quotes.pop(), quotes.is_empty()) {
-            (Some(quote), true) => Ok(quote),
-            (Some(_), false) => Err(invalid(
-                "--platform",
-                "there are several quotes of it; say of which technology by --tee",
-            )),
-            (None, _) => Err(invalid(
-                "--tee",
-                "there is no such evidence of the platform",
-            )),
-        }
+        let quotes: Vec<LastQuote> = value;
+        // As text, instants of one form are in their order.
+        let last = quotes
+            .into_iter()
+            .max_by(|one, other| one.arrived.cmp(&other.arrived));
+        last.ok_or_else(|| self.unknown(QUOTES, "there is no quote in it"))
     }
 
     /// The quote itself.

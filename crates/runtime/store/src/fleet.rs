@@ -220,8 +220,8 @@ pub trait Fleet {
         tee: &str,
     ) -> Result<Option<Evidence>>;
 
-    /// The last evidence under a QE-ID, in the order of PPIDs and technologies: mostly one platform's,
-    /// and one for each technology. All evidence is looked through.
+    /// The last evidence under a QE-ID, in the order of PPIDs and technologies: mostly one, as a quoting
+    /// enclave has an id of its own on each platform. All evidence is looked through.
     fn evidence_under(&self, anchor: AnchorId, qe_id: &[u8; 16]) -> Result<Vec<Evidence>>;
 
     /// The last evidence of each platform and technology, in the order of their names, behind

@@ -115,7 +115,7 @@ impl Administration {
         json(&rows)
     }
 
-    /// The last quotes of one platform, one for each technology.
+    /// The last quotes under one QE-ID: that of a platform and a technology.
     pub(super) fn quotes(&self, query: &Query) -> Outcome {
         query.only(&["qe_id"])?;
         let name: String = query.required("qe_id")?;
