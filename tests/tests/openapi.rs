@@ -198,6 +198,11 @@ fn limits_are_those_of_the_code() {
         }
     }
     for (method, path, limit) in [
+        (
+            "post",
+            "/collateral/platformcollateral",
+            pccs::MAX_COLLATERAL_BODY_SIZE,
+        ),
         ("post", "/challenge", gate::MAX_CHALLENGE_SIZE),
         ("post", "/attest", gate::MAX_ATTEST_SIZE),
         ("post", "/release", gate::MAX_RELEASE_SIZE),

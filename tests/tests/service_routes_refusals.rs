@@ -376,7 +376,7 @@ fn bodies_have_a_limit_announced_or_not() {
             assert_eq!(reply.status(), 401, "{what}");
         }
     }
-    assert_eq!(all, 22);
+    assert_eq!(all, 23);
     assert_eq!(front.state(), before);
 }
 

@@ -6,6 +6,7 @@ mod doctor;
 mod enclave;
 mod explain;
 mod gate;
+mod pccs;
 mod platform;
 mod serve;
 mod service;
@@ -40,6 +41,7 @@ pub(crate) use gate::{
     GateRunArgs, KeysCommand, PolicyCommand, PolicyNameArgs, PolicySetArgs, SecretArg,
     SecretCommand, SecretRemoveArgs, SecretSetArgs, SecretTarget, WithdrawArgs,
 };
+pub(crate) use pccs::{PccsCommand, PccsImportArgs};
 pub(crate) use platform::{
     FleetCommand, FleetListArgs, ObserveArgs, PlatformExportArgs, RegisterArgs, RemoveArgs,
     SourceArg,
@@ -166,6 +168,9 @@ pub(crate) enum Command {
     /// See, fetch and carry collateral: what a service keeps, what an upstream has, archives
     #[command(subcommand)]
     Collateral(CollateralCommand),
+    /// Take over from Intel's cache
+    #[command(subcommand)]
+    Pccs(PccsCommand),
     /// Decide which TCB level is mandatory at a service, for whom and from when on
     #[command(subcommand, after_long_help = baseline::DETAILS)]
     Baseline(BaselineCommand),
@@ -195,6 +200,7 @@ impl Command {
             Self::Demo(args) => args.format,
             Self::Serve(args) => args.format,
             Self::Collateral(command) => command.format(),
+            Self::Pccs(command) => command.format(),
             Self::Baseline(command) => command.format(),
             Self::Platform(command) => command.format(),
             Self::Doctor(args) => args.format,

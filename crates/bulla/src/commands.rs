@@ -8,6 +8,7 @@ pub(crate) mod enclave;
 pub(crate) mod explain;
 pub(crate) mod gate;
 pub(crate) mod inspect;
+pub(crate) mod pccs;
 pub(crate) mod platform;
 pub(crate) mod serve;
 pub(crate) mod vendor;

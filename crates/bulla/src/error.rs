@@ -18,6 +18,7 @@ use bulla_service::daemon::DaemonError;
 use bulla_service::gate::{KeysError, OpenError};
 use bulla_service::http::ListenError;
 use bulla_store::StoreError;
+use bulla_store::pccs_database::PccsDatabaseError;
 use bulla_vendor::web::ServerError;
 use bulla_vendor::{Absent, AttestError, EventError, ManifestError, PlatformError, StateError};
 
@@ -290,6 +291,15 @@ pub(crate) enum Error {
     )]
     ArchiveKeyInvalid { path: PathBuf, reason: String },
 
+    #[error("the database of Intel's cache cannot be read: {0}")]
+    PccsDatabaseUnreadable(#[from] PccsDatabaseError),
+
+    #[error(
+        "{}: this is no platform_collaterals.json of Intel's tools: {reason}",
+        shown(path)
+    )]
+    PccsFileMalformed { path: PathBuf, reason: String },
+
     #[error("{}: no platform can be read from it: {reason}", shown(path))]
     PlatformFileMalformed { path: PathBuf, reason: String },
 
@@ -367,6 +377,8 @@ impl Error {
             Self::ArchiveRefused { source, .. } => source.code(),
             Self::ArchiveUnsealable { .. } => "ArchiveUnsealable",
             Self::ArchiveKeyInvalid { .. } => "ArchiveKeyInvalid",
+            Self::PccsDatabaseUnreadable(_) => "PccsDatabaseUnreadable",
+            Self::PccsFileMalformed { .. } => "PccsFileMalformed",
             Self::PlatformFileMalformed { .. } => "PlatformFileMalformed",
             Self::Gate(error) => gate_code(error),
             Self::CommandUnstartable { .. } => "CommandUnstartable",

@@ -5,6 +5,7 @@ mod archive;
 mod body;
 mod collateral;
 mod fleet;
+mod intake;
 mod operation;
 mod problem;
 mod query;
@@ -22,6 +23,7 @@ use crate::fleet::{Fleet, Regression};
 use crate::gate::Gate;
 use crate::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use crate::http::{Asked, Denied, HeaderValue, Metrics, Reply, StatusCode, health};
+use crate::intake::Intake;
 use crate::keeper::Keeper;
 use crate::refresh::Refresh;
 
@@ -40,6 +42,7 @@ pub struct Administration {
     keeper: Arc<Keeper>,
     fleet: Arc<Fleet>,
     archives: Archives,
+    intake: Intake,
     refresh: Arc<Refresh>,
     metrics: Arc<Metrics>,
     baselines: Arc<Baselines>,
@@ -64,6 +67,7 @@ impl Administration {
             gate,
             keeper: Arc::clone(refresh.keeper()),
             archives: Archives::new(Arc::clone(refresh.keeper()), Arc::clone(&fleet)),
+            intake: Intake::new(Arc::clone(refresh.keeper()), Arc::clone(&fleet)),
             fleet,
             refresh,
             metrics,
@@ -98,6 +102,7 @@ impl Administration {
             Action::RefreshCollateral => self.renew(&query, actor).await,
             Action::Import => self.import(&query, asked, actor).await,
             Action::Certificates => self.certificates(&query),
+            Action::TakeIn => self.take_in(&query, asked, actor).await,
             Action::Platforms => self.platforms(&query),
             Action::RemovePlatform => self.remove_platform(&query, actor),
             Action::Evidence => self.evidence(&query),

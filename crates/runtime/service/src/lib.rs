@@ -15,6 +15,7 @@ pub mod gate;
 pub mod gauges;
 pub mod held;
 pub mod http;
+pub mod intake;
 pub mod judging;
 pub mod keeper;
 pub mod realm;

@@ -7,7 +7,8 @@
 //! `postgres`, over a database that several nodes share. Calls block, for as long as a disk or a
 //! network takes; what was acknowledged survives a power failure.
 //!
-//! Nothing is checked here: what comes in was verified before.
+//! Nothing is checked here: what comes in was verified before. Beside the store, [`pccs_database`] reads
+//! the database of Intel's cache for whoever takes it over.
 #![forbid(unsafe_code)]
 
 pub mod audit;
@@ -17,6 +18,7 @@ pub mod error;
 pub mod fleet;
 pub mod governance;
 pub mod nodes;
+pub mod pccs_database;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod secrets;

@@ -205,7 +205,8 @@ struct PckChains {
 }
 
 impl PlatformCollateral {
-    pub(super) fn read(version: Version, body: &[u8]) -> Result<Self, Refusal> {
+    /// Reads the body as a version of the interface has it.
+    pub fn read(version: Version, body: &[u8]) -> Result<Self, Refusal> {
         let Body {
             platforms,
             collaterals: wire,

@@ -38,6 +38,8 @@ pub enum Action {
     RefreshCollateral,
     /// Takes an archive that came across an air gap.
     Import,
+    /// Takes collateral in the form of Intel's cache, and says of each thing what became of it.
+    TakeIn,
     /// Lists platforms.
     Platforms,
     /// Gives platforms with their certificates, to be carried to another service.
@@ -169,6 +171,13 @@ pub const ROUTES: &[Route] = &[
         Access::Administrator,
         Action::Certificates,
         "platforms.certificates",
+    ),
+    route(
+        "POST",
+        "/collateral/platformcollateral",
+        Access::Administrator,
+        Action::TakeIn,
+        "collateral.platformcollateral",
     ),
     route(
         "GET",

@@ -21,6 +21,7 @@ use super::written;
 use crate::baselines::Followed;
 use crate::fleet::{Fleet, Wanted};
 use crate::held::Body;
+use crate::intake::Intake;
 use crate::keeper::Keeper;
 use crate::refresh::Refresh;
 use crate::want::{self, Choice, Want};
@@ -55,6 +56,7 @@ pub struct Pccs {
     keeper: Arc<Keeper>,
     fleet: Arc<Fleet>,
     refresh: Arc<Refresh>,
+    intake: Intake,
 }
 
 /// What is answered to one request.
@@ -63,8 +65,10 @@ type Outcome = Result<Reply, Refusal>;
 impl Pccs {
     /// Answers from what `fleet` and the documents that `refresh` keeps current have.
     pub fn new(fleet: Arc<Fleet>, refresh: Arc<Refresh>) -> Self {
+        let keeper = Arc::clone(refresh.keeper());
         Self {
-            keeper: Arc::clone(refresh.keeper()),
+            intake: Intake::new(Arc::clone(&keeper), Arc::clone(&fleet)),
+            keeper,
             fleet,
             refresh,
         }

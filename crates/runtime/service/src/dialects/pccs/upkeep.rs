@@ -195,20 +195,6 @@ fn of_platform(platform: &Platform) -> Registration {
     }
 }
 
-/// A platform of a list, as it is kept.
-pub(super) fn listed(platform: &ListedPlatform) -> Registration {
-    Registration {
-        id: PlatformId {
-            qe_id: platform.qe_id.as_str().to_owned(),
-            pce_id: platform.pce_id,
-        },
-        cpu_svn: platform.cpusvn,
-        pce_svn: platform.pcesvn,
-        encrypted_ppid: platform.encrypted_ppid.clone(),
-        manifest: platform.manifest.clone(),
-    }
-}
-
 /// As the dialect lists it; absent for a name that the dialect cannot have.
 fn as_listed(registration: Registration) -> Option<ListedPlatform> {
     Some(ListedPlatform {

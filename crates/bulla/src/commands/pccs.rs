@@ -1,0 +1,14 @@
+//! `bulla pccs`: taking over from Intel's cache.
+
+mod batches;
+mod import;
+
+use crate::args::PccsCommand;
+use crate::error::Result;
+use crate::output::{Exit, Output};
+
+pub(crate) fn run(command: &PccsCommand, output: &mut Output) -> Result<Exit> {
+    match command {
+        PccsCommand::Import(args) => import::run(args, output),
+    }
+}

@@ -1,0 +1,305 @@
+//! Taking over from Intel's cache: its data come in verified, and the same clients are answered the
+//! same before and after.
+
+mod cache;
+mod database;
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use bulla_protocol::pccs::{PlatformCollateral, Version};
+use bulla_protocol::percent;
+use bulla_service::keeper::Mode;
+use bulla_store::Fleet as _;
+use bulla_store::pccs_database::PccsDatabase;
+use bulla_tests::daemon::{Reply, exchange};
+use bulla_tests::front::{ADMINISTRATOR, Front};
+use bulla_tests::host::Host;
+use bulla_tests::site::{Clock, vendor};
+use bulla_tests::workbench::{Answer, Folder, run};
+use bulla_vendor::{PLATFORM_FMSPC, PROCESSOR_FMSPC};
+use rusqlite::params;
+
+/// A service that asks nobody, with nothing in it, and whoever brings something.
+struct World {
+    clock: Clock,
+    folder: Folder,
+    front: Front,
+}
+
+fn world() -> World {
+    let clock = Clock::at("2026-11-23T12:00:00Z");
+    let folder = Folder::new();
+    let token = folder.write("token", ADMINISTRATOR.1);
+    let alone = Permissions::from_mode(0o600);
+    std::fs::set_permissions(token, alone).expect("permissions");
+    let front = Front::open(&clock, Vec::new(), Mode::Offline);
+    World {
+        clock,
+        folder,
+        front,
+    }
+}
+
+impl World {
+    fn host(&self, name: &str) -> Host {
+        Host::of(&vendor(), name, self.clock.now())
+    }
+
+    fn hosts(&self) -> Vec<Host> {
+        ["one", "twin", "two"].map(|name| self.host(name)).to_vec()
+    }
+
+    fn import(&self, option: &str, name: &str, more: &[&str]) -> Answer {
+        let file = self.folder.text_path(name);
+        let token = self.folder.text_path("token");
+        let url = format!("http://{}", self.front.address);
+        let mut arguments = vec!["pccs", "import", option, &file, "--service", &url];
+        arguments.extend(["--token-file", &token]);
+        arguments.extend(more);
+        run(&arguments)
+    }
+}
+
+/// What quoting hosts and verifiers ask.
+fn requests(hosts: &[Host]) -> Vec<String> {
+    let mut all: Vec<String> = hosts.iter().map(Host::target).collect();
+    // A client that sends zeros for its PPID, as Intel's does.
+    let zeros = "0".repeat(768);
+    all.extend(
+        hosts
+            .iter()
+            .map(|host| format!("{}&encrypted_ppid={zeros}", host.target())),
+    );
+    for family in [PROCESSOR_FMSPC, PLATFORM_FMSPC] {
+        let family = hex::encode_upper(family);
+        for (tee, update) in [("sgx", "standard"), ("sgx", "early"), ("tdx", "standard")] {
+            let query = format!("fmspc={family}&update={update}");
+            all.push(format!("/{tee}/certification/v4/tcb?{query}"));
+        }
+    }
+    for path in [
+        "/sgx/certification/v4/pckcrl?ca=processor",
+        "/sgx/certification/v4/pckcrl?ca=platform&encoding=der",
+        "/sgx/certification/v4/qe/identity?update=standard",
+        "/sgx/certification/v4/qve/identity?update=standard",
+        "/tdx/certification/v4/qe/identity?update=early",
+        "/sgx/certification/v4/rootcacrl",
+        "/sgx/certification/v4/crl?uri=https://certificates.trustedservices.intel.com/IntelSGXRootCA.der",
+        // What nobody has registered, and a family that there is not.
+        "/sgx/certification/v4/pckcert?qeid=00&cpusvn=00000000000000000000000000000000&pcesvn=0000&pceid=0000",
+        "/sgx/certification/v4/tcb?fmspc=000000000000",
+    ] {
+        all.push(path.to_owned());
+    }
+    all
+}
+
+/// What a client reads of an answer.
+fn read(reply: &Reply) -> (u16, String, Vec<Option<String>>, Vec<u8>) {
+    let of = |name: &str| reply.header(name).map(str::to_owned);
+    // A line more or less between two certificates is the same chain.
+    let chain = |name: &str| {
+        let text = percent::decode(&of(name)?).expect("encoded");
+        Some(text.split_whitespace().collect())
+    };
+    let headers = vec![
+        of("SGX-TCBm"),
+        of("SGX-FMSPC"),
+        of("SGX-PCK-Certificate-CA-Type"),
+        chain("SGX-PCK-Certificate-Issuer-Chain"),
+        chain("SGX-PCK-CRL-Issuer-Chain"),
+        chain("TCB-Info-Issuer-Chain"),
+        chain("SGX-Enclave-Identity-Issuer-Chain"),
+    ];
+    let media_type = of("Content-Type").unwrap_or_default();
+    (reply.status(), media_type, headers, reply.body.clone())
+}
+
+fn get(address: &str, target: &str) -> Reply {
+    let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    exchange(address, head.as_bytes())
+}
+
+#[test]
+fn the_same_clients_are_answered_the_same_before_and_after() {
+    let world = world();
+    let hosts = world.hosts();
+    let path = world.folder.path("pckcache.db");
+    drop(database::filled(&path, &hosts, world.clock.now()));
+    let before = cache::open(&path);
+    let address = before.address().to_string();
+    for target in requests(&hosts) {
+        let expected = if target.contains("qeid=00&") {
+            461
+        } else {
+            404
+        };
+        let empty = world.front.get(&target).status();
+        assert!([expected, 461].contains(&empty), "{target}: {empty}");
+    }
+
+    let answer = world.import("--database", "pckcache.db", &["--format", "json"]);
+    assert_eq!(answer.status, 0, "{}{}", answer.stdout, answer.stderr);
+    let told = answer.json();
+    assert_eq!(told["simulated"], true);
+    assert_eq!(
+        (&told["certificates"], &told["tcbs"], &told["waiting"]),
+        (&3.into(), &3.into(), &0.into())
+    );
+    assert_eq!(told["refused"].as_array().map(Vec::len), Some(0), "{told}");
+    assert_eq!(told["left_out"].as_array().map(Vec::len), Some(0), "{told}");
+
+    for target in requests(&hosts) {
+        let expected = get(&address, &target);
+        let found = world.front.get(&target);
+        assert_eq!(read(&found), read(&expected), "{target}");
+    }
+    // To do it again changes nothing.
+    let (state, _) = world.front.state();
+    let again = world.import("--database", "pckcache.db", &["--format", "json"]);
+    assert_eq!(again.status, 0, "{}", again.stdout);
+    let outcomes = again.json();
+    let outcomes = outcomes["documents"].as_array().expect("a list");
+    assert!(
+        outcomes.iter().all(|one| one["outcome"] == "same"),
+        "{outcomes:?}"
+    );
+    assert_eq!(world.front.state().0, state);
+}
+
+#[test]
+fn a_file_of_intel_s_client_is_taken_in_as_well() {
+    let world = world();
+    let hosts = world.hosts();
+    let path = world.folder.path("pckcache.db");
+    drop(database::filled(&path, &hosts, world.clock.now()));
+    let database = PccsDatabase::open(&path).expect("a database");
+    let page = database.platforms(None, 100).expect("platforms");
+    let collateral = PlatformCollateral {
+        pck_certificates: page.certificates,
+        platforms: page.reported.into_iter().map(|(one, _)| one).collect(),
+        ..database.documents().expect("documents").version_4
+    };
+    let body = collateral.write(Version::V4);
+    world.folder.write("platform_collaterals.json", &body);
+    let answer = world.import("--file", "platform_collaterals.json", &["--format", "json"]);
+    assert_eq!(answer.status, 0, "{}{}", answer.stdout, answer.stderr);
+    let told = answer.json();
+    assert_eq!(
+        (&told["certificates"], &told["tcbs"]),
+        (&3.into(), &3.into())
+    );
+    let cache = cache::open(&path);
+    let address = cache.address().to_string();
+    for target in requests(&hosts) {
+        assert_eq!(
+            read(&world.front.get(&target)),
+            read(&get(&address, &target)),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_good_is_named_and_keeps_nothing_else_from_coming_in() {
+    let world = world();
+    let hosts = world.hosts();
+    let path = world.folder.path("pckcache.db");
+    let database = database::filled(&path, &hosts[..2], world.clock.now());
+    database::queue(&database, &world.host("two"));
+    let family = hex::encode_upper(PROCESSOR_FMSPC);
+    // A level that nobody has signed; a certificate for another TCB; a row that says nothing.
+    let doctored = database.execute(
+        "UPDATE fmspc_tcbs SET tcbinfo = replace(CAST(tcbinfo AS TEXT), 'UpToDate', 'OutOfDate') \
+         WHERE type = 1 AND update_type = 'STANDARD' AND fmspc = ?1",
+        params![family],
+    );
+    assert_eq!(doctored, Ok(1));
+    let renamed = database.execute(
+        "UPDATE pck_cert SET tcbm = 'FF' || substr(tcbm, 3) WHERE qe_id = ?1",
+        params![hosts[1].qe_id],
+    );
+    assert!(renamed.is_ok_and(|rows| rows > 0));
+    let text = "INSERT INTO fmspc_tcbs VALUES ('none', 0, 4, 'STANDARD', '{}', 1, 3, '', '')";
+    assert_eq!(database.execute(text, []), Ok(1));
+    drop(database);
+
+    let answer = world.import("--database", "pckcache.db", &["--format", "json"]);
+    assert_eq!(answer.status, 1, "{}{}", answer.stdout, answer.stderr);
+    let told = answer.json();
+    let refused = told["refused"].as_array().expect("a list");
+    let find = |what: &str| {
+        let mut rows = refused.iter();
+        let row = rows.find(|row| row["what"].as_str().is_some_and(|text| text.contains(what)));
+        row.unwrap_or_else(|| panic!("{what}: {told}"))
+    };
+    let info = format!("tcb-info/tdx/{family}/3/standard");
+    assert_eq!(find(&info)["code"], "DocumentSignatureInvalid", "{told}");
+    let certificates = format!("certificates of {}", hosts[1].qe_id);
+    assert_eq!(find(&certificates)["code"], "TcbMismatch", "{told}");
+    let left_out = told["left_out"].as_array().expect("a list");
+    assert_eq!(
+        left_out[0]["what"], "fmspc_tcbs none/0/4/STANDARD",
+        "{told}"
+    );
+    assert_eq!(
+        (&told["certificates"], &told["waiting"]),
+        (&1.into(), &2.into()),
+        "whoever has no certificates waits for some"
+    );
+
+    assert_eq!(world.front.get(&hosts[0].target()).status(), 200);
+    assert_ne!(world.front.get(&hosts[1].target()).status(), 200);
+    let target = format!("/tdx/certification/v4/tcb?fmspc={family}");
+    assert_eq!(world.front.get(&target).status(), 404);
+    let anchor = world.front.keeping.keeper.collection().realm().id();
+    assert_eq!(world.front.store.queue_length(anchor).expect("a queue"), 2);
+
+    let text = world.import("--database", "pckcache.db", &[]);
+    assert_eq!(text.status, 1);
+    for part in [
+        "SIMULATED",
+        "refused: ",
+        "left out: 1",
+        "TcbMismatch",
+        &info,
+    ] {
+        assert!(text.stdout.contains(part), "{part}: {}", text.stdout);
+    }
+}
+
+fn error(answer: &Answer) -> serde_json::Value {
+    answer.json()["error"].clone()
+}
+
+#[test]
+fn what_is_no_database_of_the_cache_is_said_to_be_none() {
+    let world = world();
+    let code = |answer: &Answer| error(answer)["code"].clone();
+    let missing = world.import("--database", "missing", &["--format", "json"]);
+    assert_eq!((missing.status, code(&missing)), (2, "FileNotFound".into()));
+    world.folder.write("text", "this is none");
+    let text = world.import("--database", "text", &["--format", "json"]);
+    assert_eq!(
+        (text.status, code(&text)),
+        (2, "PccsDatabaseUnreadable".into())
+    );
+    let path = world.folder.path("old.db");
+    let old = database::empty(&path);
+    assert_eq!(
+        old.execute("UPDATE pcs_version SET db_version = 4", []),
+        Ok(1)
+    );
+    drop(old);
+    let old = world.import("--database", "old.db", &["--format", "json"]);
+    assert_eq!(old.status, 2);
+    let error = error(&old);
+    let message = error["message"].as_str().expect("a message");
+    assert!(
+        message.contains("its schema is 4, and 5 is known"),
+        "{message}"
+    );
+    let file = world.import("--file", "text", &["--format", "json"]);
+    assert_eq!((file.status, code(&file)), (2, "PccsFileMalformed".into()));
+}
