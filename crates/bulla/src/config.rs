@@ -7,6 +7,7 @@
 mod file;
 mod gate;
 mod listen;
+pub(crate) mod pccs;
 mod place;
 mod secret;
 mod settle;

@@ -1,4 +1,4 @@
-//! A database as Intel's cache has it, with what the vendor of all tests publishes.
+//! A database as Intel's cache has it, with what a vendor publishes.
 
 use std::path::Path;
 
@@ -9,9 +9,8 @@ use bulla_protocol::pcs::{
 use bulla_protocol::percent;
 use bulla_protocol::value::{EncryptedPpid, Fmspc, PceId, PceSvn, Pem, PlatformManifest};
 use bulla_tests::host::Host;
-use bulla_tests::site::vendor;
 use bulla_vendor::answer::answer;
-use bulla_vendor::{PLATFORM_FMSPC, PROCESSOR_FMSPC};
+use bulla_vendor::{PLATFORM_FMSPC, PROCESSOR_FMSPC, Vendor};
 use rusqlite::{Connection, params};
 
 /// When rows were written, as the cache writes it.
@@ -65,18 +64,17 @@ pub(crate) fn empty(path: &Path) -> Connection {
 }
 
 /// A database with all documents of a moment, and these platforms.
-pub(crate) fn filled(path: &Path, hosts: &[Host], at: Timestamp) -> Connection {
+pub(crate) fn filled(path: &Path, vendor: &Vendor, hosts: &[Host], at: Timestamp) -> Connection {
     let database = empty(path);
-    documents(&database, at);
+    documents(&database, vendor, at);
     for host in hosts {
-        platform(&database, host, at);
+        platform(&database, vendor, host, at);
     }
     database
 }
 
-fn documents(database: &Connection, at: Timestamp) {
-    let vendor = vendor();
-    let ask = |request: &Request| answer(&vendor, request, at).expect("an answer");
+fn documents(database: &Connection, vendor: &Vendor, at: Timestamp) {
+    let ask = |request: &Request| answer(vendor, request, at).expect("an answer");
     for (ca, name, id, _) in CAS {
         let encoding = CrlEncoding::Der;
         let Answer::PckCrl {
@@ -117,7 +115,7 @@ fn documents(database: &Connection, at: Timestamp) {
                     selection,
                 };
                 // Not every family has both technologies.
-                let Ok(Answer::TcbInfo(issued)) = answer(&vendor, &request, at) else {
+                let Ok(Answer::TcbInfo(issued)) = answer(vendor, &request, at) else {
                     continue;
                 };
                 certificates(database, 3, &issued.issuer_chain);
@@ -158,7 +156,7 @@ fn documents(database: &Connection, at: Timestamp) {
 }
 
 /// A platform with its certificates and the TCB that it reports.
-fn platform(database: &Connection, host: &Host, at: Timestamp) {
+fn platform(database: &Connection, vendor: &Vendor, host: &Host, at: Timestamp) {
     let manifest = host.manifest.clone();
     let key = match &manifest {
         Some(bytes) => PlatformKey::Manifest(PlatformManifest::new(bytes.clone()).expect("one")),
@@ -174,7 +172,7 @@ fn platform(database: &Connection, host: &Host, at: Timestamp) {
         fmspc,
         ca,
         ..
-    } = answer(&vendor(), &request, at).expect("certificates")
+    } = answer(vendor, &request, at).expect("certificates")
     else {
         panic!("certificates");
     };

@@ -3,6 +3,7 @@
 
 mod cache;
 mod database;
+mod serve;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -126,7 +127,12 @@ fn the_same_clients_are_answered_the_same_before_and_after() {
     let world = world();
     let hosts = world.hosts();
     let path = world.folder.path("pckcache.db");
-    drop(database::filled(&path, &hosts, world.clock.now()));
+    drop(database::filled(
+        &path,
+        &vendor(),
+        &hosts,
+        world.clock.now(),
+    ));
     let before = cache::open(&path);
     let address = before.address().to_string();
     for target in requests(&hosts) {
@@ -173,7 +179,12 @@ fn a_file_of_intel_s_client_is_taken_in_as_well() {
     let world = world();
     let hosts = world.hosts();
     let path = world.folder.path("pckcache.db");
-    drop(database::filled(&path, &hosts, world.clock.now()));
+    drop(database::filled(
+        &path,
+        &vendor(),
+        &hosts,
+        world.clock.now(),
+    ));
     let database = PccsDatabase::open(&path).expect("a database");
     let page = database.platforms(None, 100).expect("platforms");
     let collateral = PlatformCollateral {
@@ -206,7 +217,7 @@ fn what_is_not_good_is_named_and_keeps_nothing_else_from_coming_in() {
     let world = world();
     let hosts = world.hosts();
     let path = world.folder.path("pckcache.db");
-    let database = database::filled(&path, &hosts[..2], world.clock.now());
+    let database = database::filled(&path, &vendor(), &hosts[..2], world.clock.now());
     database::queue(&database, &world.host("two"));
     let family = hex::encode_upper(PROCESSOR_FMSPC);
     // A level that nobody has signed; a certificate for another TCB; a row that says nothing.

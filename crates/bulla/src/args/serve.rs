@@ -21,6 +21,7 @@ Examples:
   bulla serve --config bulla.toml --check-config
   bulla serve --config bulla.toml
   bulla serve --upstream http://127.0.0.1:8181 --trust-root root.pem --simulated --store box-store
+  bulla serve --as-pccs pccs --check-config
   bulla serve --hash-token < token
 
 It ends by SIGTERM or an interrupt, and reads changed certificates at SIGHUP.
@@ -32,6 +33,10 @@ pub(crate) struct ServiceArgs {
     /// The configuration, in TOML
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Take the place of Intel's cache in this directory: its port, TLS, tokens, mode, upstream
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub(crate) as_pccs: Option<PathBuf>,
 
     /// Say whether everything is in order, and start nothing
     #[arg(long)]

@@ -8,13 +8,13 @@ use bulla_service::gate::GateSettings;
 use bulla_service::http::log;
 
 use crate::args::{Format, ServiceArgs};
-use crate::config::{Overrides, Settled, Source, settle};
+use crate::config::{Overrides, Settled, Source, pccs, settle};
 use crate::describe::Fields;
 use crate::error::{Error, Result};
 use crate::input;
 use crate::output::{Exit, Output};
-use crate::render::fields;
-use crate::render::style::{CAUTION, STRONG, paint};
+use crate::render::style::{CAUTION, GOOD, STRONG, harmless, paint};
+use crate::render::{fields, table};
 
 /// Longest token, in bytes: longer ones are never looked at.
 const LONGEST_TOKEN: usize = 1_024;
@@ -23,9 +23,13 @@ pub(crate) fn run(args: &ServiceArgs, output: &mut Output) -> Result<Exit> {
     if args.hash_token {
         return hash_token(output);
     }
-    let source = match &args.config {
-        Some(path) => Source::read(path)?,
-        None => Source::default(),
+    let (source, taken_over) = match (&args.config, &args.as_pccs) {
+        (Some(path), _) => (Source::read(path)?, None),
+        (None, Some(directory)) => {
+            let taken_over = pccs::read(directory)?;
+            (taken_over.source, Some(taken_over.settings))
+        }
+        (None, None) => (Source::default(), None),
     };
     let overrides = Overrides {
         listen: args.listen.clone(),
@@ -42,12 +46,11 @@ pub(crate) fn run(args: &ServiceArgs, output: &mut Output) -> Result<Exit> {
         let listeners = settled.settings.listeners.iter();
         let places = listeners.map(|listener| daemon::shown(listener, None));
         let listen = Fields::new().with("listen", places.collect::<Vec<_>>());
-        tell(
-            "configuration in order",
-            is_simulated,
-            listen.and(told),
-            output,
-        )?;
+        tell_taken_over(taken_over.as_deref(), output)?;
+        let told = listen
+            .and(told)
+            .and(accounts(taken_over.as_deref(), output));
+        tell("configuration in order", is_simulated, told, output)?;
         return Ok(Exit::Done);
     }
     log::install(settled.log).map_err(|error| Error::LogUnusable {
@@ -55,7 +58,9 @@ pub(crate) fn run(args: &ServiceArgs, output: &mut Output) -> Result<Exit> {
     })?;
     let daemon = Daemon::open(settled.settings)?;
     daemon.run(|start| {
+        tell_taken_over(taken_over.as_deref(), output)?;
         let told = listening(start).and(told).and(present(start));
+        let told = told.and(accounts(taken_over.as_deref(), output));
         tell(
             "serving, until it is interrupted",
             is_simulated,
@@ -66,6 +71,51 @@ pub(crate) fn run(args: &ServiceArgs, output: &mut Output) -> Result<Exit> {
         output.flush()
     })?;
     Ok(Exit::Done)
+}
+
+/// What became of each setting of Intel's cache, as a table for people.
+fn tell_taken_over(settings: Option<&[pccs::Setting]>, output: &mut Output) -> Result<()> {
+    let Some(settings) = settings.filter(|_| output.format() == Format::Text) else {
+        return Ok(());
+    };
+    let rows: Vec<[String; 4]> = settings
+        .iter()
+        .map(|one| {
+            let style = match one.became {
+                pccs::Became::TakenOver => GOOD,
+                pccs::Became::Left => CAUTION,
+            };
+            [
+                harmless(one.name()),
+                harmless(&one.value),
+                paint(style, one.became.as_str()),
+                harmless(&one.why),
+            ]
+        })
+        .collect();
+    let mut text = String::new();
+    table::write(
+        ["of Intel's cache", "value", "became", ""],
+        &rows,
+        &mut text,
+    );
+    text.push('\n');
+    output.text(&text)
+}
+
+/// The same for programs; for people there is the table.
+fn accounts(settings: Option<&[pccs::Setting]>, output: &Output) -> Fields {
+    let Some(settings) = settings.filter(|_| output.format() == Format::Json) else {
+        return Fields::new();
+    };
+    let all = settings.iter().map(|one| {
+        Fields::new()
+            .with("setting", one.name())
+            .with("value", one.value.as_str())
+            .with("became", one.became.as_str())
+            .with("why", one.why.as_str())
+    });
+    Fields::new().with("as_pccs", all.collect::<Vec<_>>())
 }
 
 /// What was settled.

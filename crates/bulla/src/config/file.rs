@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use bulla_protocol::pcs::SubscriptionKey;
 use clap::ValueEnum;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -118,7 +119,7 @@ pub(crate) enum UpstreamKind {
 }
 
 /// Whom to ask.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(crate) struct UpstreamSection {
     /// Its name in logs and metrics.
@@ -131,6 +132,9 @@ pub(crate) struct UpstreamSection {
     pub(crate) path: Option<PathBuf>,
     /// A file with the key of a subscription.
     pub(crate) api_key_file: Option<PathBuf>,
+    /// The key itself, which stands in no configuration of bulla's own.
+    #[serde(skip)]
+    pub(crate) api_key: Option<SubscriptionKey>,
     /// Where the CRL of the root is.
     pub(crate) root_crl_url: Option<String>,
     /// Whether its "there is no such thing" is believed at once.

@@ -74,6 +74,7 @@ pub(super) fn configured(source: &Source) -> Result<Vec<UpstreamSettings>> {
 
 fn upstream(source: &Source, field: &str, section: &UpstreamSection) -> Result<UpstreamSettings> {
     let mut settings = UpstreamSettings::new(section.name.clone(), kind(source, field, section)?);
+    settings.api_key.clone_from(&section.api_key);
     if let Some(file) = &section.api_key_file {
         let key = secret::read_line("key of a subscription", &source.path(file))?;
         let key = SubscriptionKey::new(&key).map_err(|error| {
