@@ -41,7 +41,7 @@ pub(crate) use gate::{
     GateRunArgs, KeysCommand, PolicyCommand, PolicyNameArgs, PolicySetArgs, SecretArg,
     SecretCommand, SecretRemoveArgs, SecretSetArgs, SecretTarget, WithdrawArgs,
 };
-pub(crate) use pccs::{PccsCommand, PccsImportArgs};
+pub(crate) use pccs::{PccsCommand, PccsExportArgs, PccsImportArgs};
 pub(crate) use platform::{
     FleetCommand, FleetListArgs, ObserveArgs, PlatformExportArgs, RegisterArgs, RemoveArgs,
     SourceArg,
@@ -168,7 +168,7 @@ pub(crate) enum Command {
     /// See, fetch and carry collateral: what a service keeps, what an upstream has, archives
     #[command(subcommand)]
     Collateral(CollateralCommand),
-    /// Take over from Intel's cache
+    /// Take over from Intel's cache, or go back
     #[command(subcommand)]
     Pccs(PccsCommand),
     /// Decide which TCB level is mandatory at a service, for whom and from when on

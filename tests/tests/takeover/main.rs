@@ -20,6 +20,7 @@ use bulla_tests::site::{Clock, vendor};
 use bulla_tests::workbench::{Answer, Folder, run};
 use bulla_vendor::{PLATFORM_FMSPC, PROCESSOR_FMSPC};
 use rusqlite::params;
+use serde_json::{Value, json};
 
 /// A service that asks nobody, with nothing in it, and whoever brings something.
 struct World {
@@ -213,6 +214,111 @@ fn a_file_of_intel_s_client_is_taken_in_as_well() {
 }
 
 #[test]
+fn the_way_back_is_a_file_that_the_cache_takes() {
+    let there = world();
+    let hosts = there.hosts();
+    let path = there.folder.path("pckcache.db");
+    drop(database::filled(
+        &path,
+        &vendor(),
+        &hosts,
+        there.clock.now(),
+    ));
+    let imported = there.import("--database", "pckcache.db", &[]);
+    assert_eq!(imported.status, 0, "{}", imported.stdout);
+    let file = there.folder.text_path("platform_collaterals.json");
+    let exported = run(&[
+        "pccs",
+        "export",
+        "--output",
+        &file,
+        "--service",
+        &format!("http://{}", there.front.address),
+        "--token-file",
+        &there.folder.text_path("token"),
+        "--format",
+        "json",
+    ]);
+    assert_eq!(exported.status, 0, "{}{}", exported.stdout, exported.stderr);
+    let told = exported.json();
+    assert_eq!(
+        (&told["platforms"], &told["tcbs"]),
+        (&3.into(), &3.into()),
+        "{told}"
+    );
+    assert_eq!(told["left_out"].as_array().map(Vec::len), Some(0), "{told}");
+    let body = std::fs::read(&file).expect("a file");
+    let mode = std::fs::metadata(&file)
+        .expect("a file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    accepted_by_the_cache(&serde_json::from_slice(&body).expect("JSON"));
+
+    let back = world();
+    back.folder.write("platform_collaterals.json", body);
+    let imported = back.import("--file", "platform_collaterals.json", &[]);
+    assert_eq!(imported.status, 0, "{}", imported.stdout);
+    for target in requests(&hosts) {
+        let expected = read(&there.front.get(&target));
+        assert_eq!(read(&back.front.get(&target)), expected, "{target}");
+    }
+}
+
+/// What Intel's cache checks of the body of `PUT /platformcollateral`: which keys there are, that each
+/// platform's family has TCB info for SGX, and that all chains end in one root.
+fn accepted_by_the_cache(body: &Value) {
+    let all = &body["collaterals"];
+    assert_eq!(all["version"], 4);
+    assert!(
+        body["platforms"]
+            .as_array()
+            .is_some_and(|list| !list.is_empty())
+    );
+    for key in ["pck_certs", "tcbinfos"] {
+        assert!(
+            all[key].as_array().is_some_and(|list| !list.is_empty()),
+            "{key}"
+        );
+    }
+    let mut families = Vec::new();
+    for info in all["tcbinfos"].as_array().expect("a list") {
+        let standard = &info["sgx_tcbinfo"];
+        assert!(standard["tcbInfo"].is_object() && standard["signature"].is_string());
+        families.push(info["fmspc"].clone());
+    }
+    families.sort_by_key(Value::to_string);
+    let known = [PROCESSOR_FMSPC, PLATFORM_FMSPC].map(|fmspc| json!(hex::encode_upper(fmspc)));
+    assert_eq!(families, known);
+    for platform in all["pck_certs"].as_array().expect("a list") {
+        assert!(
+            platform["certs"]
+                .as_array()
+                .is_some_and(|list| !list.is_empty())
+        );
+    }
+    let certificates = &all["certificates"];
+    let pck = &certificates["SGX-PCK-Certificate-Issuer-Chain"];
+    let chains = [
+        &pck["PROCESSOR"],
+        &pck["PLATFORM"],
+        &certificates["TCB-Info-Issuer-Chain"],
+        &certificates["SGX-Enclave-Identity-Issuer-Chain"],
+    ];
+    let roots = chains.map(|chain| {
+        let chain = percent::decode(chain.as_str().expect("a chain")).expect("encoded");
+        let end = "-----END CERTIFICATE-----";
+        let certificates: Vec<&str> = chain.split(end).map(str::trim).collect();
+        assert_eq!((certificates.len(), certificates[2]), (3, ""));
+        certificates[1].to_owned()
+    });
+    assert!(roots.iter().all(|root| *root == roots[0]));
+    for key in ["qeidentity", "tdqeidentity", "qveidentity", "rootcacrl"] {
+        assert!(all[key].is_string(), "{key}");
+    }
+}
+
+#[test]
 fn what_is_not_good_is_named_and_keeps_nothing_else_from_coming_in() {
     let world = world();
     let hosts = world.hosts();
@@ -280,7 +386,7 @@ fn what_is_not_good_is_named_and_keeps_nothing_else_from_coming_in() {
     }
 }
 
-fn error(answer: &Answer) -> serde_json::Value {
+fn error(answer: &Answer) -> Value {
     answer.json()["error"].clone()
 }
 

@@ -11,6 +11,7 @@ use bulla_pki::digest::sha512;
 use bulla_tests::binary::bulla;
 use bulla_tests::daemon::{Daemon, Reply};
 use bulla_tests::host::Host;
+use bulla_tests::pages;
 use bulla_tests::site::DAY;
 use bulla_tests::tls::Identity;
 use bulla_tests::workbench::{Answer, Folder, now, run};
@@ -281,4 +282,38 @@ fn what_cannot_be_taken_over_is_said_with_its_place() {
     let answer = check(&folder, &[]);
     assert_eq!(answer.status, 2);
     assert!(answer.stderr.contains("chmod 600"), "{}", answer.stderr);
+}
+
+#[test]
+fn the_commands_of_the_page_run() {
+    let folder = Folder::new();
+    let vendor = found();
+    let hosts = [Host::of(&vendor, "one", now())];
+    install(&folder, &json!({ "CachingFillMode": "OFFLINE" }));
+    let path = folder.path("pccs/pckcache.db");
+    drop(database::filled(&path, &vendor, &hosts, now()));
+    let root = pem::block("CERTIFICATE", &vendor.root_certificate());
+    folder.write("root.pem", root);
+    let token = folder.write("token", ADMINISTRATOR);
+    std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("permissions");
+    let root = folder.text_path("root.pem");
+    let directory = folder.text_path("pccs");
+    let more = [
+        "--as-pccs",
+        &directory,
+        "--trust-root",
+        &root,
+        "--simulated",
+    ];
+    let service = Daemon::service(&folder, &more);
+    let page = pages::read("docs/take-over.md");
+    let blocks = pages::blocks(&page, &["sh takeover"]);
+    let mut count = 0;
+    for command in blocks.iter().flat_map(|block| pages::commands(block)) {
+        let placed = command.replace("127.0.0.1:8082", &service.address);
+        let (status, answer, errors) = pages::run_in(&folder, &placed);
+        assert_eq!((status, errors.as_str()), (0, ""), "{placed}: {answer}");
+        count += 1;
+    }
+    assert_eq!(count, 3);
 }

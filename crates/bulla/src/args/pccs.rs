@@ -20,17 +20,31 @@ Examples:
 
 Exit status: 0 all was taken, 1 something was refused, 2 usage, input or other error.";
 
+const EXPORT_DETAILS: &str = "\
+Writes platform_collaterals.json: the documents that are in force, every platform with its certificates
+and what it reported. Intel's cache takes it by `pccsadmin put`, where it must not exceed the cache's
+MaxRequestBodySize.
+
+Example:
+  bulla pccs export --output platform_collaterals.json --token-file state/administrator-token
+
+Exit status: 0 done, 2 usage, input or other error.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PccsCommand {
     /// Take over the data of Intel's cache into a service
     #[command(after_long_help = IMPORT_DETAILS)]
     Import(PccsImportArgs),
+    /// Write what a service keeps as Intel's cache takes it
+    #[command(after_long_help = EXPORT_DETAILS)]
+    Export(PccsExportArgs),
 }
 
 impl PccsCommand {
     pub(super) fn format(&self) -> Option<Format> {
         match self {
             Self::Import(args) => args.format,
+            Self::Export(args) => args.format,
         }
     }
 }
@@ -39,6 +53,20 @@ impl PccsCommand {
 pub(crate) struct PccsImportArgs {
     #[command(flatten)]
     pub(crate) from: PccsSource,
+
+    #[command(flatten)]
+    pub(crate) at: TokenAt,
+
+    /// How to answer [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PccsExportArgs {
+    /// The file to write, for its owner alone
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 
     #[command(flatten)]
     pub(crate) at: TokenAt,
