@@ -48,8 +48,9 @@ fn key() -> KeyPair {
 
 /// What the service says of a quote, without asking what it is bound to.
 fn judge(keeping: &Keeping, quote: &[u8]) -> Result<Verdict, NoVerdict> {
+    let need = Need::of(&Quote::parse(quote)?, STANDARD)?;
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(keeping.fleet.judge(quote, STANDARD))
+    runtime.block_on(keeping.fleet.judge(quote, need))
 }
 
 #[test]

@@ -43,48 +43,84 @@ pub enum PemError {
 /// White space may stand between the blocks, and one NUL at the end of the text: most quotes carry
 /// one behind their certificate chain. The bound is checked before anything is decoded.
 pub fn decode(text: &[u8], label: &'static str, limit: usize) -> Result<Vec<Vec<u8>>, PemError> {
-    let begin = format!("-----BEGIN {label}-----");
-    let end = format!("-----END {label}-----");
+    let marks = Marks::new(label);
     let text = text.strip_suffix(&[0]).unwrap_or(text);
-    let mut blocks: Vec<(usize, &[u8])> = Vec::new();
+    let mut blocks = Vec::new();
     let mut rest = text.trim_ascii_start();
     while !rest.is_empty() {
         let offset = text.len().saturating_sub(rest.len());
-        let Some(after_begin) = rest.strip_prefix(begin.as_bytes()) else {
-            return Err(PemError::TextOutside { label, offset });
-        };
+        let (content, after) = marks.block(rest, offset)?;
         if blocks.len() == limit {
             return Err(PemError::TooMany { limit });
         }
-        // No base64 digit is a hyphen: the first one ends the content.
-        let content_length = memchr::memchr(b'-', after_begin);
-        let (content, after) =
-            after_begin.split_at(content_length.ok_or(PemError::Unterminated { offset })?);
-        rest = after
-            .strip_prefix(end.as_bytes())
-            .ok_or(PemError::Unterminated { offset })?
-            .trim_ascii_start();
+        rest = after;
         blocks.push((offset, content));
     }
     if blocks.is_empty() {
         return Err(PemError::Empty);
     }
-    blocks
-        .into_iter()
-        .map(|(offset, content)| {
-            let mut digits = Vec::with_capacity(content.len());
-            let mut rest = content;
-            while let Some(end) = memchr::memchr(b'\n', rest) {
-                let (line, after) = rest.split_at(end);
-                digits.extend_from_slice(line.trim_ascii());
-                rest = after.get(1..).unwrap_or_default();
-            }
-            digits.extend_from_slice(rest.trim_ascii());
-            BASE64_STANDARD
-                .decode(digits)
-                .map_err(|_| PemError::Base64 { offset })
-        })
+    let decoded = blocks.into_iter();
+    decoded
+        .map(|(offset, content)| decode_content(content, offset))
         .collect()
+}
+
+/// The content of the first block, which is labelled `label`; what follows it is not looked at.
+pub fn decode_first(text: &[u8], label: &'static str) -> Result<Vec<u8>, PemError> {
+    let rest = text.trim_ascii_start();
+    if rest.is_empty() {
+        return Err(PemError::Empty);
+    }
+    let offset = text.len().saturating_sub(rest.len());
+    let (content, _) = Marks::new(label).block(rest, offset)?;
+    decode_content(content, offset)
+}
+
+/// The lines around a block.
+struct Marks {
+    label: &'static str,
+    begin: String,
+    end: String,
+}
+
+impl Marks {
+    fn new(label: &'static str) -> Self {
+        Self {
+            label,
+            begin: format!("-----BEGIN {label}-----"),
+            end: format!("-----END {label}-----"),
+        }
+    }
+
+    /// What stands in the block with which `text` begins, and what behind it and white space.
+    fn block<'a>(&self, text: &'a [u8], offset: usize) -> Result<(&'a [u8], &'a [u8]), PemError> {
+        let label = self.label;
+        let after_begin = text
+            .strip_prefix(self.begin.as_bytes())
+            .ok_or(PemError::TextOutside { label, offset })?;
+        // No base64 digit is a hyphen: the first one ends the content.
+        let content_length = memchr::memchr(b'-', after_begin);
+        let (content, after) =
+            after_begin.split_at(content_length.ok_or(PemError::Unterminated { offset })?);
+        let rest = after
+            .strip_prefix(self.end.as_bytes())
+            .ok_or(PemError::Unterminated { offset })?;
+        Ok((content, rest.trim_ascii_start()))
+    }
+}
+
+fn decode_content(content: &[u8], offset: usize) -> Result<Vec<u8>, PemError> {
+    let mut digits = Vec::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let (line, after) = rest.split_at(end);
+        digits.extend_from_slice(line.trim_ascii());
+        rest = after.get(1..).unwrap_or_default();
+    }
+    digits.extend_from_slice(rest.trim_ascii());
+    BASE64_STANDARD
+        .decode(digits)
+        .map_err(|_| PemError::Base64 { offset })
 }
 
 /// Characters of base64 in a line (RFC 7468, section 2).
@@ -139,6 +175,28 @@ mod tests {
             );
             assert_eq!(read(&text), Ok(vec![content]));
         }
+    }
+
+    #[test]
+    fn the_first_block_is_read_whatever_follows() {
+        let first = |text: &str| decode_first(text.as_bytes(), "CERTIFICATE");
+        let content = Ok(vec![0, 1, 2, 3, 4]);
+        assert_eq!(first(BLOCK), content);
+        assert_eq!(first(&format!("\n{BLOCK}x")), content);
+        let second = BLOCK.replace("AAEC", "AA*C");
+        assert_eq!(first(&format!("{BLOCK}{second}")), content);
+        assert_eq!(
+            first(&format!("{second}{BLOCK}")),
+            Err(PemError::Base64 { offset: 0 })
+        );
+        let label = "CERTIFICATE";
+        let outside = Err(PemError::TextOutside { label, offset: 1 });
+        assert_eq!(first(&format!(" x{BLOCK}")), outside);
+        assert_eq!(first(" \n"), Err(PemError::Empty));
+        assert_eq!(
+            first(&BLOCK[..40]),
+            Err(PemError::Unterminated { offset: 0 })
+        );
     }
 
     #[test]

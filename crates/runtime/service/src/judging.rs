@@ -129,12 +129,7 @@ fn leaf(certification: &CertificationData<'_>) -> Result<Vec<u8>, NoVerdict> {
             return Err(refused(&reason));
         }
     };
-    let blocks =
-        pem::decode(text, "CERTIFICATE", 4).map_err(|error| refused(&error.to_string()))?;
-    blocks
-        .into_iter()
-        .next()
-        .ok_or_else(|| refused("it is empty"))
+    pem::decode_first(text, "CERTIFICATE").map_err(|error| refused(&error.to_string()))
 }
 
 /// Verifies quotes with what a keeper has, doing for each platform and collateral once what can be
@@ -159,14 +154,14 @@ impl Judge {
         }
     }
 
-    /// The verdict on a quote in binary form, at the present time, under the service's anchor.
+    /// The verdict on a quote in binary form by the collateral that it needs, at the present time,
+    /// under the service's anchor. Collateral of another platform is no danger: the verdict says so.
     pub async fn verify(
         &self,
         quote: &[u8],
-        choice: Choice,
+        need: Need,
         asking: Asking,
     ) -> Result<Verdict, NoVerdict> {
-        let need = Need::of(&Quote::parse(quote)?, choice)?;
         let platforms = self.platforms(need, asking).await?;
         let now = self.keeper.collection().now().at;
         Ok(platforms.verify(quote, now))

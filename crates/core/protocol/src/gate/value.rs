@@ -181,7 +181,8 @@ impl FromStr for TokenText {
             });
         }
         let is_part = |part: &str| {
-            let of_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            let of_alphabet =
+                |byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
             !part.is_empty() && part.bytes().all(of_alphabet)
         };
         if text.split('.').count() == 3 && text.split('.').all(is_part) {

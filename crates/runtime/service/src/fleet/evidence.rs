@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bulla_collateral::Selector;
+use bulla_evidence::Quote;
 use bulla_pki::Timestamp;
 use bulla_pki::digest::sha256;
 use bulla_protocol::value::{Fmspc, PceId};
@@ -15,7 +16,8 @@ use bulla_verifier::{Verdict, Verification};
 use super::Fleet;
 use super::versions::{Lowered, Versions};
 use crate::clock;
-use crate::judging::{Asking, NoVerdict};
+use crate::judging::{Asking, Need, NoVerdict};
+use crate::keeper::unhurried;
 use crate::want::Choice;
 
 /// For how long the audit says once of a platform that somebody showed an older state of it, in
@@ -83,8 +85,9 @@ impl Fleet {
         regression: Regression,
         actor: &str,
     ) -> Result<Observation, NotObserved> {
-        let choice = Choice::Selected(Selector::Standard);
-        let verdict = self.judge.verify(quote, choice, Asking::Insisting).await?;
+        let parsed = Quote::parse(quote).map_err(NoVerdict::from)?;
+        let need = Need::of(&parsed, Choice::Selected(Selector::Standard))?;
+        let verdict = self.judge.verify(quote, need, Asking::Insisting).await?;
         let Some(evidence) = self.evidence_of(&verdict, quote) else {
             return Err(NotObserved::Failed(Box::new(verdict)));
         };
@@ -97,15 +100,16 @@ impl Fleet {
         })
     }
 
-    /// The verdict on a quote in binary form that anybody may have sent; nothing is kept.
-    pub async fn judge(&self, quote: &[u8], choice: Choice) -> Result<Verdict, NoVerdict> {
-        self.judge.verify(quote, choice, Asking::Measured).await
+    /// The verdict on a quote in binary form that anybody may have sent, by the collateral that it
+    /// needs; nothing is kept.
+    pub async fn judge(&self, quote: &[u8], need: Need) -> Result<Verdict, NoVerdict> {
+        self.judge.verify(quote, need, Asking::Measured).await
     }
 
     /// Keeps a quote that anybody sent, and that was shown to be genuine, as the last of its
     /// platform: where its TCB status is another than that of the one before, or that one is
     /// [`OFTEN_ENOUGH`] seconds old; never one of an older state. A store that fails is logged, and
-    /// changes nothing about the verdict. Blocks.
+    /// changes nothing about the verdict. Blocks only where it keeps something.
     pub fn note_evidence(&self, verdict: &Verdict, quote: &[u8], actor: &str) {
         let Some(evidence) = self.evidence_of(verdict, quote) else {
             return;
@@ -113,7 +117,7 @@ impl Fleet {
         if !self.noted.is_news(&evidence) {
             return;
         }
-        match self.enter(&evidence, Regression::Refuse, actor) {
+        match unhurried(|| self.enter(&evidence, Regression::Refuse, actor)) {
             Ok(_) => self.refresh.keep_family(evidence.fmspc.0),
             Err(error) => tracing::warn!(%error, "evidence is not kept"),
         }

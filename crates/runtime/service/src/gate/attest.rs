@@ -18,7 +18,7 @@ use super::nonces::NotTaken;
 use super::{Gate, instant, internal};
 use crate::administration::Problem;
 use crate::judging::{Need, NoVerdict};
-use crate::keeper::{Absent, unhurried};
+use crate::keeper::Absent;
 use crate::want::Choice;
 
 /// Who brings evidence to the fleet, in the audit.
@@ -97,8 +97,9 @@ impl Gate {
             return Err(NotAttested::BindingMismatch);
         }
         let demanded = self.demanded(&named.name);
-        let choice = demanded.choice(&Need::of(&parsed, Choice::STANDARD)?);
-        let verdict = self.fleet.judge(quote, choice).await?;
+        let mut need = Need::of(&parsed, Choice::STANDARD)?;
+        need.choice = demanded.choice(&need);
+        let verdict = self.fleet.judge(quote, need).await?;
         if verdict.verification() != Verification::Ok {
             return Err(NotAttested::Refused(failures(&verdict)));
         }
@@ -106,7 +107,7 @@ impl Gate {
         *platform = evidence
             .and_then(|evidence| evidence.platform)
             .map(|facts| binding::platform(&facts.ppid));
-        unhurried(|| self.fleet.note_evidence(&verdict, quote, ACTOR));
+        self.fleet.note_evidence(&verdict, quote, ACTOR);
 
         let decision = demanded.appraise(&verdict, &named.policy);
         if decision.appraisal() != Appraisal::Accepted {
