@@ -101,6 +101,7 @@ impl GateError {
                 | Self::Evidence(
                     EvidenceError::Busy { .. }
                         | EvidenceError::Interfered { .. }
+                        | EvidenceError::OtherData { .. }
                         | EvidenceError::Throttled { .. }
                 )
         )

@@ -83,6 +83,39 @@ pub enum EvidenceError {
         /// What the kernel calls it.
         name: String,
     },
+    /// The interface of Gramine is not there.
+    #[error(
+        "{}: there is no such interface; it is there in an enclave of Gramine whose manifest has \
+         sgx.remote_attestation = \"dcap\"",
+        .path.display()
+    )]
+    NoGramine {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Gramine attests by another scheme, or by none.
+    #[error(
+        "{}: the scheme is {name:?}; set sgx.remote_attestation = \"dcap\" in the manifest",
+        .path.display()
+    )]
+    SchemeUnknown {
+        /// What was read.
+        path: PathBuf,
+        /// The scheme.
+        name: String,
+    },
+    /// The quote carried other data than what was written for it, at each attempt.
+    #[error(
+        "{}: it carries other data at {attempts} attempts; find out who else in this process uses \
+         the interface",
+        .path.display()
+    )]
+    OtherData {
+        /// What was read.
+        path: PathBuf,
+        /// How often it was tried.
+        attempts: u32,
+    },
     /// Only root may use the interface, as a rule.
     #[error("{}: not permitted; the interface belongs to root", .path.display())]
     NotPermitted {

@@ -1,7 +1,7 @@
 //! The client's side of the gate: evidence of where a program runs, and what that opens.
 //!
 //! An [`EvidenceProvider`] has the platform sign who it is; [`ConfigfsTsm`] is the one of guests of
-//! TDX and SEV-SNP on Linux. No provider here makes simulated evidence. A [`Client`] attests with it
+//! TDX and SEV-SNP on Linux, [`Gramine`] that of enclaves of SGX. No provider here makes simulated evidence. A [`Client`] attests with it
 //! at a gate, and has secrets released; [`blocking::Client`] does the same for programs that wait in
 //! their threads. What comes of it is [`Attested`]: it exists only as the result of a successful
 //! appraisal, and ends with it.
@@ -26,6 +26,7 @@ mod client;
 mod configfs;
 mod error;
 mod evidence;
+mod gramine;
 mod http;
 mod verify;
 mod wire;
@@ -35,3 +36,4 @@ pub use client::{Attestation, Client, Settings, TokenKeys};
 pub use configfs::{ATTEMPTS, ConfigfsTsm, Files, MAX_BLOB_SIZE, SystemFiles, TSM_REPORTS};
 pub use error::GateError;
 pub use evidence::{Evidence, EvidenceError, EvidenceFormat, EvidenceProvider, REPORT_DATA_SIZE};
+pub use gramine::{GRAMINE_ATTESTATION, Gramine};
