@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bulla_evidence::layout::SgxReport;
+use bulla_evidence::{CertificationData, Quote, QuoteVersion};
+use bulla_issuer::Certification;
 use bulla_pki::hpke::KeyPair;
 use bulla_pki::{SigningKey, Timestamp, TrustAnchors};
-use bulla_processor::{Enclave, EnclaveSigner, SmallEnclave};
+use bulla_processor::{Enclave, EnclaveSigner, PckTcb, SmallEnclave};
 use bulla_protocol::gate::{AttestRequest, Request};
 use bulla_tests::daemon::Daemon;
 use bulla_tests::front::Front;
@@ -49,13 +50,12 @@ fn main() {
     let Some(folder) = vectors::folder("gate") else {
         return;
     };
-    let maker = Maker::new();
-    let mut inside = Inside::open(&maker);
+    let mut inside = Inside::open();
     let mut arguments = std::env::args()
         .skip_while(|argument| argument != "run")
         .skip(1);
     if let Some(count) = arguments.next() {
-        inside.run(&maker, count.parse().expect("a number"));
+        inside.run(count.parse().expect("a number"));
         return;
     }
     let unit = load::units(&folder).swap_remove(0);
@@ -69,14 +69,14 @@ fn main() {
     let mut rows: [Vec<f64>; 4] = Default::default();
     let mut units = Vec::new();
     // What is done once, such as verifying collateral, is done before.
-    inside.attest(&maker);
-    outside.attest(&maker);
+    inside.attest();
+    outside.attest();
     for _ in 0..ROUNDS {
         let measured = [
             inside.known.cost(COUNT),
             inside.signature.cost(COUNT),
-            inside.attest(&maker),
-            outside.attest(&maker),
+            inside.attest(),
+            outside.attest(),
         ];
         let one = unit.cost(COUNT);
         units.push(one);
@@ -100,34 +100,51 @@ fn main() {
     );
 }
 
-/// Makes evidence without its collateral.
-struct Maker(Enclave);
+/// Makes evidence of the platform `one`, which was started once.
+struct Maker {
+    application: Enclave,
+    running: bulla_processor::Platform,
+    pck: PckTcb,
+    certification: Certification,
+}
 
 impl Maker {
-    fn new() -> Self {
-        let enclave = SmallEnclave::new("bulla bench: an application\n");
-        let enclave = enclave.start(&EnclaveSigner::demonstration());
-        Self(enclave.expect("an enclave of the model starts"))
+    fn new(vendor: &Vendor, at: Timestamp) -> Self {
+        let application = SmallEnclave::new("bulla bench: an application\n");
+        let application = application.start(&EnclaveSigner::demonstration());
+        let application = application.expect("an enclave of the model starts");
+        let platform = platform(vendor, "one");
+        let running = platform.start(at);
+        let certificate = vendor.select_pck_certificate(platform, running.tcb().pck(), at);
+        let report = running.report_enclave(&application, [0; 64]);
+        let quote = vendor.quote_enclave(platform, &report, at);
+        let quote = quote.expect("its own platform");
+        let quote = Quote::parse(&quote).expect("a quote");
+        let CertificationData::PckChain(chain) = &quote.auth().certification else {
+            panic!("the vendor's quotes carry a chain");
+        };
+        Self {
+            pck: certificate.expect("a certificate").tcb,
+            certification: Certification::PckChain(chain.to_vec()),
+            application,
+            running,
+        }
     }
 
-    fn quote(&self, vendor: &Vendor, data: [u8; 64], at: Timestamp) -> Vec<u8> {
-        let platform = platform(vendor, "one");
-        let target = platform.quoting_target(at);
-        let running = platform.start(at);
-        let report: SgxReport = running
-            .processor()
-            .ereport(&self.0, &target, data)
-            .expect("a good target");
-        let quote = vendor.quote_enclave(platform, &report, at);
-        quote.expect("its own platform")
+    fn quote(&self, data: [u8; 64]) -> Vec<u8> {
+        let report = self.running.report_enclave(&self.application, data);
+        let certification = self.certification.clone();
+        self.running
+            .quote_enclave(QuoteVersion::V3, &report, self.pck, certification)
+            .expect("its own platform")
+            .write()
     }
 
     /// The body of a request for this nonce, with a new key.
-    fn body(&self, vendor: &Vendor, nonce: &[u8; 32], at: Timestamp) -> Vec<u8> {
+    fn body(&self, nonce: &[u8; 32]) -> Vec<u8> {
         let key = KeyPair::generate().expect("a key");
         let data = binding::report_data(nonce, key.public_key());
-        let quote = self.quote(vendor, data, at);
-        Attempt::new(nonce, &quote, &key)
+        Attempt::new(nonce, &self.quote(data), &key)
             .body
             .to_string()
             .into_bytes()
@@ -137,14 +154,16 @@ impl Maker {
 /// A gate in this process, and what its work consists of at least.
 struct Inside {
     house: Gatehouse,
+    maker: Maker,
     known: Row,
     signature: Row,
 }
 
 impl Inside {
-    fn open(maker: &Maker) -> Self {
+    fn open() -> Self {
         let house = Gatehouse::open();
         let at = house.clock.now();
+        let maker = Maker::new(&house.vendor, at);
         let subject = Subject {
             kind: QuoteKind::SgxV3,
             report_data: [0; 64],
@@ -160,9 +179,7 @@ impl Inside {
         let prepared = Arc::new(PreparedCollateral::new(&set, &anchors));
         let known = KnownPlatforms::new(prepared, 16.try_into().expect("not zero"));
         // Each another one: a check that is repeated is learnt by the processor.
-        let quotes: Vec<Vec<u8>> = (0..64)
-            .map(|number| maker.quote(&house.vendor, [number; 64], at))
-            .collect();
+        let quotes: Vec<Vec<u8>> = (0..64).map(|number| maker.quote([number; 64])).collect();
         let verdict = known.verify(&quotes[0], at);
         assert_eq!(verdict.verification(), Verification::Ok);
         let next = std::cell::Cell::new(0);
@@ -182,6 +199,7 @@ impl Inside {
         };
         Self {
             house,
+            maker,
             known,
             signature,
         }
@@ -189,11 +207,11 @@ impl Inside {
 
     /// The mean cost of an attestation, in seconds: from the question for a nonce to the bytes of
     /// the answer.
-    fn attest(&mut self, maker: &Maker) -> f64 {
+    fn attest(&mut self) -> f64 {
         let start = thread_time();
         let nonces = challenges(&self.house.front, ATTESTATIONS);
         let mut spent = thread_time() - start;
-        let bodies = self.bodies(maker, &nonces);
+        let bodies = self.bodies(&nonces);
         let start = thread_time();
         attestations(&self.house.front, &bodies);
         spent += thread_time() - start;
@@ -201,9 +219,9 @@ impl Inside {
     }
 
     /// So many attestations, for a profiler that looks at what [`attestations`] calls.
-    fn run(&self, maker: &Maker, count: usize) {
+    fn run(&self, count: usize) {
         let nonces = challenges(&self.house.front, count + 1);
-        let mut bodies = self.bodies(maker, &nonces);
+        let mut bodies = self.bodies(&nonces);
         let first = bodies.pop().expect("one more");
         let request = AttestRequest::read(&first).expect("a request");
         let front = &self.house.front;
@@ -213,10 +231,8 @@ impl Inside {
         attestations(front, &bodies);
     }
 
-    fn bodies(&self, maker: &Maker, nonces: &[[u8; 32]]) -> Vec<Vec<u8>> {
-        let Gatehouse { clock, vendor, .. } = &self.house;
-        let body = |nonce| maker.body(vendor, nonce, clock.now());
-        nonces.iter().map(body).collect()
+    fn bodies(&self, nonces: &[[u8; 32]]) -> Vec<Vec<u8>> {
+        nonces.iter().map(|nonce| self.maker.body(nonce)).collect()
     }
 }
 
@@ -243,7 +259,7 @@ fn attestations(front: &Front, bodies: &[Vec<u8>]) {
 
 /// A service in a process of its own, and a connection to it.
 struct Outside {
-    vendor: Vendor,
+    maker: Maker,
     service: Daemon,
     connection: BufReader<TcpStream>,
     /// What the service keeps is gone with this.
@@ -259,7 +275,7 @@ impl Outside {
         let stream = TcpStream::connect(&service.address).expect("the service listens");
         stream.set_nodelay(true).expect("no delay");
         Self {
-            vendor: directory.read().expect("a vendor"),
+            maker: Maker::new(&directory.read().expect("a vendor"), now()),
             service,
             connection: BufReader::new(stream),
             _grounds: grounds,
@@ -267,7 +283,7 @@ impl Outside {
     }
 
     /// The mean CPU time of the service for an attestation, in seconds.
-    fn attest(&mut self, maker: &Maker) -> f64 {
+    fn attest(&mut self) -> f64 {
         let process = self.service.id();
         let start = cpu_time(process);
         let challenges = [(); ATTESTATIONS].map(|()| self.post("/challenge", b""));
@@ -276,7 +292,7 @@ impl Outside {
             let challenge: serde_json::Value = serde_json::from_slice(&challenge).expect("JSON");
             let nonce = URL_SAFE_NO_PAD.decode(challenge["nonce"].as_str().expect("a nonce"));
             let nonce = nonce.expect("base64url").try_into().expect("32 bytes");
-            maker.body(&self.vendor, &nonce, now())
+            self.maker.body(&nonce)
         });
         let start = cpu_time(process);
         for body in &bodies {
