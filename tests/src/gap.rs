@@ -2,10 +2,15 @@
 
 #![allow(clippy::new_without_default, reason = "it starts services")]
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::daemon::{Daemon, found_vendor, with_tokens};
 use crate::workbench::{Answer, Folder, run};
+
+/// The family of the vendor's platform `one`.
+pub const FMSPC: &str = "FF53494D554C";
 
 /// A site outside, where there is a vendor, and one inside, where there is none.
 pub struct Gap {
@@ -52,6 +57,14 @@ impl Gap {
         shown.json()["request"].clone()
     }
 
+    /// The line that Intel's tool writes on it.
+    pub fn csv(&self) -> String {
+        let request = self.request();
+        let field = |name: &str| request[name].as_str().expect("text").to_owned();
+        let columns = ["encrypted_ppid", "pceid", "cpusvn", "pcesvn", "qe_id"];
+        columns.map(field).join(",") + "\n"
+    }
+
     /// Has the vendor do something.
     pub fn change(&self, words: &[&str]) {
         let directory = self.outside.text_path("box");
@@ -59,12 +72,20 @@ impl Gap {
         assert_eq!(answer.status, 0, "{}", answer.stderr);
     }
 
+    /// Has the outer service fetch the TCB info of the vendor's platform, of one technology.
+    pub fn fetch(&self, tee: &str) {
+        let target = format!("/{tee}/certification/v4/tcb?fmspc={FMSPC}");
+        insist(|| match self.open.get(&target) {
+            reply if reply.status() == 200 => Ok(reply.head),
+            reply => Err(reply.head),
+        });
+    }
+
     /// Has the outer service ask for everything that it keeps.
     pub fn refresh(&self) {
         let token = token(&self.outside);
         let words = ["collateral", "refresh", "--token-file", &token];
-        let answer = ask(&self.open, &words);
-        assert_eq!(answer.status, 0, "{}", answer.stdout);
+        insist(|| done(ask(&self.open, &words)));
     }
 
     /// Writes what the outer service keeps into a file of the outer folder.
@@ -136,6 +157,24 @@ pub fn ask(service: &Daemon, words: &[&str]) -> Answer {
     run(&[words, &["--service", &url, "--format", "json"]].concat())
 }
 
+/// Tries something until it succeeds: on a busy machine the vendor may answer later than the service
+/// outside waits for it.
+///
+/// # Panics
+///
+/// If it does not within a minute.
+#[track_caller]
+pub fn insist<T: std::fmt::Debug>(mut attempt: impl FnMut() -> Result<T, T>) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        match attempt() {
+            Ok(done) => return done,
+            Err(failed) => assert!(Instant::now() < end, "{failed:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 /// Registers the vendor's platform `one` at a service; gives what it asks with.
 pub fn register(gap: &Gap, service: &Daemon, token: &str) -> Value {
     let request = gap.request();
@@ -153,9 +192,16 @@ pub fn register(gap: &Gap, service: &Daemon, token: &str) -> Value {
         "--token-file",
         token,
     ];
-    let answer = ask(service, &words);
-    assert_eq!(answer.status, 0, "{}", answer.stdout);
+    insist(|| done(ask(service, &words)));
     request
+}
+
+/// Whether a command did what it was asked for; what it said.
+pub fn done(answer: Answer) -> Result<String, String> {
+    match answer.status {
+        0 => Ok(answer.stdout),
+        _ => Err(answer.stdout + &answer.stderr),
+    }
 }
 
 /// The PCK certificate that a quoting host is given.

@@ -4,11 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use bulla_tests::daemon::{Daemon, found_vendor, with_tokens};
-use bulla_tests::gap::{Gap, ask, certificate, register, service, token};
+use bulla_tests::gap::{FMSPC, Gap, ask, certificate, register, service, token};
 use bulla_tests::workbench::{Answer, Folder, run};
 use serde_json::{Value, json};
-
-const FMSPC: &str = "FF53494D554C";
 
 fn outcomes(answer: &Answer) -> Vec<(String, String)> {
     let answer = answer.json();
@@ -31,8 +29,7 @@ fn refused(answer: &Answer) -> (String, String) {
 fn two_services_that_never_meet_serve_the_same() {
     let gap = Gap::new();
     let request = register(&gap, &gap.open, &gap.outside.text_path("user"));
-    gap.open
-        .get(&format!("/tdx/certification/v4/tcb?fmspc={FMSPC}"));
+    gap.fetch("tdx");
     let (status, certified) = certificate(&gap.open, &request);
     assert_eq!(status, 200);
     assert_eq!(
@@ -126,8 +123,7 @@ fn two_services_that_never_meet_serve_the_same() {
 #[test]
 fn what_is_not_as_it_was_sealed_is_refused_and_nothing_enters() {
     let gap = Gap::new();
-    gap.open
-        .get(&format!("/sgx/certification/v4/tcb?fmspc={FMSPC}"));
+    gap.fetch("sgx");
     assert_eq!(gap.export("whole", &[]).status, 0);
     let bytes = fs::read(gap.outside.path("whole")).expect("it is there");
     let kept = gap.kept();
@@ -180,8 +176,7 @@ fn what_is_not_as_it_was_sealed_is_refused_and_nothing_enters() {
 #[test]
 fn what_is_older_foreign_or_without_its_base_is_refused() {
     let gap = Gap::new();
-    gap.open
-        .get(&format!("/sgx/certification/v4/tcb?fmspc={FMSPC}"));
+    gap.fetch("sgx");
     assert_eq!(gap.export("first", &[]).status, 0);
     // Instants in archives are of seconds.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
@@ -220,8 +215,7 @@ fn what_is_older_foreign_or_without_its_base_is_refused() {
 #[test]
 fn a_signature_over_the_archive_makes_no_document_genuine() {
     let gap = Gap::new();
-    gap.open
-        .get(&format!("/sgx/certification/v4/tcb?fmspc={FMSPC}"));
+    gap.fetch("sgx");
     assert_eq!(gap.export("whole", &[]).status, 0);
     let bytes = fs::read(gap.outside.path("whole")).expect("it is there");
     let archive = bulla_archive::Archive::read_of_anybody(&bytes).expect("an archive");
@@ -275,8 +269,7 @@ fn a_signature_over_the_archive_makes_no_document_genuine() {
 #[test]
 fn an_archive_is_looked_into_without_a_service() {
     let gap = Gap::new();
-    gap.open
-        .get(&format!("/sgx/certification/v4/tcb?fmspc={FMSPC}"));
+    gap.fetch("sgx");
     let exported = gap.export("whole", &["--without-platforms"]);
     assert_eq!(exported.status, 0, "{}", exported.stdout);
     drop(gap.vendor);

@@ -3,16 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use bulla_tests::gap::{Gap, ask, certificate};
+use bulla_tests::gap::{Gap, ask, certificate, done, insist};
 use bulla_tests::workbench::Answer;
 use serde_json::{Value, json};
-
-/// The line that Intel's tool writes on the platform.
-fn csv(request: &Value) -> String {
-    let field = |name: &str| request[name].as_str().expect("text").to_owned();
-    let columns = ["encrypted_ppid", "pceid", "cpusvn", "pcesvn", "qe_id"];
-    columns.map(field).join(",") + "\n"
-}
 
 /// The list of platforms of the inner service, in a file of the inner folder.
 fn list(gap: &Gap, name: &str, more: &[&str]) -> (Answer, Value) {
@@ -34,7 +27,7 @@ fn list(gap: &Gap, name: &str, more: &[&str]) -> (Answer, Value) {
 fn a_platform_inside_gets_its_certificates_from_outside() {
     let gap = Gap::new();
     let request = gap.request();
-    let file = gap.inside.write("pckid_retrieval.csv", csv(&request));
+    let file = gap.inside.write("pckid_retrieval.csv", gap.csv());
     let file = file.to_str().expect("UTF-8");
     let user = gap.inside.text_path("user");
     let register = [
@@ -83,8 +76,7 @@ fn a_platform_inside_gets_its_certificates_from_outside() {
         "--token-file",
         &user,
     ];
-    let answer = ask(&gap.open, &register);
-    assert_eq!(answer.status, 0, "{}", answer.stdout);
+    insist(|| done(ask(&gap.open, &register)));
     let exported = gap.export("archive", &[]);
     assert_eq!(exported.status, 0, "{}", exported.stdout);
     let imported = gap.import("archive");
@@ -109,7 +101,7 @@ fn a_platform_inside_gets_its_certificates_from_outside() {
 #[test]
 fn a_list_that_cannot_be_written_is_not_handed_out() {
     let gap = Gap::new();
-    let file = gap.inside.write("pckid_retrieval.csv", csv(&gap.request()));
+    let file = gap.inside.write("pckid_retrieval.csv", gap.csv());
     let file = file.to_str().expect("UTF-8");
     let user = gap.inside.text_path("user");
     let register = [
@@ -140,7 +132,7 @@ fn a_list_that_cannot_be_written_is_not_handed_out() {
 #[test]
 fn a_bad_line_is_named_and_nothing_is_sent() {
     let gap = Gap::new();
-    let good = csv(&gap.request());
+    let good = gap.csv();
     let file = gap.inside.write("list.csv", format!("{good}{good},0000\n"));
     let file = file.to_str().expect("UTF-8");
     let user = gap.inside.text_path("user");

@@ -188,6 +188,19 @@ impl Manifest {
                 reason: "its rows are not in order, or one is there twice".to_owned(),
             });
         }
+        let is_named_once = |row: &DocumentRow| {
+            let names = row.selected_as.iter();
+            names.is_sorted_by(|one, next| one < next)
+        };
+        let is_family = |row: &PlatformRow| {
+            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
+            row.fmspc.len() == 12 && row.fmspc.bytes().all(is_digit)
+        };
+        if !self.documents.iter().all(is_named_once) || !self.platforms.iter().all(is_family) {
+            return Err(ArchiveError::ManifestMalformed {
+                reason: "a selector stands twice, or an FMSPC is none".to_owned(),
+            });
+        }
         let bodies = self.documents.iter().map(|row| (row.file(), row.body));
         let chains = self.documents.iter();
         let chains = chains.map(|row| (row.file(), row.issuer_chain));

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bulla_archive::{Archive, Item, Manifest, PlatformRow, Sha256, key_sha256};
+use bulla_archive::{Archive, DocumentRow, Item, Manifest, PlatformRow, Sha256, key_sha256};
 use bulla_collateral::Slot;
 use bulla_pki::Timestamp;
 use bulla_protocol::pccs::PlatformCertificates;
@@ -182,39 +182,22 @@ impl Archives {
         for (row, item) in rows {
             let outcome = match item {
                 None => self.not_carried(row.slot, row.issued),
-                Some(item) => {
-                    let exact = exactly(row.slot);
-                    let mut outcome = self.document(row.slot, item, exact, source)?;
-                    let series = row.slot.series();
-                    let selected = row.selected_as.iter().zip(series.into_iter().cycle());
-                    for (selector, series) in selected {
-                        if matches!(outcome, Outcome::Refused { .. }) {
-                            break;
-                        }
-                        let want = Want::Series(series, Choice::Selected(*selector));
-                        if let refused @ Outcome::Refused { .. } =
-                            self.document(row.slot, item, want, source)?
-                        {
-                            outcome = refused;
-                        }
-                    }
-                    outcome
-                }
+                Some(item) => self.document(row, item, source)?,
             };
             outcomes.push((row.slot, outcome));
         }
         Ok(outcomes)
     }
 
+    /// A document enters as the one of its number first, then under each name that it is given out by.
     fn document(
         &self,
-        slot: Slot,
+        row: &DocumentRow,
         item: Item<'_>,
-        want: Want,
         source: &str,
     ) -> Result<Outcome, StoreError> {
         let Item { body, issuer_chain } = item;
-        let received = match slot {
+        let received = match row.slot {
             Slot::PckCrl(_) => Received::PckCrl {
                 crl: body,
                 issuer_chain,
@@ -228,6 +211,28 @@ impl Archives {
                 issuer_chain,
             },
         };
+        let outcome = self.admit(received, exactly(row.slot), source)?;
+        let Some(series) = row.slot.series() else {
+            return Ok(outcome);
+        };
+        for selector in &row.selected_as {
+            if !matches!(outcome, Outcome::Entered(_)) {
+                break;
+            }
+            let want = Want::Series(series, Choice::Selected(*selector));
+            if let refused @ Outcome::Refused { .. } = self.admit(received, want, source)? {
+                return Ok(refused);
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn admit(
+        &self,
+        received: Received<'_>,
+        want: Want,
+        source: &str,
+    ) -> Result<Outcome, StoreError> {
         match self.keeper.admit(received, want, source) {
             Ok(admission) if admission.change == Change::Older => Ok(Outcome::Older),
             Ok(admission) => Ok(Outcome::Entered(admission.change)),

@@ -1,0 +1,293 @@
+//! Archives at a service, by a clock that the test turns: what becomes of each thing in them.
+
+use bulla_archive::{Anchor, Archive, Contents, Document, Platform, Sha256, key_sha256};
+use bulla_collateral::Selector;
+use bulla_pki::SigningKey;
+use bulla_service::keeper::Mode;
+use bulla_tests::daemon::Reply;
+use bulla_tests::front::{ADMINISTRATOR, Front, JSON, USER};
+use bulla_tests::host::Host;
+use bulla_tests::site::{Clock, DAY, HOUR, Site, vendor};
+use serde_json::{Value, json};
+
+const QE: &str = "/sgx/certification/v4/qe/identity";
+
+/// Two services with one clock, of which one asks the vendor and one nobody.
+struct World {
+    clock: Clock,
+    _site: Site,
+    outside: Front,
+    inside: Front,
+    key: SigningKey,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Clock::at("2026-11-23T12:00:00Z");
+        let site = Site::open(vendor(), &clock);
+        Self {
+            outside: Front::open(&clock, vec![site.upstream("vendor")], Mode::Lazy),
+            inside: Front::open(&clock, Vec::new(), Mode::Offline),
+            key: SigningKey::generate().expect("a key"),
+            clock,
+            _site: site,
+        }
+    }
+
+    /// Has a platform of the vendor registered outside.
+    fn register(&self, name: &str) -> Host {
+        let host = Host::of(&vendor(), name, self.clock.now());
+        let body = host.body().to_string();
+        let path = "/sgx/certification/v4/platforms";
+        let reply = self
+            .outside
+            .send("POST", path, &[USER, JSON], body.as_bytes());
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        host
+    }
+
+    /// What the outer service has.
+    fn contents(&self) -> Contents {
+        let collection = self.outside.keeping.keeper.collection();
+        let anchor = collection.realm().anchor();
+        let snapshot = collection.snapshot();
+        let selected = |slot: bulla_collateral::Slot| -> Vec<Selector> {
+            let all = snapshot.selections().filter(|(series, _, selected)| {
+                slot.series() == Some(*series) && slot.number() == Some(selected.number)
+            });
+            all.map(|(_, selector, _)| selector).collect()
+        };
+        let documents = snapshot.documents().map(|held| Document {
+            slot: held.slot,
+            selected_as: selected(held.slot),
+            issued: held.window.from,
+            until: held.until(),
+            body: held.body.to_vec(),
+            issuer_chain: held.issuer_chain.to_vec(),
+        });
+        let (certified, next) = self
+            .outside
+            .keeping
+            .fleet
+            .certified(None, 50)
+            .expect("a page");
+        assert_eq!(next, None);
+        let platforms = certified.into_iter().map(|one| Platform {
+            name: format!("{}/{}", one.platform.qe_id, one.platform.pce_id),
+            fmspc: one.fmspc.to_string(),
+            body: one.platform.write(),
+            issuer_chain: one.issuer_chain.into_bytes(),
+        });
+        Contents {
+            created: self.clock.now(),
+            trust_anchor: Anchor {
+                name: anchor.name().to_owned(),
+                genuine: false,
+                simulated: true,
+                public_key_sha256: Sha256(*anchor.public_key_sha256()),
+            },
+            documents: documents.collect(),
+            platforms: platforms.collect(),
+        }
+    }
+
+    fn seal(&self, contents: &Contents, base: Option<&[u8]>) -> Vec<u8> {
+        let base = base.map(|bytes| Archive::read_of_anybody(bytes).expect("an archive"));
+        contents.seal(&self.key, base.as_ref()).expect("an archive")
+    }
+
+    fn import(&self, archive: &[u8]) -> Reply {
+        let signer = key_sha256(self.key.public_key());
+        let target = format!("/collateral/archive?signer={signer}");
+        self.inside.send("POST", &target, &[ADMINISTRATOR], archive)
+    }
+
+    #[track_caller]
+    fn imported(&self, archive: &[u8]) -> Value {
+        let reply = self.import(archive);
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        reply.json()
+    }
+
+    #[track_caller]
+    fn refused(&self, archive: &[u8]) -> String {
+        let before = self.inside.state();
+        let reply = self.import(archive);
+        assert_eq!(reply.status(), 409, "{}", reply.text());
+        assert_eq!(self.inside.state(), before, "nothing entered");
+        reply.json()["code"].as_str().expect("text").to_owned()
+    }
+}
+
+/// What became of a document.
+fn outcome(imported: &Value, document: &str) -> String {
+    let rows = imported["documents"].as_array().expect("a list");
+    let row = rows.iter().find(|row| row["document"] == document);
+    let row = row.unwrap_or_else(|| panic!("{document}: {imported}"));
+    row["outcome"].as_str().expect("text").to_owned()
+}
+
+#[test]
+fn platforms_with_a_manifest_and_without_are_carried() {
+    let world = World::new();
+    let hosts = [world.register("one"), world.register("two")];
+    // What a platform with a manifest reports is told when it asks; by its family's documents.
+    for host in &hosts {
+        assert_eq!(world.outside.get(&host.target()).status(), 200);
+    }
+    let imported = world.imported(&world.seal(&world.contents(), None));
+    assert_eq!(
+        imported["platforms"],
+        json!({"brought": 2, "unchanged": 0, "failed": []})
+    );
+    for host in &hosts {
+        let (outside, inside) = (
+            world.outside.get(&host.target()),
+            world.inside.get(&host.target()),
+        );
+        assert_eq!(inside.status(), outside.status(), "{}", inside.text());
+        assert_eq!(inside.body, outside.body);
+    }
+    // Whoever registers there again is known, by manifest or PPID, and does not wait.
+    for host in &hosts {
+        let body = host.body().to_string();
+        let path = "/sgx/certification/v4/platforms";
+        let reply = world
+            .inside
+            .send("POST", path, &[USER, JSON], body.as_bytes());
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+    }
+    let waiting = world
+        .inside
+        .administrate("GET", "/sgx/certification/v4/platforms");
+    let waiting = waiting.json();
+    let with_manifest = waiting.as_array().expect("a list").iter();
+    let with_manifest = with_manifest.filter(|one| one["platform_manifest"] != "");
+    assert_eq!(with_manifest.count(), 0, "{waiting}");
+}
+
+#[test]
+fn what_is_older_than_what_is_here_replaces_nothing() {
+    let world = World::new();
+    world.outside.get(QE);
+    world.outside.get("/sgx/certification/v4/rootcacrl");
+    let first = world.contents();
+    world.clock.pass(3 * DAY);
+    let target = "/collateral/refresh?slot=enclave-identity/qe/1";
+    world.outside.administrate("POST", target);
+    let later = world.contents();
+    world.imported(&world.seal(&later, None));
+    let served = world.inside.get(QE).body;
+
+    // Put together later, of what was there before.
+    let mixed = Contents {
+        created: world.clock.now().saturating_add(1),
+        ..first.clone()
+    };
+    let imported = world.imported(&world.seal(&mixed, None));
+    assert_eq!(outcome(&imported, "enclave-identity/qe/1"), "older");
+    assert_eq!(outcome(&imported, "root-ca-crl"), "same");
+    assert_eq!(world.inside.get(QE).body, served);
+    assert_eq!(world.refused(&world.seal(&first, None)), "archive-older");
+}
+
+#[test]
+fn what_a_delta_builds_on_must_be_here() {
+    let world = World::new();
+    let host = world.register("one");
+    world.outside.get(QE);
+    let whole = world.seal(&world.contents(), None);
+    world.clock.pass(HOUR);
+    let delta = world.seal(&world.contents(), Some(&whole));
+    assert_eq!(world.refused(&delta), "archive-base-missing");
+    world.imported(&whole);
+    let target = format!("/platforms?qe_id={}&pce_id=0000", host.qe_id);
+    let removed = world.inside.administrate("DELETE", &target);
+    assert_eq!(removed.status(), 200, "{}", removed.text());
+    let imported = world.imported(&delta);
+    assert_eq!(outcome(&imported, "enclave-identity/qe/1"), "present");
+    let name = Sha256::of(format!("{}/0000", host.qe_id).as_bytes()).to_string();
+    let failed = json!([{"name": name, "outcome": "missing"}]);
+    assert_eq!(imported["platforms"]["failed"], failed);
+    // A later one since the first will do, although there was another in between.
+    world.clock.pass(HOUR);
+    let another = world.seal(&world.contents(), Some(&whole));
+    world.imported(&another);
+}
+
+#[test]
+fn an_archive_of_tomorrow_is_refused() {
+    let world = World::new();
+    world.outside.get(QE);
+    let mut contents = world.contents();
+    contents.created = world.clock.now().saturating_add(301);
+    let early = world.seal(&contents, None);
+    assert_eq!(world.refused(&early), "archive-early");
+    world.clock.pass(1);
+    world.imported(&early);
+}
+
+#[test]
+fn what_has_ended_on_the_way_is_named_and_not_served() {
+    let world = World::new();
+    world.outside.get(QE);
+    let archive = world.seal(&world.contents(), None);
+    world.clock.pass(40 * DAY);
+    let imported = world.imported(&archive);
+    let rows = imported["documents"].as_array().expect("a list");
+    let identity = rows
+        .iter()
+        .find(|row| row["document"] == "enclave-identity/qe/1");
+    let identity = identity.expect("it is listed");
+    assert_eq!(identity["outcome"], "refused");
+    assert_eq!(identity["code"], "DocumentExpired");
+    assert_eq!(world.inside.get(QE).status(), 404);
+}
+
+#[test]
+fn certificates_enter_as_those_of_their_platform_alone() {
+    let world = World::new();
+    world.register("one");
+    let mut contents = world.contents();
+    let good = contents.platforms.remove(0);
+    let text = String::from_utf8(good.body.clone()).expect("text");
+    let platform = |name: &str, body: String| Platform {
+        name: name.to_owned(),
+        body: body.into_bytes(),
+        ..good.clone()
+    };
+    let elsewhere = Platform {
+        name: "E/0000".to_owned(),
+        fmspc: "FF0000000000".to_owned(),
+        body: text
+            .replacen(good.name.split('/').next().expect("a name"), "E", 1)
+            .into_bytes(),
+        ..good.clone()
+    };
+    contents.platforms = vec![
+        platform("A/0000", "{}".to_owned()),
+        platform("B/0000", "no JSON".to_owned()),
+        platform("C/0000", text.clone()),
+        elsewhere,
+        good,
+    ];
+    let imported = world.imported(&world.seal(&contents, None));
+    assert_eq!(imported["platforms"]["brought"], 1, "{imported}");
+    let failed = imported["platforms"]["failed"].as_array().expect("a list");
+    let mut codes: Vec<&str> = failed
+        .iter()
+        .filter_map(|one| one["code"].as_str())
+        .collect();
+    codes.sort_unstable();
+    let malformed = "PlatformMalformed";
+    assert_eq!(
+        codes,
+        ["FmspcMismatch", malformed, malformed, malformed],
+        "{imported}"
+    );
+    assert!(
+        failed
+            .iter()
+            .all(|one| !one["reason"].as_str().expect("text").is_empty())
+    );
+}
