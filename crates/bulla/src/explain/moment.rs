@@ -154,7 +154,8 @@ impl Record {
                 what: format!("{slot} of that instant"),
                 reason: format!(
                     "{reason}; give another --at (`bulla collateral history` lists what is kept), or \
-                     the documents of then by --collateral"
+                     without --service the documents of then by --collateral, and the baseline of \
+                     then by --baseline"
                 ),
             }),
             Err(error) => Err(error),
@@ -224,7 +225,7 @@ impl Record {
             caution: later.map(|at| {
                 format!(
                     "The evidence arrived on {arrived}, after {at}: it shows the platform as it was \
-                     then. What it showed before is kept no more."
+                     when it came. What it showed before that is not kept."
                 )
             }),
         }

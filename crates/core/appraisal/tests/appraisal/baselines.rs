@@ -69,6 +69,18 @@ fn what_a_policy_says_itself_binds_beside_the_baseline() {
 }
 
 #[test]
+fn where_nothing_was_rolled_out_a_policy_with_a_word_on_levels_has_the_only_one() {
+    let silent = Policy::default();
+    let own = Policy::from_toml("accepted_tcb_statuses = [\"OutOfDate\"]").unwrap();
+    let nothing = Demand::default();
+    assert!(nothing.binds_beside(&silent));
+    assert!(!nothing.binds_beside(&own));
+    let mut rolled_out = Demand::default();
+    rolled_out.rollout = Some(Name::standard());
+    assert!(rolled_out.binds_beside(&silent) && rolled_out.binds_beside(&own));
+}
+
+#[test]
 fn an_exception_counts_at_its_last_second_and_not_a_second_longer() {
     let mut verdict = at_level(sgx_verdict(), OutOfDate, &["INTEL-SA-00828"]);
     assert_eq!(refusals(&verdict, "", EXCEPTION), []);

@@ -343,6 +343,9 @@ pub(crate) fn the_last_evidence_is_kept(store: &impl Fleet) {
     let last = |anchor, tee| store.last_evidence(anchor, &equal.ppid, tee).unwrap();
     assert!(last(ANCHOR, "sgx") == Some(equal.clone()));
     assert!(last(ANCHOR, "tdx").is_none() && last(OTHER, "sgx").is_none());
+    let under = |anchor, qe_id| store.evidence_under(anchor, qe_id).unwrap();
+    assert!(under(ANCHOR, &equal.qe_id) == [equal.clone()]);
+    assert!(under(ANCHOR, &[0xEE; 16]).is_empty() && under(OTHER, &equal.qe_id).is_empty());
 }
 
 pub(crate) fn evidence_is_listed_in_pages(store: &impl Fleet) {
