@@ -20,13 +20,16 @@ pub struct World {
 impl World {
     /// A vendor that is founded now.
     pub fn new() -> Self {
-        Self::founded(now())
+        Self::founded(now(), &[])
     }
 
-    /// A vendor that was founded then.
-    pub fn founded(at: Timestamp) -> Self {
+    /// A vendor that was founded then, and to whom this happened before anybody asked him.
+    pub fn founded(at: Timestamp, events: &[&str]) -> Self {
         let folder = Folder::new();
         found_vendor_at(&folder, at);
+        for words in events {
+            happen(&folder, words);
+        }
         let vendor = Daemon::vendor(&folder);
         let upstream = format!("http://{}", vendor.address);
         let root = folder.text_path("root.pem");
@@ -50,13 +53,11 @@ impl World {
         format!("http://{}", self.service.address)
     }
 
-    /// Something that happens to the vendor, in words with blanks between them.
+    /// Something that happens to the vendor, in words with blanks between them. The service learns of it
+    /// when it asks next.
     #[track_caller]
     pub fn happens(&self, words: &str) {
-        let directory = self.folder.text_path("box");
-        let words: Vec<&str> = words.split(' ').collect();
-        let answer = run(&[&["vendor"], &words[..], &["--dir", &directory]].concat());
-        assert_eq!(answer.status, 0, "{}", answer.stderr);
+        happen(&self.folder, words);
     }
 
     /// A command to the service, as its administrator.
@@ -110,6 +111,14 @@ impl World {
         let common = ["--quote", &quote, "--service", service, "--format", "json"];
         self.judge(command, &[&common, more].concat())
     }
+}
+
+#[track_caller]
+fn happen(folder: &Folder, words: &str) {
+    let directory = folder.text_path("box");
+    let words: Vec<&str> = words.split(' ').collect();
+    let answer = run(&[&["vendor"], &words[..], &["--dir", &directory]].concat());
+    assert_eq!(answer.status, 0, "{}", answer.stderr);
 }
 
 impl Default for World {

@@ -31,10 +31,8 @@ fn between() -> Timestamp {
 /// The vendor, which has published number 2, gives out what he had a day ago.
 fn with_old_documents() -> World {
     let founded = now().saturating_sub(3 * DAY);
-    let world = World::founded(founded);
-    world.happens(&format!(
-        "recover --raises microcode --advisory SIMULATED-SA-00002 --at {founded}"
-    ));
+    let recovery = "recover --raises microcode --advisory SIMULATED-SA-00002";
+    let world = World::founded(founded, &[&format!("{recovery} --at {founded}")]);
     faults(&world, &json!([{"paths": "*", "fault": {"stale": DAY}}]));
     world
 }

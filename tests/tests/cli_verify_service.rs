@@ -1,7 +1,7 @@
 //! `bulla verify --service` and `bulla explain --service`: collateral from a service that nobody
 //! trusts.
 
-use bulla_tests::workbench::run;
+use bulla_tests::workbench::{now, run};
 use bulla_tests::world::World;
 use serde_json::{Value, json};
 
@@ -71,8 +71,7 @@ fn a_baseline_says_of_which_number_the_collateral_is() {
 
 #[test]
 fn below_the_base_path_of_a_ring_is_the_collateral_that_the_ring_demands() {
-    let world = World::new();
-    world.happens("recover --raises pce");
+    let world = World::founded(now(), &["recover --raises pce"]);
     world.apply(
         "[baselines.level-2]\nsgx.number = 2\n[rings.canary]\n\
          [rollouts.now]\nring = \"canary\"\nbaseline = \"level-2\"\n",
