@@ -4,6 +4,7 @@
 mod cache;
 mod database;
 mod serve;
+mod shadow;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -29,7 +29,7 @@ const ADMINISTRATOR: &str = "the-administrator-s-token";
 const API_KEY: &str = "0123456789abcdef-subscription";
 
 /// A vendor of these days, with a platform of one package and one of several.
-fn found() -> Vendor {
+pub(crate) fn found() -> Vendor {
     let founded = now().saturating_sub(20 * DAY);
     let charter = Charter {
         public_url: "http://127.0.0.1:8181/vendor".parse().expect("an address"),
@@ -50,7 +50,7 @@ fn found() -> Vendor {
 }
 
 /// The directory of a cache: its configuration, what the site has changed of it, and its TLS.
-fn install(folder: &Folder, local: &Value) -> Identity {
+pub(crate) fn install(folder: &Folder, local: &Value) -> Identity {
     let hash = |token: &str| hex::encode(sha512(token.as_bytes()));
     let default = json!({
         "HTTPS_PORT": 8081,
@@ -84,6 +84,13 @@ fn install(folder: &Folder, local: &Value) -> Identity {
         std::fs::rename(from, to).expect("a file");
     }
     identity
+}
+
+/// The path of a file with the administrator's token.
+pub(crate) fn token(folder: &Folder) -> String {
+    let token = folder.write("token", ADMINISTRATOR);
+    std::fs::set_permissions(token, Permissions::from_mode(0o600)).expect("permissions");
+    folder.text_path("token")
 }
 
 fn check(folder: &Folder, more: &[&str]) -> Answer {
@@ -144,8 +151,7 @@ fn the_cache_is_replaced_at_its_port_with_its_tls_and_tokens() {
     let log = std::fs::File::create(folder.path("log")).expect("a log");
     let service = Daemon::start(command.stderr(log));
     assert_eq!(service.told["mode"], "offline");
-    let token = folder.write("token", ADMINISTRATOR);
-    std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("permissions");
+    token(&folder);
     let imported = run(&[
         "pccs",
         "import",
@@ -294,8 +300,7 @@ fn the_commands_of_the_page_run() {
     drop(database::filled(&path, &vendor, &hosts, now()));
     let root = pem::block("CERTIFICATE", &vendor.root_certificate());
     folder.write("root.pem", root);
-    let token = folder.write("token", ADMINISTRATOR);
-    std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("permissions");
+    token(&folder);
     let root = folder.text_path("root.pem");
     let directory = folder.text_path("pccs");
     let more = [

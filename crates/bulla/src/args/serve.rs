@@ -68,6 +68,15 @@ pub(crate) struct ServiceArgs {
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) mode: Option<ModeWord>,
 
+    /// Another cache that is asked what clients ask in the dialect of Intel's cache; differences are
+    /// logged and counted, and clients wait for nothing
+    #[arg(long, value_name = "URL")]
+    pub(crate) shadow: Option<String>,
+
+    /// The CAs by which the shadow's TLS is judged, in PEM [default: those of the operating system]
+    #[arg(long, value_name = "FILE", requires = "shadow")]
+    pub(crate) shadow_ca_file: Option<PathBuf>,
+
     /// Hash the token on standard input, for the configuration, and start nothing
     #[arg(long, exclusive = true)]
     pub(crate) hash_token: bool,

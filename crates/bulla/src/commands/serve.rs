@@ -38,6 +38,8 @@ pub(crate) fn run(args: &ServiceArgs, output: &mut Output) -> Result<Exit> {
         trust_root: args.trust_root.clone(),
         simulated: args.simulated,
         mode: args.mode,
+        shadow: args.shadow.clone(),
+        shadow_ca_file: args.shadow_ca_file.clone(),
     };
     let settled = settle(&source, &overrides)?;
     let told = told(&settled);

@@ -16,7 +16,7 @@ use bulla_service::keeper::Mode;
 use bulla_service::realm::Realm;
 use bulla_service::refresh::Standing;
 use bulla_store::Retention;
-use bulla_upstream::{Kind, UpstreamSettings};
+use bulla_upstream::{Kind, Mirror, UpstreamSettings};
 
 use super::file::{FormatWord, LevelWord, LimitsSection, LogSection, ModeWord, RetentionSection};
 use super::{Source, gate, listen, tokens, upstream};
@@ -34,6 +34,9 @@ pub(crate) struct Overrides {
     pub(crate) trust_root: Option<PathBuf>,
     pub(crate) simulated: bool,
     pub(crate) mode: Option<ModeWord>,
+    /// Another cache to compare with, and the CAs by which its TLS is judged.
+    pub(crate) shadow: Option<String>,
+    pub(crate) shadow_ca_file: Option<PathBuf>,
 }
 
 /// Everything that is needed to start.
@@ -100,6 +103,7 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
         },
         serve_expired: configuration.serve_expired,
         retention: retention(configuration.retention),
+        shadow: shadow(overrides)?,
         rules: RouteRules::default().refresh_by_get(configuration.pccs.refresh_by_get),
         gate,
     };
@@ -108,6 +112,20 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
         log,
         upstreams: shown,
     })
+}
+
+/// Another cache to compare with.
+fn shadow(overrides: &Overrides) -> Result<Option<Mirror>> {
+    let Some(url) = &overrides.shadow else {
+        return Ok(None);
+    };
+    let mut settings = UpstreamSettings::new("shadow", Kind::Pccs { url: url.clone() });
+    settings.ca_file.clone_from(&overrides.shadow_ca_file);
+    let mirror = Mirror::new(url, &settings).map_err(|error| Error::ArgumentInvalid {
+        option: "--shadow",
+        reason: error.to_string(),
+    })?;
+    Ok(Some(mirror))
 }
 
 /// The present instant, or that of the start where the clock cannot be read any more.

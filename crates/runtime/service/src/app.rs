@@ -28,6 +28,7 @@ use crate::http::{
     Reply, Role, Tokens,
 };
 use crate::refresh::Refresh;
+use crate::shadow::Shadow;
 
 /// Where the vendor's dialect stands on a listener that has all of them.
 pub const PCS_BASE: &str = "/pcs";
@@ -50,6 +51,8 @@ pub struct Service {
     dialects: HashMap<Arc<str>, Dialect>,
     administration: Administration,
     baselines: Arc<Baselines>,
+    /// Whose answers are compared with the cache's; absent where nobody's are.
+    shadow: Option<Shadow>,
     tokens: Tokens,
     rules: RouteRules,
     is_simulated: bool,
@@ -89,6 +92,7 @@ impl Service {
                 gate,
             ),
             baselines,
+            shadow: None,
             tokens,
             rules,
         }
@@ -99,6 +103,14 @@ impl Service {
     #[must_use]
     pub fn with_dialects(mut self, dialects: HashMap<Arc<str>, Dialect>) -> Self {
         self.dialects = dialects;
+        self
+    }
+
+    /// The same, with another cache whose answers are compared with those in its dialect.
+    #[must_use]
+    pub fn with_shadow(mut self, shadow: Shadow, metrics: &Metrics) -> Self {
+        metrics.register(|registry| shadow.register(registry));
+        self.shadow = Some(shadow);
         self
     }
 
@@ -250,6 +262,11 @@ impl Service {
                     .pccs
                     .respond(route.version, request, &asked.headers, &followed);
                 let reply = answer.await;
+                if let Some(shadow) = &self.shadow
+                    && route.access() == Access::Anybody
+                {
+                    shadow.take(asked.target.path(), query, &reply);
+                }
                 if let Some(actor) = administrator {
                     self.pccs.note(actor, &reply);
                 }

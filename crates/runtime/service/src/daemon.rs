@@ -17,7 +17,7 @@ use std::time::Duration;
 use bulla_protocol::pccs::RouteRules;
 use bulla_store::audit::Event;
 use bulla_store::{Audit as _, Fleet as _, Retention, Store, StoreError};
-use bulla_upstream::Upstreams;
+use bulla_upstream::{Mirror, Upstreams};
 use tokio::runtime::Runtime;
 
 use crate::Service;
@@ -35,6 +35,7 @@ use crate::keeper::{Keeper, Mode};
 use crate::realm::Realm;
 use crate::refresh::{Refresh, Standing};
 use crate::secret_file::SecretFileError;
+use crate::shadow::{self, Comparing};
 
 pub use local_token::FILE as LOCAL_TOKEN_FILE;
 
@@ -77,6 +78,8 @@ pub struct Settings {
     pub serve_expired: bool,
     /// How long what is kept.
     pub retention: Retention,
+    /// Another cache whose answers are compared with those of this service; absent where none is.
+    pub shadow: Option<Mirror>,
     /// Which routes there are.
     pub rules: RouteRules,
     /// The gate; absent where it is not enabled.
@@ -138,6 +141,7 @@ pub struct Daemon {
     fleet: Arc<Fleet>,
     baselines: Arc<Baselines>,
     retention: Retention,
+    comparing: Option<Comparing>,
     start: Start,
 }
 
@@ -225,7 +229,8 @@ impl Daemon {
             gate_key_is_new: gate.as_ref().is_some_and(|gate| gate.key_file().1),
         };
         let rules = settings.rules;
-        let service = Service::new(
+        let compared = Arc::clone(&metrics);
+        let mut service = Service::new(
             Arc::clone(&fleet),
             Arc::clone(&refresh),
             tokens,
@@ -235,6 +240,12 @@ impl Daemon {
             gate.map(Arc::new),
         )
         .with_dialects(settings.dialects);
+        let mut comparing = None;
+        if let Some(mirror) = settings.shadow {
+            let (shadow, runs) = shadow::shadow(mirror);
+            service = service.with_shadow(shadow, &compared);
+            comparing = Some(runs);
+        }
         note_start(&collection, settings.version, settings.mode);
         Ok(Self {
             runtime,
@@ -244,6 +255,7 @@ impl Daemon {
             fleet,
             baselines,
             retention: settings.retention,
+            comparing,
             start,
         })
     }
@@ -271,17 +283,19 @@ impl Daemon {
             baselines,
             retention,
             start,
+            comparing,
         } = self;
         let mut told = Ok(());
         runtime.block_on(async {
             let keeper = Arc::clone(refresh.keeper());
-            let beside = [
+            let mut beside = vec![
                 tokio::spawn(async move { refresh.run().await }),
                 tokio::spawn(async move { baselines.run().await }),
                 tokio::spawn(upkeep::renew(fleet)),
                 tokio::spawn(upkeep::tidy(keeper, retention)),
                 tokio::spawn(upkeep::feed_watchdog()),
             ];
+            beside.extend(comparing.map(|comparing| tokio::spawn(comparing.run())));
             let stop = async {
                 let mut end = pin!(end);
                 // Whoever reads that the service is ready may end it, so it has to listen first.

@@ -21,6 +21,7 @@ pub mod keeper;
 pub mod realm;
 pub mod refresh;
 mod secret_file;
+pub mod shadow;
 mod vain;
 pub mod want;
 

@@ -21,6 +21,7 @@ mod gate;
 mod health;
 mod http;
 mod meaning;
+mod mirror;
 mod pccs;
 mod pcs;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use gate::{
     Breaker, LONGEST_HOLD, OPEN_AT_MOST, OPEN_FOR, OPENS_AFTER, SHORTEST_HOLD, UNREADABLE_HOLD,
 };
 pub use health::{Counts, LastFailure, UpstreamHealth};
+pub use mirror::Mirror;
 pub use settings::{Kind, Proxy, SettingsError, UpstreamSettings};
 pub use single_flight::SingleFlight;
 pub use upstreams::{Supplied, Upstreams};

@@ -223,6 +223,7 @@ fn settings(
         standing: Standing::default(),
         serve_expired: false,
         retention: Retention::default(),
+        shadow: None,
         rules: RouteRules::default(),
         gate: Some(GateSettings {
             place: GatePlace::Owner,
