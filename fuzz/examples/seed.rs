@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bulla_archive::{Anchor, Archive, Contents, Document, Platform, Sha256};
 use bulla_collateral::SignedText;
 use bulla_enclave::image::{self, Memory, demonstration};
 use bulla_evidence::layout::ReportType;
@@ -15,7 +16,7 @@ use bulla_evidence::{CertificationData, Quote};
 use bulla_fuzz::bases::{self, Base, Bases};
 use bulla_issuer::{EvaluationNumberSpec, EvaluationNumbersSpec, QuoteKind, pem};
 use bulla_pki::digest::sha256;
-use bulla_pki::{Certificate, Window};
+use bulla_pki::{Certificate, SigningKey, Window};
 use bulla_processor::sgxs::{CHUNK_SIZE, RECORD_SIZE, Record};
 use bulla_processor::structures::PAGE_SIZE;
 use serde_json::json;
@@ -75,6 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     seeds.add_requests();
     seeds.add_gate();
     seeds.add_images();
+    seeds.add_archives(&bases);
     if let Some(vectors) = &vectors {
         seeds.add_vectors(vectors)?;
     }
@@ -263,6 +265,65 @@ impl Seeds {
             "token",
             r#"{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#,
         );
+    }
+
+    /// Archives of the documents of two bases, whole and since the first, without their signatures.
+    fn add_archives(&mut self, bases: &Bases) {
+        let key = SigningKey::generate().expect("there are random bytes");
+        let at = |text: &str| text.parse().expect("a time");
+        let document = |slot: &str, body: &[u8], issuer_chain: &[u8]| Document {
+            slot: slot.parse().expect("a slot"),
+            selected_as: Vec::new(),
+            issued: at("2026-11-23T08:00:00Z"),
+            until: at("2026-12-23T08:00:00Z"),
+            body: body.to_vec(),
+            issuer_chain: issuer_chain.to_vec(),
+        };
+        let all: Vec<Contents> = bases
+            .iter()
+            .take(2)
+            .map(|base| {
+                let set = &base.collateral;
+                Contents {
+                    created: at("2026-11-24T08:00:00Z"),
+                    trust_anchor: Anchor {
+                        name: "simulated".to_owned(),
+                        genuine: false,
+                        simulated: true,
+                        public_key_sha256: Sha256([0; 32]),
+                    },
+                    documents: vec![
+                        document("root-ca-crl", &set.root_ca_crl, &set.pck_crl_issuer_chain),
+                        document("pck-crl/platform", &set.pck_crl, &set.pck_crl_issuer_chain),
+                        document(
+                            "enclave-identity/qe/17",
+                            &set.qe_identity.body,
+                            &set.qe_identity_issuer_chain,
+                        ),
+                    ],
+                    platforms: vec![Platform {
+                        name: "one".to_owned(),
+                        fmspc: "00806F050000".to_owned(),
+                        body: b"{}".to_vec(),
+                        issuer_chain: set.pck_crl_issuer_chain.clone(),
+                    }],
+                }
+            })
+            .collect();
+        let whole = all[0].seal(&key, None).expect("an archive");
+        let base = Archive::read(&whole, key.public_key()).expect("an archive");
+        let since = all[1].seal(&key, Some(&base)).expect("an archive");
+        for archive in [&whole, &since] {
+            // The signature has one block, as its header and that of the manifest have.
+            let manifest = &archive[2 * 512..];
+            let size = manifest[512..].iter().position(|byte| *byte == 0);
+            let (text, rest) = manifest[512..].split_at(size.expect("zeros behind it"));
+            let padding = text.len().next_multiple_of(512) - text.len();
+            let rest = &rest[padding..];
+            let signed = bulla_fuzz::tar::archive(&key, text, rest);
+            Archive::read(&signed, key.public_key()).expect("the target reads it");
+            self.add("archive", [text, &[0], rest].concat());
+        }
     }
 
     /// A program for enclaves, the image of it with its size known and open, and one with what is

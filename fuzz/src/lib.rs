@@ -3,3 +3,4 @@
 pub mod bases;
 pub mod edits;
 pub mod reference;
+pub mod tar;
