@@ -6,6 +6,7 @@ mod doctor;
 mod enclave;
 mod explain;
 mod gate;
+mod generate;
 mod pccs;
 mod platform;
 mod serve;
@@ -16,7 +17,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::error::Error;
 use crate::output::{self, Exit};
@@ -41,6 +42,7 @@ pub(crate) use gate::{
     GateRunArgs, KeysCommand, PolicyCommand, PolicyNameArgs, PolicySetArgs, SecretArg,
     SecretCommand, SecretRemoveArgs, SecretSetArgs, SecretTarget, WithdrawArgs,
 };
+pub(crate) use generate::GenerateArgs;
 pub(crate) use pccs::{PccsCommand, PccsExportArgs, PccsImportArgs};
 pub(crate) use platform::{
     FleetCommand, FleetListArgs, ObserveArgs, PlatformExportArgs, RegisterArgs, RemoveArgs,
@@ -188,6 +190,9 @@ pub(crate) enum Command {
     Enclave(EnclaveCommand),
     /// Run a vendor in a box: platforms, certificates, collateral, recoveries, revocations
     Vendor(VendorArgs),
+    /// Write the man pages and the completions for shells, as packages install them
+    #[command(after_long_help = generate::DETAILS)]
+    Generate(GenerateArgs),
 }
 
 impl Command {
@@ -207,6 +212,7 @@ impl Command {
             Self::Gate(command) => command.format(),
             Self::Enclave(command) => command.format(),
             Self::Vendor(args) => args.format(),
+            Self::Generate(args) => args.format,
         }
     }
 }
@@ -306,6 +312,11 @@ pub(crate) enum Format {
     Json,
 }
 
+/// All commands with their arguments and help, for what is made from them.
+pub(crate) fn definition() -> clap::Command {
+    CommandLine::command()
+}
+
 /// Why no command is run.
 pub(crate) struct Stop {
     reason: clap::Error,
@@ -360,13 +371,11 @@ fn format_asked_for(arguments: &[OsString]) -> Format {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_definitions_are_consistent() {
-        CommandLine::command().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod enclave;
 pub(crate) mod explain;
 pub(crate) mod gate;
+pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod pccs;
 pub(crate) mod platform;

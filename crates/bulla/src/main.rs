@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         Command::Gate(command) => commands::gate::run(&command, &mut output),
         Command::Enclave(command) => commands::enclave::run(&command, &mut output),
         Command::Vendor(args) => commands::vendor::run(&args.command, &mut output),
+        Command::Generate(args) => commands::generate::run(&args, &mut output),
     };
     let done = done.and_then(|exit| output.flush().map(|()| exit));
     done.unwrap_or_else(|error| fail(&error, format)).into()
