@@ -2,6 +2,7 @@
 
 pub mod baselines;
 pub mod binary;
+pub mod browser;
 pub mod cases;
 pub mod daemon;
 pub mod doctor;
@@ -27,5 +28,6 @@ pub mod site;
 pub mod tls;
 pub mod tsm;
 pub mod vectors;
+pub mod watched;
 pub mod workbench;
 pub mod world;

@@ -112,12 +112,13 @@ pub fn undescribed(operation: &'static Value, reply: &Reply, has_body: bool) -> 
 }
 
 /// Headers that every answer may have.
-const USUAL: [&str; 6] = [
+const USUAL: [&str; 7] = [
     "Content-Type",
     "Content-Length",
     "Date",
     "Connection",
-    // Beside the page for a path or method that there is not.
+    // Beside pages, also that for a path or method that there is not.
     "Content-Security-Policy",
     "X-Content-Type-Options",
+    "Referrer-Policy",
 ];

@@ -155,7 +155,7 @@ fn good(path: &str, name: &str) -> String {
         "slot" => "pck-crl/processor",
         "limit" => "7",
         "at" => "2026-11-23T11:00:00Z",
-        "after" => "0",
+        "after" | "from" => "0",
         "ring" if path == "/baselines/preview" => "default",
         "name" | "ring" | "rollout" => "payroll",
         "baseline" => "standard",

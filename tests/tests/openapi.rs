@@ -50,6 +50,9 @@ fn known() -> Table {
         let tokens: &[&str] = match route.access {
             Access::Anybody => &[],
             Access::User => &[pccs::USER_TOKEN, pccs::ADMIN_TOKEN],
+            Access::Administrator if route.path.starts_with("/page") => {
+                &[pccs::ADMIN_TOKEN, "page-session"]
+            }
             Access::Administrator => &[pccs::ADMIN_TOKEN],
         };
         let key = (route.method.to_owned(), route.path.to_owned());
@@ -129,7 +132,9 @@ fn operations_have_names_of_their_own_and_say_what_every_answer_has() {
         let needs_token = operation["security"] != Value::Array(Vec::new());
         // Who needs no token to be answered is measured where the answer costs a lot.
         let is_measured = ["/challenge", "/attest", "/release"].contains(&path);
-        for (status, expected) in [("401", needs_token), ("429", needs_token || is_measured)] {
+        // Who signs in gives the token with the form.
+        let takes_token = needs_token || (path, method) == ("/page/sign-in", "post");
+        for (status, expected) in [("401", takes_token), ("429", takes_token || is_measured)] {
             let is_vendor = path.starts_with(PCS_BASE);
             let described = responses.contains_key(status);
             assert!(described == expected || is_vendor, "{at}: {status}");

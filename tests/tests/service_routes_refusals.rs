@@ -237,7 +237,7 @@ fn every_parameter_is_there_once_of_its_length_and_rightly_encoded() {
                     false => wrong.parse().ok(),
                 };
                 let is_number = number.is_some_and(|number| match name {
-                    "after" | "tcbEvaluationDataNumber" => true,
+                    "after" | "from" | "tcbEvaluationDataNumber" => true,
                     "limit" => (1..=1_000).contains(&number),
                     _ => false,
                 });
@@ -376,7 +376,7 @@ fn bodies_have_a_limit_announced_or_not() {
             assert_eq!(reply.status(), 401, "{what}");
         }
     }
-    assert_eq!(all, 23);
+    assert_eq!(all, 26);
     assert_eq!(front.state(), before);
 }
 

@@ -55,6 +55,9 @@ fn nobody_is_let_in_without_the_token_of_the_route() {
                     };
                     assert_eq!(reply.header("Error-Code"), Some(code), "{what}");
                 }
+                _ if path.starts_with("/page") => {
+                    assert!(reply.text().contains("<h1>Sign in</h1>"), "{what}");
+                }
                 _ => {
                     let code = if is_guess {
                         "token-wrong"
@@ -91,7 +94,7 @@ fn nobody_is_let_in_without_the_token_of_the_route() {
         }
         assert!(guesses < GUESSES);
     }
-    assert_eq!(all, 44);
+    assert_eq!(all, 51);
 }
 
 #[test]

@@ -28,6 +28,9 @@ use crate::keeper::Keeper;
 use crate::refresh::Refresh;
 
 pub(crate) use body::{read, read_text};
+pub(crate) use collateral::{Refreshed, Refused, Row};
+pub(crate) use fleet::{Platform, after};
+pub(crate) use operation::Upstream;
 pub(crate) use problem::Problem;
 pub(crate) use query::Query;
 
@@ -83,6 +86,16 @@ impl Administration {
         reply
     }
 
+    /// Which level is mandatory.
+    pub(crate) fn baselines(&self) -> &Baselines {
+        &self.baselines
+    }
+
+    /// The gate; absent where it is not enabled.
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.gate.as_deref()
+    }
+
     /// Whether the routes of the gate are there.
     pub(crate) fn has_gate(&self) -> bool {
         self.gate.is_some()
@@ -118,6 +131,8 @@ impl Administration {
                 Some(gate) => gate.respond(action, &query, asked, actor).await,
                 None => Err(Problem::not_found("the gate is not enabled here")),
             },
+            // Those have their own front, as a browser asks for them.
+            Action::Page(_) => Err(Problem::not_found("this is a page")),
         }
     }
 }

@@ -13,7 +13,7 @@ use bulla_protocol::thim;
 use bulla_protocol::wire::{Headers, RequestParts, Status};
 use bytes::Bytes;
 
-use crate::administration::{self, Administration, Found, Problem};
+use crate::administration::{self, Action, Administration, Found, Problem};
 use crate::baselines::{BaselineGauges, Baselines, Followed, ring};
 use crate::dialects::pccs::Pccs;
 use crate::dialects::pcs::Pcs;
@@ -27,6 +27,7 @@ use crate::http::{
     Application, Asked, BodyError, Denied, HeaderMap, HeaderName, HeaderValue, Method, Metrics,
     Reply, Role, Tokens,
 };
+use crate::page::Page;
 use crate::refresh::Refresh;
 use crate::shadow::Shadow;
 
@@ -50,6 +51,7 @@ pub struct Service {
     /// Listeners that have one dialect alone, by name.
     dialects: HashMap<Arc<str>, Dialect>,
     administration: Administration,
+    page: Page,
     baselines: Arc<Baselines>,
     /// Whose answers are compared with the cache's; absent where nobody's are.
     shadow: Option<Shadow>,
@@ -91,6 +93,7 @@ impl Service {
                 Arc::clone(&baselines),
                 gate,
             ),
+            page: Page::default(),
             baselines,
             shadow: None,
             tokens,
@@ -145,7 +148,13 @@ impl Service {
             // Rings are for the dialects; everything else has one path. At the gate a ring that
             // could be named would be one that the attester chooses.
             Found::Route(_) if named.is_some() => not_below(),
-            Found::Route(route) => self.administrate(route, asked).await,
+            Found::Route(route) => match route.action {
+                Action::Page(action) => {
+                    let house = (&self.administration, &self.tokens);
+                    self.page.respond(route, action, asked, house).await
+                }
+                _ => self.administrate(route, asked).await,
+            },
             Found::OtherMethods(methods) => administration::method_not_allowed(&methods),
             Found::Nothing => self.cache(asked, named).await,
         }

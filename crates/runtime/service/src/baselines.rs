@@ -28,12 +28,12 @@ use crate::collection::Collection;
 use crate::keeper::Keeper;
 use crate::refresh::Refresh;
 
-use outlook::Outlook;
-
 pub use answers::{Action, LONGEST_PLAN};
+pub(crate) use answers::{Coming, Shown};
 pub use claims::Claimable;
 pub use decisions::{Decided, NotDecided};
-pub(crate) use outlook::BaselineGauges;
+pub(crate) use outlook::{BaselineGauges, Outlook, Prospect};
+pub(crate) use preview::Reason;
 pub use ring::Followed;
 
 /// Under which kind and name the decisions are kept: the versions of one object, so that none can

@@ -41,7 +41,7 @@ use crate::secret_file::SecretFileError;
 use administer::internal;
 use attest::POLICY_UNKNOWN_TITLE;
 use counters::Counters;
-use decisions::{Decided, Decisions};
+use decisions::Decisions;
 use keys::Keys;
 use meter::Meter;
 use nonces::Nonces;
@@ -49,6 +49,7 @@ use policies::Policies;
 use release::Asker;
 
 pub use attest::NotAttested;
+pub(crate) use decisions::Decided;
 pub use key_file::{FILE as KEY_FILE, check as check_key_file};
 pub use keys::KeysError;
 pub use nonces::MOST_TAKEN as MOST_NONCES;

@@ -18,6 +18,7 @@ pub mod http;
 pub mod intake;
 pub mod judging;
 pub mod keeper;
+pub mod page;
 pub mod realm;
 pub mod refresh;
 mod secret_file;

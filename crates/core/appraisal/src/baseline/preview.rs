@@ -115,6 +115,16 @@ pub enum Unknown {
     NoDocuments,
 }
 
+impl Unknown {
+    /// Why, in two words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoEvidence => "no evidence",
+            Self::NoDocuments => "no documents",
+        }
+    }
+}
+
 /// How many there are of each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "one for each outcome")]

@@ -5,7 +5,7 @@ use bulla_pki::{Timestamp, Window};
 use bulla_protocol::wire::Status;
 use bulla_store::Documents as _;
 use bulla_store::documents::StoredDocument;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Administration, MOST, Outcome, Problem, Query, json};
 use crate::held::Held;
@@ -17,39 +17,50 @@ fn time(at: Timestamp) -> String {
     at.to_string()
 }
 
-#[derive(Serialize)]
-struct Listing<'a> {
-    now: String,
-    trust_anchor: Anchor<'a>,
-    mode: &'static str,
-    documents: Vec<Row>,
+fn text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
 }
 
+/// The documents that are kept.
 #[derive(Serialize)]
-struct Anchor<'a> {
-    name: &'a str,
-    genuine: bool,
-    simulated: bool,
-    public_key_sha256: String,
+pub(crate) struct Listing<'a> {
+    pub(crate) now: String,
+    pub(crate) trust_anchor: Anchor<'a>,
+    pub(crate) mode: &'static str,
+    pub(crate) documents: Vec<Row>,
+}
+
+/// Under which root.
+#[derive(Serialize)]
+pub(crate) struct Anchor<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) genuine: bool,
+    pub(crate) simulated: bool,
+    pub(crate) public_key_sha256: String,
 }
 
 /// A document in the list.
 #[derive(Serialize)]
-struct Row {
-    slot: String,
+pub(crate) struct Row {
+    pub(crate) slot: String,
     /// The names under which the vendor gives it out at present.
-    selected_as: Vec<&'static str>,
-    freshness: &'static str,
-    issued: String,
-    next_update: String,
+    pub(crate) selected_as: Vec<&'static str>,
+    pub(crate) freshness: &'static str,
+    #[serde(serialize_with = "text")]
+    pub(crate) issued: Timestamp,
+    #[serde(serialize_with = "text")]
+    pub(crate) next_update: Timestamp,
     /// The last second at which it may be used: its own end or that of its chain.
-    until: String,
-    arrived: String,
+    #[serde(serialize_with = "text")]
+    pub(crate) until: Timestamp,
+    #[serde(serialize_with = "text")]
+    pub(crate) arrived: Timestamp,
     /// When an upstream was last asked, with success.
-    asked: String,
-    source: String,
-    size: usize,
-    sha256: String,
+    #[serde(serialize_with = "text")]
+    pub(crate) asked: Timestamp,
+    pub(crate) source: String,
+    pub(crate) size: usize,
+    pub(crate) sha256: String,
 }
 
 /// An issue in a history, or with its bytes.
@@ -70,31 +81,39 @@ struct Issue {
     issuer_chain: Option<String>,
 }
 
+/// What was refused on arrival.
 #[derive(Serialize)]
-struct Refused {
-    arrived: String,
-    source: String,
-    what: String,
-    code: String,
-    reason: String,
-    size: usize,
-    sha256: String,
+pub(crate) struct Refused {
+    pub(crate) arrived: String,
+    pub(crate) source: String,
+    pub(crate) what: String,
+    pub(crate) code: String,
+    pub(crate) reason: String,
+    pub(crate) size: usize,
+    pub(crate) sha256: String,
 }
 
+/// What became of asking the upstreams.
 #[derive(Serialize)]
-struct Refreshed {
-    asked: usize,
-    failed: Vec<Failed>,
+pub(crate) struct Refreshed {
+    pub(crate) asked: usize,
+    pub(crate) failed: Vec<Failed>,
 }
 
+/// What could not be had.
 #[derive(Serialize)]
-struct Failed {
-    what: String,
-    reason: String,
+pub(crate) struct Failed {
+    pub(crate) what: String,
+    pub(crate) reason: String,
 }
 
 impl Administration {
     pub(super) fn collateral(&self) -> Outcome {
+        json(&self.listing())
+    }
+
+    /// Every document that is kept, each with how fresh it is.
+    pub(crate) fn listing(&self) -> Listing<'_> {
         let collection = self.keeper.collection();
         let now = collection.now().at;
         let anchor = collection.realm().anchor();
@@ -112,7 +131,7 @@ impl Administration {
                 row(held, selected_as, now)
             })
             .collect();
-        json(&Listing {
+        Listing {
             now: time(now),
             trust_anchor: Anchor {
                 name: anchor.name(),
@@ -122,7 +141,7 @@ impl Administration {
             },
             mode: self.keeper.mode().as_str(),
             documents,
-        })
+        }
     }
 
     pub(super) fn history(&self, query: &Query) -> Outcome {
@@ -204,11 +223,16 @@ impl Administration {
 
     pub(super) fn refused(&self, query: &Query) -> Outcome {
         query.only(&["limit"])?;
+        json(&self.latest_refused(query.limit(MOST)?)?)
+    }
+
+    /// What was refused on arrival, the latest first.
+    pub(crate) fn latest_refused(&self, limit: usize) -> Result<Vec<Refused>, Problem> {
         let collection = self.keeper.collection();
         let all = collection
             .store()
-            .all_set_aside(collection.realm().id(), query.limit(MOST)?)?;
-        let rows: Vec<Refused> = all
+            .all_set_aside(collection.realm().id(), limit)?;
+        let rows = all
             .into_iter()
             .map(|refused| Refused {
                 arrived: time(refused.arrived),
@@ -220,13 +244,20 @@ impl Administration {
                 sha256: hex::encode(bulla_pki::digest::sha256(&refused.body)),
             })
             .collect();
-        json(&rows)
+        Ok(rows)
+    }
+
+    pub(super) async fn renew(&self, query: &Query, actor: &str) -> Outcome {
+        query.only(&["slot"])?;
+        json(&self.ask_anew(query.typed("slot")?, actor).await?)
     }
 
     /// Asks for everything that is kept, or for what is in one slot.
-    pub(super) async fn renew(&self, query: &Query, actor: &str) -> Outcome {
-        query.only(&["slot"])?;
-        let slot: Option<Slot> = query.typed("slot")?;
+    pub(crate) async fn ask_anew(
+        &self,
+        slot: Option<Slot>,
+        actor: &str,
+    ) -> Result<Refreshed, Problem> {
         if self.keeper.mode() == Mode::Offline {
             let title = "Upstreams are not asked in this mode.";
             let status = Status::CONFLICT;
@@ -244,7 +275,7 @@ impl Administration {
         let subject = slot.map_or_else(|| "all".to_owned(), |slot| slot.to_string());
         let details = serde_json::json!({ "asked": asked, "failed": failures.len() });
         self.note(actor, "collateral.refresh", subject, &details)?;
-        json(&Refreshed {
+        Ok(Refreshed {
             asked,
             failed: failures
                 .into_iter()
@@ -263,11 +294,11 @@ fn row(held: &Held, selected_as: Vec<&'static str>, now: Timestamp) -> Row {
         slot: held.slot.to_string(),
         selected_as,
         freshness: held.freshness(now).as_str(),
-        issued: time(from),
-        next_update: time(until),
-        until: time(held.until()),
-        arrived: time(held.arrived),
-        asked: time(held.asked),
+        issued: from,
+        next_update: until,
+        until: held.until(),
+        arrived: held.arrived,
+        asked: held.asked,
         source: held.source.to_string(),
         size: held.body.len(),
         sha256: hex::encode(held.sha256),

@@ -19,14 +19,15 @@ use crate::judging::NoVerdict;
 /// certificate chain, in hexadecimal digits twice that.
 const LONGEST_QUOTE: usize = 64 * 1024;
 
+/// A platform that is registered.
 #[derive(Serialize)]
-struct Platform {
-    qe_id: String,
-    pce_id: String,
-    fmspc: Option<String>,
-    ca: Option<&'static str>,
-    registered: String,
-    has_manifest: bool,
+pub(crate) struct Platform {
+    pub(crate) qe_id: String,
+    pub(crate) pce_id: String,
+    pub(crate) fmspc: Option<String>,
+    pub(crate) ca: Option<&'static str>,
+    pub(crate) registered: String,
+    pub(crate) has_manifest: bool,
 }
 
 #[derive(Serialize)]
@@ -63,21 +64,24 @@ impl Administration {
     pub(super) fn platforms(&self, query: &Query) -> Outcome {
         query.only(&["fmspc", "after_qe_id", "after_pce_id", "limit"])?;
         let fmspc: Option<Fmspc> = query.typed("fmspc")?;
-        let after = match query.find("after_qe_id") {
-            None => None,
-            Some(qe_id) => Some(PlatformId {
-                qe_id: qe_id.to_owned(),
-                pce_id: query.required("after_pce_id")?,
-            }),
-        };
+        let after = after(query)?;
+        json(&self.registered(fmspc, after.as_ref(), query.limit(MOST)?)?)
+    }
+
+    /// Platforms that are registered, of one family or of all, in the order of their names behind
+    /// `after`.
+    pub(crate) fn registered(
+        &self,
+        fmspc: Option<Fmspc>,
+        after: Option<&PlatformId>,
+        limit: usize,
+    ) -> Result<Vec<Platform>, Problem> {
         let collection = self.keeper.collection();
-        let platforms = collection.store().platforms(
-            collection.realm().id(),
-            fmspc,
-            after.as_ref(),
-            query.limit(MOST)?,
-        )?;
-        let rows: Vec<Platform> = platforms
+        let platforms =
+            collection
+                .store()
+                .platforms(collection.realm().id(), fmspc, after, limit)?;
+        let rows = platforms
             .into_iter()
             .map(|platform| Platform {
                 qe_id: platform.id.qe_id,
@@ -88,7 +92,7 @@ impl Administration {
                 has_manifest: platform.manifest.is_some(),
             })
             .collect();
-        json(&rows)
+        Ok(rows)
     }
 
     pub(super) fn remove_platform(&self, query: &Query, actor: &str) -> Outcome {
@@ -188,6 +192,17 @@ fn shown(evidence: &fleet::Evidence) -> Evidence {
         tcb_status: evidence.tcb_status.clone(),
         arrived: evidence.arrived.to_string(),
     }
+}
+
+/// Behind which platform a list goes on; absent where it begins.
+pub(crate) fn after(query: &Query) -> Result<Option<PlatformId>, Problem> {
+    let Some(qe_id) = query.find("after_qe_id") else {
+        return Ok(None);
+    };
+    Ok(Some(PlatformId {
+        qe_id: qe_id.to_owned(),
+        pce_id: query.required("after_pce_id")?,
+    }))
 }
 
 fn status(verdict: &Verdict) -> Option<&'static str> {

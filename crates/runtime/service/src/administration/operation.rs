@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bulla_collateral::Selector;
+use bulla_pki::Timestamp;
 use bulla_store::Audit as _;
 use bulla_store::audit::Event;
 use bulla_upstream::{Breaker, UpstreamHealth};
@@ -24,26 +25,50 @@ struct Entry {
     sha256: String,
 }
 
+/// How an upstream is.
 #[derive(Serialize)]
-struct Upstream {
-    name: String,
-    kind: &'static str,
-    breaker: &'static str,
+pub(crate) struct Upstream {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) breaker: &'static str,
     /// Seconds for which it is still left alone because it asked for that.
-    held_for: Option<u64>,
+    pub(crate) held_for: Option<u64>,
     /// Seconds since an answer was accepted.
-    last_success: Option<u64>,
+    pub(crate) last_success: Option<u64>,
     /// Seconds since a failure, and what it was.
-    last_failure: Option<u64>,
-    last_failure_reason: Option<String>,
-    counts: BTreeMap<&'static str, u64>,
+    pub(crate) last_failure: Option<u64>,
+    pub(crate) last_failure_reason: Option<String>,
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+}
+
+/// Under which root the service works, and how, at a moment.
+pub(crate) struct House<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) anchor: &'a str,
+    pub(crate) is_simulated: bool,
+    pub(crate) mode: &'static str,
 }
 
 impl Administration {
+    /// What holds for every answer of this moment.
+    pub(crate) fn house(&self) -> House<'_> {
+        let collection = self.keeper.collection();
+        House {
+            now: collection.now().at,
+            anchor: collection.realm().anchor().name(),
+            is_simulated: collection.realm().is_simulated(),
+            mode: self.keeper.mode().as_str(),
+        }
+    }
+
     pub(super) fn upstreams(&self) -> Outcome {
+        json(&self.upstream_states())
+    }
+
+    /// How each upstream is, in the order in which they are asked.
+    pub(crate) fn upstream_states(&self) -> Vec<Upstream> {
         let health = self.keeper.upstreams().health();
-        let rows: Vec<Upstream> = health.iter().map(upstream).collect();
-        json(&rows)
+        health.iter().map(upstream).collect()
     }
 
     pub(super) fn audit(&self, query: &Query) -> Outcome {
@@ -68,7 +93,7 @@ impl Administration {
     }
 
     /// What has to hold for the service to be of use.
-    pub(super) fn conditions(&self) -> Vec<Condition> {
+    pub(crate) fn conditions(&self) -> Vec<Condition> {
         let collection = self.keeper.collection();
         let now = collection.now();
         let behind_decision = self.baselines.clock_behind();

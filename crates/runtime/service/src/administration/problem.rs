@@ -8,7 +8,7 @@ use bulla_store::StoreError;
 use serde_json::{Value, json};
 
 use crate::dialects::written;
-use crate::http::Reply;
+use crate::http::{Reply, StatusCode};
 use crate::keeper::Absent;
 
 /// A problem on its way to the client.
@@ -77,6 +77,27 @@ impl Problem {
     pub(crate) fn refused(self, refusals: &[Refusal]) -> Self {
         let refusals = refusals.to_vec();
         Self { refusals, ..self }
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        let status = StatusCode::from_u16(self.problem.status().number());
+        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What is the matter, in words that stay the same.
+    pub(crate) fn title(&self) -> &str {
+        &self.problem.title
+    }
+
+    /// What is the matter in this case; absent where the title says it all.
+    pub(crate) fn detail(&self) -> Option<&str> {
+        self.problem.detail.as_deref()
+    }
+
+    /// For how long to wait, in seconds; absent where time is no remedy.
+    pub(crate) fn wait(&self) -> Option<u32> {
+        self.problem.retry_after
     }
 
     /// The name of the problem.

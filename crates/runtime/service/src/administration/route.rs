@@ -3,6 +3,7 @@
 use crate::baselines;
 use crate::gate;
 use crate::http::Method;
+use crate::page;
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub enum Action {
     Baselines(baselines::Action),
     /// Something of the gate; its routes are there only where it is enabled.
     Gate(gate::Action),
+    /// Something of the operator's page.
+    Page(page::Action),
 }
 
 /// One of the routes.
@@ -417,6 +420,83 @@ pub const ROUTES: &[Route] = &[
         Action::Gate(gate::Action::Decisions),
         "gate.decisions",
     ),
+    route(
+        "GET",
+        "/page",
+        Access::Anybody,
+        Action::Page(page::Action::Documents),
+        "page.documents",
+    ),
+    route(
+        "GET",
+        "/page/fleet",
+        Access::Administrator,
+        Action::Page(page::Action::Fleet),
+        "page.fleet",
+    ),
+    route(
+        "GET",
+        "/page/enforcement",
+        Access::Administrator,
+        Action::Page(page::Action::Enforcement),
+        "page.enforcement",
+    ),
+    route(
+        "GET",
+        "/page/upstreams",
+        Access::Administrator,
+        Action::Page(page::Action::Upstreams),
+        "page.upstreams",
+    ),
+    route(
+        "GET",
+        "/page/refusals",
+        Access::Administrator,
+        Action::Page(page::Action::Refusals),
+        "page.refusals",
+    ),
+    route(
+        "POST",
+        "/page/refresh",
+        Access::Administrator,
+        Action::Page(page::Action::Refresh),
+        "page.refresh",
+    ),
+    route(
+        "GET",
+        "/page/sign-in",
+        Access::Anybody,
+        Action::Page(page::Action::SignInForm),
+        "page.sign_in_form",
+    ),
+    route(
+        "POST",
+        "/page/sign-in",
+        Access::Anybody,
+        Action::Page(page::Action::SignIn),
+        "page.sign_in",
+    ),
+    route(
+        "POST",
+        "/page/sign-out",
+        Access::Administrator,
+        Action::Page(page::Action::SignOut),
+        "page.sign_out",
+    ),
+    route(
+        "GET",
+        "/page/style.css",
+        Access::Anybody,
+        Action::Page(page::Action::Style),
+        "page.style",
+    ),
+    route(
+        "GET",
+        "/page/icon.svg",
+        Access::Anybody,
+        Action::Page(page::Action::Icon),
+        "page.icon",
+    ),
 ];
 
 /// What stands at a path.
@@ -500,10 +580,13 @@ mod tests {
         for route in ROUTES {
             // Who attests has no token yet: what is asked there is answered for by evidence.
             let is_attesting = ["/challenge", "/attest", "/release"].contains(&route.path);
-            let names_something = ["/platforms", "/baselines", "/gate/"]
+            // Nor has who signs in: he gives it there.
+            let is_signing_in = route.path == "/page/sign-in";
+            let names_something = ["/platforms", "/baselines", "/gate/", "/page/fleet"]
                 .iter()
                 .any(|start| route.path.starts_with(start));
-            let is_private = (route.method != "GET" && !is_attesting) || names_something;
+            let is_private =
+                (route.method != "GET" && !is_attesting && !is_signing_in) || names_something;
             assert!(!is_private || route.access != Access::Anybody, "{route:?}");
         }
     }

@@ -49,63 +49,68 @@ pub enum Action {
 
 /// Everything as it is at an instant.
 #[derive(Serialize)]
-struct Shown<'a> {
-    at: String,
+pub(crate) struct Shown<'a> {
+    pub(crate) at: String,
     /// How many decisions it follows from.
-    decisions: usize,
-    baselines: BTreeMap<&'a Name, ShownBaseline<'a>>,
-    rings: BTreeMap<Name, ShownRing>,
-    rollouts: BTreeMap<&'a Name, ShownRollout<'a>>,
-    exceptions: BTreeMap<&'a Name, ShownException<'a>>,
+    pub(crate) decisions: usize,
+    pub(crate) baselines: BTreeMap<&'a Name, ShownBaseline<'a>>,
+    pub(crate) rings: BTreeMap<Name, ShownRing>,
+    pub(crate) rollouts: BTreeMap<&'a Name, ShownRollout<'a>>,
+    pub(crate) exceptions: BTreeMap<&'a Name, ShownException<'a>>,
     /// As of now, whatever instant was asked for.
-    ending_pins: Vec<EndingPin>,
+    pub(crate) ending_pins: Vec<EndingPin>,
 }
 
+/// A baseline with what it demands.
 #[derive(Serialize)]
-struct ShownBaseline<'a> {
+pub(crate) struct ShownBaseline<'a> {
     /// Which decision gave it its content; absent for the one that is always there.
-    decision: Option<u32>,
+    pub(crate) decision: Option<u32>,
     #[serde(flatten)]
-    baseline: &'a Baseline,
+    pub(crate) baseline: &'a Baseline,
 }
 
+/// A ring, what it follows and will follow.
 #[derive(Serialize)]
-struct ShownRing {
+pub(crate) struct ShownRing {
     #[serde(flatten)]
-    ring: Ring,
-    demand: ShownDemand,
+    pub(crate) ring: Ring,
+    pub(crate) demand: ShownDemand,
     /// What it will follow, the next first.
-    next: Vec<Coming>,
+    pub(crate) next: Vec<Coming>,
 }
 
 /// What a ring follows.
 #[derive(Serialize)]
-struct ShownDemand {
-    baseline: Name,
-    decision: Option<u32>,
+pub(crate) struct ShownDemand {
+    pub(crate) baseline: Name,
+    pub(crate) decision: Option<u32>,
     /// Absent where no rollout has begun.
-    rollout: Option<Name>,
+    pub(crate) rollout: Option<Name>,
 }
 
+/// A rollout that will count.
 #[derive(Serialize)]
-struct Coming {
-    rollout: Name,
-    baseline: Name,
-    from: String,
+pub(crate) struct Coming {
+    pub(crate) rollout: Name,
+    pub(crate) baseline: Name,
+    pub(crate) from: String,
 }
 
+/// A rollout and where it stands.
 #[derive(Serialize)]
-struct ShownRollout<'a> {
+pub(crate) struct ShownRollout<'a> {
     #[serde(flatten)]
-    rollout: &'a Rollout,
-    state: Option<Phase>,
+    pub(crate) rollout: &'a Rollout,
+    pub(crate) state: Option<Phase>,
 }
 
+/// An exception and whether it counts.
 #[derive(Serialize)]
-struct ShownException<'a> {
+pub(crate) struct ShownException<'a> {
     #[serde(flatten)]
-    exception: &'a Exception,
-    in_force: bool,
+    pub(crate) exception: &'a Exception,
+    pub(crate) in_force: bool,
 }
 
 #[derive(Serialize)]
@@ -192,10 +197,15 @@ impl Baselines {
     fn list(&self, query: &Query) -> Outcome {
         query.only(&["at"])?;
         let at = query.at()?.unwrap_or_else(|| self.now());
+        self.shown(at, |shown| json(shown))
+    }
+
+    /// Has a look at everything as it is at an instant.
+    pub(crate) fn shown<T>(&self, at: Timestamp, look: impl FnOnce(&Shown<'_>) -> T) -> T {
         let governance = self.governance();
         let state = governance.state_at(at);
         let standard = (Name::standard(), Baseline::default());
-        json(&Shown {
+        look(&Shown {
             at: at.to_string(),
             decisions: governance.decisions_until(at),
             baselines: state

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bulla_appraisal::Demand;
-use bulla_appraisal::baseline::preview::{Counts, Preview};
-use bulla_appraisal::baseline::{FamilyName, Number, State, Technology};
+use bulla_appraisal::baseline::preview::{Counts, FallsOut, Outcome, Preview};
+use bulla_appraisal::baseline::{FamilyName, Name, Number, State, Technology};
 use bulla_collateral::{EnclaveId, Selector, Series};
 use bulla_pki::Timestamp;
 use prometheus_client::collector::Collector;
@@ -18,7 +18,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::Baselines;
 use super::census::Census;
 use super::forecast::demand_of_number;
-use super::preview::{Library, Reach, documents_of, wants};
+use super::preview::{Library, Reach, Reason, documents_of, foresee, wants};
 use crate::gauges::family;
 use crate::held::Snapshot;
 use crate::http::prometheus_client;
@@ -30,21 +30,44 @@ const LOOK: Duration = Duration::from_secs(15);
 /// A look takes at most this part of the time: to read a large fleet takes a while.
 const REST: u32 = 20;
 
+/// How many reasons why platforms fall out are remembered of each ring: what a page shows.
+const MOST_REASONS: usize = 25;
+
+/// Of a fleet with more different platforms no reasons are gathered every now and then: where all
+/// differ, each has one of its own, of some 500 bytes.
+const MOST_DIFFERENT: usize = 10_000;
+
 const TECHNOLOGIES: [Technology; 2] = [Technology::Sgx, Technology::Tdx];
 
 /// What was found at the last look.
 #[derive(Debug, Default)]
-pub(super) struct Outlook {
-    rows: Vec<(Subject, Technology, Counts)>,
+pub(crate) struct Outlook {
+    /// When that was; absent before the first.
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) rows: Vec<(Subject, Technology, Counts)>,
+    /// Under what each ring follows, and what it will follow next.
+    pub(crate) prospects: Vec<Prospect>,
 }
 
 /// Of what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Subject {
+pub(crate) struct Subject {
     /// `now`, `next` or `number`.
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     /// The ring, or the number.
-    name: String,
+    pub(crate) name: String,
+}
+
+/// What becomes of the fleet under what one ring follows.
+#[derive(Debug)]
+pub(crate) struct Prospect {
+    pub(crate) subject: Subject,
+    pub(crate) baseline: Name,
+    pub(crate) counts: Counts,
+    /// By technology and the vendor's word for the level that is reached, or why that is not known.
+    pub(crate) standings: BTreeMap<(Technology, &'static str), Counts>,
+    /// Why platforms do not pass, those of the most platforms first; absent where too many differ.
+    pub(crate) reasons: Option<Vec<Reason>>,
 }
 
 impl Baselines {
@@ -79,11 +102,13 @@ impl Baselines {
         ));
         let mut library = Library::new(self.keeper(), Reach::AtHand);
         let mut rows = Vec::new();
+        let mut prospects = Vec::new();
         for (subject, demand) in followed {
             let mut preview = library.preview(&demand, now, &census).await;
             for (technology, counts) in counts(&mut preview, &census) {
                 rows.push((subject.clone(), technology, counts));
             }
+            prospects.push(prospect(subject, &demand, &mut preview, &census));
         }
         let numbers: BTreeSet<Number> = listed.iter().map(|(_, number)| *number).collect();
         for number in numbers {
@@ -98,7 +123,16 @@ impl Baselines {
                 }
             }
         }
-        self.outlook.store(Arc::new(Outlook { rows }));
+        self.outlook.store(Arc::new(Outlook {
+            at: Some(now),
+            rows,
+            prospects,
+        }));
+    }
+
+    /// What was found at the last look.
+    pub(crate) fn outlook(&self) -> Arc<Outlook> {
+        self.outlook.load_full()
     }
 }
 
@@ -178,6 +212,42 @@ fn counts(preview: &mut Preview<'_>, census: &Census) -> BTreeMap<Technology, Co
         counts.count(&preview.judge(platform), *number);
     }
     counts
+}
+
+fn prospect(
+    subject: Subject,
+    demand: &Demand,
+    preview: &mut Preview<'_>,
+    census: &Census,
+) -> Prospect {
+    let mut all = Counts::default();
+    let mut standings: BTreeMap<_, Counts> = BTreeMap::new();
+    for (platform, number) in &census.0 {
+        let outcome = preview.judge(platform);
+        let word = match &*outcome {
+            Outcome::Passes(passes) => passes.status.as_str(),
+            Outcome::FallsOut(FallsOut { status, .. }) => {
+                status.map_or("no level", |status| status.as_str())
+            }
+            Outcome::Unknown { reason } => reason.as_str(),
+        };
+        let standing = standings.entry((platform.technology, word)).or_default();
+        standing.count(&outcome, *number);
+        all.count(&outcome, *number);
+    }
+    let gather = census.0.len() <= MOST_DIFFERENT;
+    let reasons = gather.then(|| {
+        let mut reasons = foresee(preview, census).by_reason;
+        reasons.truncate(MOST_REASONS);
+        reasons
+    });
+    Prospect {
+        subject,
+        baseline: demand.name.clone(),
+        counts: all,
+        standings,
+        reasons,
+    }
 }
 
 /// The counts of baselines, for Prometheus.

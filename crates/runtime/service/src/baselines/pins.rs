@@ -12,18 +12,18 @@ use crate::held::{Held, Snapshot};
 
 /// A number that a ring stays at, and that ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct EndingPin {
-    pub(super) ring: Name,
-    pub(super) baseline: Name,
+pub(crate) struct EndingPin {
+    pub(crate) ring: Name,
+    pub(crate) baseline: Name,
     #[serde(serialize_with = "word")]
-    pub(super) technology: Technology,
+    pub(crate) technology: Technology,
     /// Absent where it is that of the whole technology.
-    pub(super) family: Option<FamilyName>,
-    pub(super) number: u32,
+    pub(crate) family: Option<FamilyName>,
+    pub(crate) number: u32,
     /// The last second of the document that ends first; absent where none is there.
     #[serde(serialize_with = "text")]
-    pub(super) last_next_update: Option<Timestamp>,
-    message: String,
+    pub(crate) last_next_update: Option<Timestamp>,
+    pub(crate) message: String,
 }
 
 fn word<S: Serializer>(technology: &Technology, serializer: S) -> Result<S::Ok, S::Error> {

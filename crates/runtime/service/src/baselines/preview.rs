@@ -17,24 +17,24 @@ use crate::want::{Choice, Want};
 
 /// What becomes of a fleet.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Foreseen {
-    pub(super) counts: Counts,
+pub(crate) struct Foreseen {
+    pub(crate) counts: Counts,
     /// The share that passes, in hundredths of a percent; of no platforms, all.
-    pub(super) share: u32,
+    pub(crate) share: u32,
     /// How many different ones were judged.
-    pub(super) different: usize,
+    pub(crate) different: usize,
     /// Those that do not pass, by what is the matter, the most first.
-    pub(super) by_reason: Vec<Reason>,
+    pub(crate) by_reason: Vec<Reason>,
 }
 
 /// Platforms of a family with the same outcome.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Reason {
-    pub(super) technology: &'static str,
-    pub(super) fmspc: FamilyName,
-    pub(super) platforms: u64,
+pub(crate) struct Reason {
+    pub(crate) technology: &'static str,
+    pub(crate) fmspc: FamilyName,
+    pub(crate) platforms: u64,
     #[serde(flatten)]
-    pub(super) outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 /// Holds a fleet against a demand.

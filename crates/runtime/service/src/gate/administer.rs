@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::policies::{self, Named};
-use super::{Gate, KeysError, policy_unknown, secret_context};
+use super::{Decided, Gate, KeysError, policy_unknown, secret_context};
 use crate::administration::{MOST, Outcome, Problem, Query, json, read, read_text};
 use crate::http::Asked;
 use crate::keeper::unhurried;
@@ -196,7 +196,12 @@ impl Gate {
     /// What was decided of late, the last one first.
     pub(super) fn list_decisions(&self, query: &Query) -> Outcome {
         query.only(&["limit"])?;
-        json(&self.decisions.latest(query.limit(MOST)?))
+        json(&self.latest_decisions(query.limit(MOST)?))
+    }
+
+    /// What was decided of late, the last one first.
+    pub(crate) fn latest_decisions(&self, limit: usize) -> Vec<Decided> {
+        self.decisions.latest(limit)
     }
 
     pub(super) fn event(

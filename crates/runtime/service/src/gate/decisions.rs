@@ -15,25 +15,25 @@ const LONGEST_REASON: usize = 1_024;
 
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Decided {
+pub(crate) struct Decided {
     /// When.
-    pub(super) at: String,
+    pub(crate) at: String,
     /// The name of the exchange, as in log and answer.
-    pub(super) request_id: String,
+    pub(crate) request_id: String,
     /// `attest` or `release`.
-    pub(super) action: &'static str,
+    pub(crate) action: &'static str,
     /// `accepted`, `released` or `refused`.
-    pub(super) outcome: &'static str,
+    pub(crate) outcome: &'static str,
     /// The first reason's stable name; absent where nothing was refused.
-    pub(super) code: Option<String>,
+    pub(crate) code: Option<String>,
     /// What was the matter; absent where nothing was refused.
-    pub(super) reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// The policy that was named, if that could be read.
-    pub(super) policy: Option<String>,
+    pub(crate) policy: Option<String>,
     /// The secret that was named, if that could be read.
-    pub(super) secret: Option<String>,
+    pub(crate) secret: Option<String>,
     /// SHA-256 of the PPID of a platform that was shown to be genuine.
-    pub(super) platform: Option<String>,
+    pub(crate) platform: Option<String>,
 }
 
 impl Decided {

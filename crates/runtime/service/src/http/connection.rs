@@ -22,6 +22,7 @@ pub struct Connection {
     listener: Arc<str>,
     peer: Option<IpAddr>,
     client: Option<ClientCertificate>,
+    is_encrypted: bool,
     limits: Arc<Limits>,
     begin: Instant,
     phase: AtomicU8,
@@ -70,12 +71,14 @@ impl Connection {
         listener: Arc<str>,
         peer: Option<IpAddr>,
         client: Option<ClientCertificate>,
+        is_encrypted: bool,
         limits: Arc<Limits>,
     ) -> Self {
         Self {
             listener,
             peer,
             client,
+            is_encrypted,
             limits,
             begin: Instant::now(),
             phase: AtomicU8::new(Phase::Head as u8),
@@ -98,6 +101,11 @@ impl Connection {
     /// The client's certificate; `None` where it has none, or was not asked for any.
     pub fn client(&self) -> Option<&ClientCertificate> {
         self.client.as_ref()
+    }
+
+    /// Whether it is TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
     }
 
     pub(super) fn limits(&self) -> &Limits {

@@ -208,9 +208,10 @@ impl<A: Application> Floor<A> {
     ) -> Option<&'static str> {
         let host = Arc::clone(&self.host);
         let mut watch = self.curtain.watch();
+        let is_encrypted = tls.is_some();
         let connection = |peer, client| {
             let limits = Arc::clone(&self.limits);
-            Arc::new(Connection::new(name, peer, client, limits))
+            Arc::new(Connection::new(name, peer, client, is_encrypted, limits))
         };
         let (stream, peer) = match accepted {
             Accepted::Unix(stream) => {
