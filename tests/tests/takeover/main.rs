@@ -387,6 +387,70 @@ fn what_is_not_good_is_named_and_keeps_nothing_else_from_coming_in() {
     }
 }
 
+#[test]
+fn a_value_that_cannot_be_is_left_out_wherever_it_stands() {
+    let world = world();
+    let path = world.folder.path("pckcache.db");
+    let hosts = world.hosts();
+    let database = database::filled(&path, &vendor(), &hosts, world.clock.now());
+    database::queue(&database, &world.host("two"));
+    let mut made = 0;
+    for (table, columns) in [
+        (
+            "fmspc_tcbs",
+            &["fmspc", "type", "version", "update_type", "tcbinfo"][..],
+        ),
+        (
+            "enclave_identities",
+            &["id", "version", "update_type", "identity"],
+        ),
+        ("pcs_certificates", &["cert", "crl"]),
+        (
+            "pck_crl",
+            &["ca", "pck_crl", "root_cert_id", "intmd_cert_id"],
+        ),
+        (
+            "platforms",
+            &["qe_id", "pce_id", "platform_manifest", "enc_ppid"],
+        ),
+        ("platform_tcbs", &["cpu_svn", "pce_svn", "tcbm"]),
+        ("pck_cert", &["tcbm", "pck_cert"]),
+        (
+            "platforms_registered",
+            &["qe_id", "pce_id", "cpu_svn", "pce_svn", "enc_ppid"],
+        ),
+    ] {
+        for column in columns {
+            for value in [
+                "NULL",
+                "x'FF00'",
+                "'%zz'",
+                "9223372036854775807",
+                "1.5",
+                "''",
+            ] {
+                let change = format!(
+                    "SAVEPOINT before; UPDATE OR IGNORE {table} SET {column} = {value} \
+                     WHERE rowid = (SELECT max(rowid) FROM {table}); RELEASE before"
+                );
+                let copy = world.folder.path("changed.db");
+                std::fs::copy(&path, &copy).expect("a copy");
+                let changed = rusqlite::Connection::open(&copy).expect("a database");
+                // A key that is no number is refused by the database itself.
+                let done = changed.execute_batch(&change);
+                drop(changed);
+                made += usize::from(done.is_ok());
+                let what = format!("{table}.{column} = {value}: {done:?}");
+                let read = PccsDatabase::open(&copy).expect(&what);
+                read.documents().expect(&what);
+                read.platforms(None, 100).expect(&what);
+                read.waiting().expect(&what);
+            }
+        }
+    }
+    assert!(made > 100, "{made} changes");
+}
+
 fn error(answer: &Answer) -> Value {
     answer.json()["error"].clone()
 }

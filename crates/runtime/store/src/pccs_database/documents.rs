@@ -9,7 +9,7 @@ use bulla_protocol::pcs::{Enclave, Tee};
 use bulla_protocol::percent;
 use bulla_protocol::value::Pem;
 
-use super::row::{bytes, parsed, text};
+use super::row::{bytes, number, parsed, text};
 use super::{LeftOut, PccsDatabase, Result};
 
 /// The id of the root among the certificates; its row has the root's CRL too.
@@ -89,7 +89,7 @@ impl PccsDatabase {
             "SELECT ca, root_cert_id, intmd_cert_id FROM pck_certchain \
              UNION SELECT ca, root_cert_id, intmd_cert_id FROM pck_crl",
             |row| {
-                let ids = (row.get::<_, Option<i64>>(1)?, row.get::<_, Option<i64>>(2)?);
+                let ids = (number(row, "root_cert_id")?, number(row, "intmd_cert_id")?);
                 Ok((text(row, "ca")?, ids))
             },
         )?;
@@ -148,18 +148,19 @@ impl PccsDatabase {
             "SELECT fmspc, type, version, update_type, tcbinfo FROM fmspc_tcbs \
              ORDER BY fmspc, type, version, update_type",
             |row| {
-                let key = (row.get::<_, i64>("type")?, row.get::<_, i64>("version")?);
+                let key = (number(row, "type")?, number(row, "version")?);
                 let update = text(row, "update_type")?;
                 Ok((text(row, "fmspc")?, key, update, text(row, "tcbinfo")?))
             },
         )?;
         for (fmspc, (kind, version), update, document) in rows {
-            let what = format!("fmspc_tcbs {fmspc}/{kind}/{version}/{update}");
+            let (of_kind, of_version) = (shown(kind), shown(version));
+            let what = format!("fmspc_tcbs {fmspc}/{of_kind}/{of_version}/{update}");
             let read_row = || {
                 Ok::<_, String>(TcbInfoDocument {
                     tee: match kind {
-                        0 => Tee::Sgx,
-                        1 => Tee::Tdx,
+                        Some(0) => Tee::Sgx,
+                        Some(1) => Tee::Tdx,
                         _ => return Err("there is no such technology".to_owned()),
                     },
                     fmspc: parsed("fmspc", &fmspc)?,
@@ -168,8 +169,8 @@ impl PccsDatabase {
                 })
             };
             match (version, read_row()) {
-                (4, Ok(info)) => read.version_4.tcb_infos.push(info),
-                (3, Ok(info)) => read.version_3.tcb_infos.push(info),
+                (Some(4), Ok(info)) => read.version_4.tcb_infos.push(info),
+                (Some(3), Ok(info)) => read.version_3.tcb_infos.push(info),
                 (_, Ok(_)) => read.leave_out(&what, "there is no such version"),
                 (_, Err(reason)) => read.leave_out(&what, &reason),
             }
@@ -184,18 +185,22 @@ impl PccsDatabase {
             "SELECT id, version, update_type, identity FROM enclave_identities \
              ORDER BY id, update_type, version DESC",
             |row| {
-                let key = (row.get::<_, i64>("id")?, row.get::<_, i64>("version")?);
+                let key = (number(row, "id")?, number(row, "version")?);
                 Ok((key, text(row, "update_type")?, text(row, "identity")?))
             },
         )?;
         for ((id, version), update, document) in rows {
-            let what = format!("enclave_identities {id}/{version}/{update}");
+            let what = format!(
+                "enclave_identities {}/{}/{update}",
+                shown(id),
+                shown(version)
+            );
             let read_row = || {
                 Ok::<_, String>(IdentityDocument {
                     enclave: match id {
-                        1 => Enclave::SgxQe,
-                        2 => Enclave::SgxQve,
-                        3 => Enclave::TdxQe,
+                        Some(1) => Enclave::SgxQe,
+                        Some(2) => Enclave::SgxQve,
+                        Some(3) => Enclave::TdxQe,
                         _ => return Err("there is no such enclave".to_owned()),
                     },
                     update: updated(&update)?,
@@ -224,7 +229,7 @@ impl PccsDatabase {
             |row| {
                 Ok(Policy {
                     fmspc: text(row, "fmspc")?,
-                    is_default: row.get::<_, Option<i64>>("is_default")?.unwrap_or(0) != 0,
+                    is_default: number(row, "is_default")?.unwrap_or(0) != 0,
                     text: text(row, "policy")?,
                 })
             },
@@ -256,6 +261,11 @@ impl Documents {
 fn chain(certificates: &Certificates, issuer: i64, root: i64) -> Option<Pem> {
     let [issuer, root] = [certificates.get(&issuer)?, certificates.get(&root)?];
     Pem::new(format!("{}\n{}\n", issuer.trim_end(), root.trim_end())).ok()
+}
+
+/// A number of a key for people.
+fn shown(number: Option<i64>) -> String {
+    number.map_or_else(|| "?".to_owned(), |number| number.to_string())
 }
 
 fn updated(word: &str) -> std::result::Result<Update, String> {

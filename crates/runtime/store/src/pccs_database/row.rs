@@ -19,6 +19,14 @@ pub(super) fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
     Ok(String::from_utf8_lossy(&bytes(row, column)?).into_owned())
 }
 
+/// A number; absent for everything else.
+pub(super) fn number(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<i64>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(number) => Some(number),
+        _ => None,
+    })
+}
+
 /// A value in hexadecimal digits or the like; in words why it is none.
 pub(super) fn parsed<T>(name: &str, text: &str) -> Result<T, String>
 where
