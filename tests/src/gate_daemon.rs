@@ -184,8 +184,13 @@ pub fn try_release(address: &str, body: &[u8]) -> Option<Reply> {
         "POST /release HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
+    try_send(address, &[head.as_bytes(), body].concat())
+}
+
+/// Sends a request to an address where somebody may be killed; absent where no whole answer came.
+pub fn try_send(address: &str, request: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.write_all(&[head.as_bytes(), body].concat()).ok()?;
+    stream.write_all(request).ok()?;
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).ok()?;
     let end = reply.windows(4).position(|part| part == b"\r\n\r\n")?;

@@ -4,6 +4,7 @@ pub mod baselines;
 pub mod binary;
 pub mod browser;
 pub mod cases;
+pub mod cluster;
 pub mod daemon;
 pub mod doctor;
 pub mod enclaves;
@@ -20,7 +21,10 @@ pub mod load;
 pub mod nodes;
 pub mod openapi;
 pub mod pages;
+#[path = "../../crates/runtime/store/tests/store/server.rs"]
+pub mod postgres;
 pub mod qvl;
+pub mod relay;
 pub mod routes;
 pub mod scenarios;
 pub mod service;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bulla_pki::digest::sha512;
-use bulla_service::daemon::{self, Daemon, Settings, Start};
+use bulla_service::daemon::{self, Daemon, Database, Settings, Start};
 use bulla_service::gate::GateSettings;
 use bulla_service::http::log;
 
@@ -126,6 +126,7 @@ fn told(settled: &Settled) -> Fields {
         realm,
         mode,
         store,
+        database,
         serve_expired,
         gate,
         ..
@@ -141,7 +142,20 @@ fn told(settled: &Settled) -> Fields {
         .with("trust_anchor", anchor)
         .with("upstreams", settled.upstreams.clone())
         .with("store", shown(store))
+        .with(
+            "database",
+            database.name().map(|name| told_of(database, name)),
+        )
         .with("gate", gate.as_ref().map(told_of_gate))
+}
+
+/// What was settled of the database, with a warning where others can read what is said to it.
+fn told_of(database: &Database, name: &str) -> Fields {
+    let told = Fields::new().with("name", name);
+    match database.is_plain_text() {
+        true => told.with("warning", "it is spoken to in plain text"),
+        false => told,
+    }
 }
 
 /// What was settled of the gate, with a warning where it does not belong.

@@ -55,6 +55,10 @@ pub(crate) enum ModeWord {
 pub(crate) struct StoreSection {
     /// A directory. Absent: that of the service manager, else of the user.
     pub(crate) path: Option<PathBuf>,
+    /// The address of a database of PostgreSQL, without a password. Absent: a file in the directory.
+    pub(crate) postgres: Option<String>,
+    /// The file with its password. Absent: none is sent.
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 /// A place to listen on: one of `address`, `unix`, `systemd`.

@@ -19,7 +19,7 @@ use bulla_store::Retention;
 use bulla_upstream::{Kind, Mirror, UpstreamSettings};
 
 use super::file::{FormatWord, LevelWord, LimitsSection, LogSection, ModeWord, RetentionSection};
-use super::{Source, gate, listen, tokens, upstream};
+use super::{Source, database, gate, listen, tokens, upstream};
 use crate::error::{Error, Result};
 use crate::{roots, time};
 
@@ -68,6 +68,7 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
         Some(path) => path,
         None => default_store()?,
     };
+    let database = database::configured(source)?;
     let log = log(configuration.log, realm.is_simulated());
     let (users, administrators) = (
         tokens::configured(source, "users", &configuration.tokens.users)?,
@@ -84,6 +85,7 @@ pub(crate) fn settle(source: &Source, overrides: &Overrides) -> Result<Settled> 
         realm,
         clock: Arc::new(move || clock(started)),
         store,
+        database,
         upstreams,
         mode,
         listeners,

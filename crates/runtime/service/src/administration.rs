@@ -24,7 +24,7 @@ use crate::gate::Gate;
 use crate::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use crate::http::{Asked, Denied, HeaderValue, Metrics, Reply, StatusCode, health};
 use crate::intake::Intake;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, unhurried};
 use crate::refresh::Refresh;
 
 pub(crate) use body::{read, read_text};
@@ -107,7 +107,7 @@ impl Administration {
         match action {
             Action::Health => Ok(health::alive()),
             Action::Readiness => Ok(health::ready(&self.conditions())),
-            Action::Metrics => Ok(health::metrics(&self.metrics)),
+            Action::Metrics => Ok(unhurried(|| health::metrics(&self.metrics))),
             Action::Collateral => query.only(&[]).and(self.collateral()),
             Action::History => self.history(&query),
             Action::Document => self.document(&query),

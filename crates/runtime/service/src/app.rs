@@ -27,6 +27,7 @@ use crate::http::{
     Application, Asked, BodyError, Denied, HeaderMap, HeaderName, HeaderValue, Method, Metrics,
     Reply, Role, Tokens,
 };
+use crate::nodes::NodeGauges;
 use crate::page::Page;
 use crate::refresh::Refresh;
 use crate::shadow::Shadow;
@@ -77,6 +78,10 @@ impl Service {
         metrics.register(|registry| registry.register_collector(gauges));
         let gauges = Box::new(BaselineGauges(Arc::clone(&baselines)));
         metrics.register(|registry| registry.register_collector(gauges));
+        if keeper.collection().store().is_shared() {
+            let nodes = Arc::clone(keeper.collection().nodes());
+            metrics.register(|registry| registry.register_collector(Box::new(NodeGauges(nodes))));
+        }
         if let Some(gate) = &gate {
             metrics.register(|registry| gate.register(registry));
         }

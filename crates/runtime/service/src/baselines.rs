@@ -15,7 +15,7 @@ mod pins;
 mod preview;
 pub(crate) mod ring;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use bulla_appraisal::baseline::{Applied, Changes, Governance, KnownNumbers, Refused};
@@ -87,6 +87,18 @@ impl Baselines {
             deciding: Mutex::default(),
             outlook: ArcSwap::default(),
         })
+    }
+
+    /// Reads anew what was decided, by whatever node. Blocks.
+    pub(crate) fn catch_up(&self) -> Result<(), BaselinesError> {
+        let _alone = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = self.collection().store();
+        let known = self.governance.load().decisions().len();
+        if usize::try_from(store.decision_version(KIND, KIND)?).is_ok_and(|last| last == known) {
+            return Ok(());
+        }
+        self.governance.store(Arc::new(read(store)?));
+        Ok(())
     }
 
     /// Has rings claim only tokens and listeners that there are. Said once, at the start.

@@ -4,6 +4,7 @@
 //! client, and the same checks run over what the store gives back at start. What fails is kept
 //! aside and never served; what is good stays.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -11,14 +12,15 @@ use bulla_collateral::{Series, Slot};
 use bulla_pki::certificate::Certificate;
 use bulla_pki::{Timestamp, pem};
 use bulla_store::audit::Event;
-use bulla_store::documents::{NewDocument, Selection, SetAside};
-use bulla_store::{Audit, Documents, Store, StoreError};
+use bulla_store::documents::{NewDocument, Selection, SetAside, StoredDocument};
+use bulla_store::{Audit, Documents, Nodes as _, Store, StoreError};
 use bulla_verifier::arrival::{
     self, Arrival, Known, Received, RevocationList, Succession, selector_step, succession,
 };
 
 use crate::clock::{self, Clock, Instant};
 use crate::held::{Held, Parts, Selected, Snapshot};
+use crate::nodes::Nodes;
 use crate::realm::Realm;
 use crate::want::Want;
 
@@ -40,6 +42,9 @@ pub struct Collection {
     entering: Mutex<()>,
     /// The root's CRL that is in force; absent until one has arrived.
     revocations: ArcSwapOption<RevocationList>,
+    /// The number up to which documents of the store were looked at.
+    looked_at: AtomicI64,
+    nodes: Arc<Nodes>,
 }
 
 /// Something that entered.
@@ -109,6 +114,8 @@ impl Collection {
             snapshot: ArcSwap::default(),
             entering: Mutex::default(),
             revocations: ArcSwapOption::empty(),
+            looked_at: AtomicI64::new(0),
+            nodes: Arc::default(),
         };
         collection.take_up()?;
         Ok(collection)
@@ -148,6 +155,45 @@ impl Collection {
     /// Where everything is kept.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// What is known of the store where others have it too.
+    pub fn nodes(&self) -> &Arc<Nodes> {
+        &self.nodes
+    }
+
+    /// What the clock says, whether that can be or not.
+    pub(crate) fn clock(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// When somebody was last asked for a want with success, as far as is known here.
+    pub(crate) fn asked(&self, want: Want) -> Option<Timestamp> {
+        self.look(|snapshot| {
+            let held = snapshot.find(want)?;
+            let selected = want
+                .selector()
+                .zip(held.slot.series())
+                .and_then(|(selector, series)| snapshot.selected(series, selector));
+            Some(selected.map_or(held.age().asked, |selected| selected.asked))
+        })
+    }
+
+    /// Notes that another node has asked for a want, and that what is here is the latest.
+    pub(crate) fn confirm(&self, want: Want, asked: Timestamp) {
+        let _alone = self.entering.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.snapshot();
+        let Some(held) = snapshot.find(want) else {
+            return;
+        };
+        let mut next = Snapshot::clone(&snapshot).with(Arc::new(held.confirmed(asked)));
+        if let Some((selector, series)) = want.selector().zip(held.slot.series())
+            && let Some(selected) = snapshot.selected(series, selector)
+        {
+            let confirmed = Selected { asked, ..*selected };
+            next = next.with_selected(series, selector, confirmed);
+        }
+        self.snapshot.store(Arc::new(next));
     }
 
     /// The time to judge by.
@@ -346,17 +392,51 @@ impl Collection {
 
     fn take_up(&self) -> Result<(), StoreError> {
         let _alone = self.entering.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut documents = self.store.latest_documents(self.realm.id())?;
-        let now = clock::judge(
-            self.clock.now(),
-            documents
-                .iter()
-                .map(|stored| stored.document.window.from)
-                .max(),
-        );
+        let documents = self.store.latest_documents(self.realm.id())?;
+        self.take_up_all(Snapshot::default(), documents)
+    }
+
+    /// Takes up what other nodes have put into the store, after the same checks. Blocks.
+    pub(crate) fn catch_up(&self) -> Result<(), StoreError> {
+        let _alone = self.entering.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.looked_at.load(Ordering::Relaxed);
+        let documents = self.store.documents_after(self.realm.id(), known)?;
+        let snapshot = self.snapshot();
+        let new: Vec<_> = documents
+            .into_iter()
+            .filter(|stored| {
+                let held = snapshot.get(stored.document.slot);
+                held.is_none_or(|held| {
+                    let (here, there) = (held.window.from, stored.document.window.from);
+                    held.id != stored.id && here <= there
+                })
+            })
+            .collect();
+        let has_root_crl = new
+            .iter()
+            .any(|stored| stored.document.slot == Slot::RootCaCrl);
+        self.take_up_all(Snapshot::clone(&snapshot), new)?;
+        if has_root_crl {
+            self.drop_revoked(self.now().at)?;
+        }
+        Ok(())
+    }
+
+    /// Puts documents of the store on top of what is served, and what the selectors say now.
+    fn take_up_all(
+        &self,
+        mut snapshot: Snapshot,
+        mut documents: Vec<StoredDocument>,
+    ) -> Result<(), StoreError> {
+        let issued = documents
+            .iter()
+            .map(|stored| stored.document.window.from)
+            .chain(snapshot.latest_issue())
+            .max();
+        let now = clock::judge(self.clock.now(), issued);
+        let last = documents.iter().map(|stored| stored.id).max();
         // The root's CRL first: the others are looked up in it.
         documents.sort_by_key(|stored| stored.document.slot != Slot::RootCaCrl);
-        let mut snapshot = Snapshot::default();
         for stored in documents {
             let document = stored.document;
             let at = now.at.min(document.window.until);
@@ -393,6 +473,9 @@ impl Collection {
             snapshot = snapshot.with_selected(row.series, row.selector, selected);
         }
         self.snapshot.store(Arc::new(snapshot));
+        if let Some(last) = last {
+            self.looked_at.fetch_max(last, Ordering::Relaxed);
+        }
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -32,6 +32,7 @@ use crate::http::{
     Tokens, signals,
 };
 use crate::keeper::{Keeper, Mode};
+use crate::nodes::Hearers;
 use crate::realm::Realm;
 use crate::refresh::{Refresh, Standing};
 use crate::secret_file::SecretFileError;
@@ -53,8 +54,10 @@ pub struct Settings {
     pub realm: Realm,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// The directory of the store; made where it is not there.
+    /// The directory of the store, and of what belongs to this node alone; made where it is not there.
     pub store: PathBuf,
+    /// In which database the store is.
+    pub database: Database,
     /// Whom to ask.
     pub upstreams: Upstreams,
     /// When they are asked.
@@ -84,6 +87,54 @@ pub struct Settings {
     pub rules: RouteRules,
     /// The gate; absent where it is not enabled.
     pub gate: Option<GateSettings>,
+}
+
+/// In which database the store is.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub enum Database {
+    /// In a file of the directory.
+    #[default]
+    File,
+    /// In a database of PostgreSQL, which other nodes may have too.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<bulla_store::postgres::Settings>),
+}
+
+impl Database {
+    /// The database and its server, for people; absent for a file.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::File => None,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(settings) => Some(settings.name()),
+        }
+    }
+
+    /// Whether everything between here and the database can be read on the way.
+    pub fn is_plain_text(&self) -> bool {
+        match self {
+            Self::File => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(settings) => settings.is_plain_text(),
+        }
+    }
+
+    fn open(self, directory: &Path) -> Result<Store, StoreError> {
+        match self {
+            Self::File => Store::open(&directory.join(DATABASE_FILE)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(settings) => {
+                // The administrator's token is here, where none was set.
+                let made = std::fs::create_dir_all(directory);
+                made.map_err(|error| StoreError::Unavailable {
+                    path: directory.display().to_string(),
+                    reason: error.to_string(),
+                })?;
+                Store::connect(*settings)
+            }
+        }
+    }
 }
 
 /// Why the service does not start.
@@ -140,6 +191,7 @@ pub struct Daemon {
     refresh: Arc<Refresh>,
     fleet: Arc<Fleet>,
     baselines: Arc<Baselines>,
+    hearers: Hearers,
     retention: Retention,
     comparing: Option<Comparing>,
     start: Start,
@@ -148,7 +200,7 @@ pub struct Daemon {
 impl Daemon {
     /// Opens the store, looks through what it has, and takes the places to listen on.
     pub fn open(settings: Settings) -> Result<Self, DaemonError> {
-        let store = Arc::new(Store::open(&settings.store.join(DATABASE_FILE))?);
+        let store = Arc::new(settings.database.open(&settings.store)?);
         let anchor = settings.realm.id();
         let is_simulated = settings.realm.is_simulated();
         let metrics = Arc::new(Metrics::new(settings.version, is_simulated));
@@ -230,6 +282,13 @@ impl Daemon {
         };
         let rules = settings.rules;
         let compared = Arc::clone(&metrics);
+        let gate = gate.map(Arc::new);
+        let hearers = Hearers {
+            collection: Arc::clone(&collection),
+            fleet: Arc::clone(&fleet),
+            baselines: Arc::clone(&baselines),
+            gate: gate.clone(),
+        };
         let mut service = Service::new(
             Arc::clone(&fleet),
             Arc::clone(&refresh),
@@ -237,7 +296,7 @@ impl Daemon {
             metrics,
             rules,
             Arc::clone(&baselines),
-            gate.map(Arc::new),
+            gate,
         )
         .with_dialects(settings.dialects);
         let mut comparing = None;
@@ -254,6 +313,7 @@ impl Daemon {
             refresh,
             fleet,
             baselines,
+            hearers,
             retention: settings.retention,
             comparing,
             start,
@@ -281,6 +341,7 @@ impl Daemon {
             refresh,
             fleet,
             baselines,
+            hearers,
             retention,
             start,
             comparing,
@@ -296,6 +357,10 @@ impl Daemon {
                 tokio::spawn(upkeep::feed_watchdog()),
             ];
             beside.extend(comparing.map(|comparing| tokio::spawn(comparing.run())));
+            if hearers.collection.store().is_shared() {
+                let nodes = Arc::clone(hearers.collection.nodes());
+                beside.push(tokio::spawn(nodes.run(hearers)));
+            }
             let stop = async {
                 let mut end = pin!(end);
                 // Whoever reads that the service is ready may end it, so it has to listen first.

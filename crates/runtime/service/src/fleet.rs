@@ -5,11 +5,13 @@ mod certified;
 mod error;
 mod evidence;
 mod registration;
+mod remembered;
 mod unknown;
 mod versions;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bulla_pki::Timestamp;
 use bulla_protocol::value::{CpuSvn, EncryptedPpid, PceSvn};
@@ -18,9 +20,11 @@ use bulla_store::{Fleet as _, Store};
 use bulla_upstream::SingleFlight;
 
 use crate::judging::Judge;
-use crate::keeper::{Absent, Keeper, Mode, TOO_MUCH_IN_VAIN};
+use crate::keeper::{Absent, Keeper, Mode, TOO_MUCH_IN_VAIN, unhurried};
 use crate::refresh::Refresh;
+use crate::turns;
 
+use remembered::Remembered;
 use unknown::{Question, Unknown};
 
 pub use certificates::Brought;
@@ -49,6 +53,7 @@ pub struct Fleet {
     /// that is enough.
     observing: Mutex<HashMap<([u8; 16], String), Timestamp>>,
     noted: evidence::Noted,
+    remembered: Remembered,
 }
 
 /// Which certificate is asked for.
@@ -77,6 +82,7 @@ impl Fleet {
             refused: Mutex::default(),
             observing: Mutex::default(),
             noted: evidence::Noted::default(),
+            remembered: Remembered::default(),
         }
     }
 
@@ -111,18 +117,35 @@ impl Fleet {
             pce_svn: wanted.pce_svn,
             selected: None,
         };
-        self.answer(&wanted.id, raw).await
+        let answer = self.answer(&wanted.id, raw).await?;
+        if self.store().is_shared() {
+            self.remembered.note(wanted, Some(&answer));
+        }
+        Ok(answer)
+    }
+
+    /// Whether a duty is this node's for the time until the next look, where others have the same store.
+    pub(crate) fn has_duty(&self, duty: &str, until: Duration) -> bool {
+        let seconds = u32::try_from(until.as_secs()).unwrap_or(u32::MAX);
+        turns::has_duty(self.store(), self.anchor(), duty, seconds.saturating_sub(1))
     }
 
     /// Removes a platform and all that is known of it; `false` where there is none. Blocks.
     pub fn remove(&self, id: &PlatformId) -> Result<bool, bulla_store::StoreError> {
+        self.remembered.forget(id);
         self.store().remove_platform(self.anchor(), id)
     }
 
     fn selected(&self, wanted: &Wanted) -> Result<Option<PckAnswer>, NoCertificate> {
-        let answer =
+        let find = || {
+            let (id, anchor) = (&wanted.id, self.anchor());
             self.store()
-                .pck_answer(self.anchor(), &wanted.id, wanted.cpu_svn, wanted.pce_svn)?;
+                .pck_answer(anchor, id, wanted.cpu_svn, wanted.pce_svn)
+        };
+        let answer = match self.store().is_shared() {
+            true => self.remembered.find(wanted, || unhurried(find))?,
+            false => find()?,
+        };
         Ok(answer.filter(|answer| !self.is_revoked(&answer.issuer_chain)))
     }
 

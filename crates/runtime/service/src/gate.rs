@@ -250,7 +250,10 @@ impl Gate {
             issuer,
             anchor: *collection.realm().anchor().public_key_sha256(),
             keys: Keys::open(Arc::clone(&store), &key_file.key, lifetime, now)?,
-            nonces: Nonces::new(settings.nonce_seconds.into())?,
+            nonces: match store.is_shared() {
+                true => Nonces::shared(settings.nonce_seconds.into(), key_file.nonces),
+                false => Nonces::new(settings.nonce_seconds.into())?,
+            },
             policies: Policies::open(Arc::clone(&store))?,
             meters: [meter(), meter(), meter()],
             counters: Counters::default(),
@@ -264,6 +267,13 @@ impl Gate {
             fleet,
             baselines,
         })
+    }
+
+    /// Reads anew what was decided, by whatever node; what cannot be read, in words. Blocks.
+    pub(crate) fn catch_up(&self) -> Result<(), String> {
+        self.policies.take_up().map_err(|error| error.to_string())?;
+        let keys = self.keys.catch_up(&self.key, self.now());
+        keys.map_err(|error| error.to_string())
     }
 
     /// Where its key is, and whether that was made just now.

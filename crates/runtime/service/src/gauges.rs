@@ -130,6 +130,9 @@ impl Gauges {
         let help = "Whether the disk took the last change of the store";
         family(encoder, "store_takes_changes", help, &takes)?;
         // A store that does not answer shows in readiness; its gauges are absent then.
+        if collection.nodes().lost_since().is_some() {
+            return Ok(());
+        }
         if let Ok(count) = store.platform_count(anchor) {
             let rows = [(vec![], i64::try_from(count).unwrap_or(i64::MAX))];
             family(encoder, "platforms", "Platforms that are registered", &rows)?;

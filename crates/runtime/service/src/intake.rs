@@ -325,10 +325,13 @@ fn is_of_another_ca(error: &NoCertificate) -> bool {
 /// That the store failed is no answer about one platform.
 fn unless_store(error: NoCertificate) -> Result<NoCertificate, StoreError> {
     match error {
-        NoCertificate::Store(error) => Err(StoreError::Unavailable {
-            path: "the store".to_owned(),
-            reason: error.to_string(),
-        }),
+        NoCertificate::Store(error) => {
+            let (path, reason) = ("the store".to_owned(), error.to_string());
+            Err(match *error {
+                StoreError::Unreachable { .. } => StoreError::Unreachable { path, reason },
+                _ => StoreError::Unavailable { path, reason },
+            })
+        }
         other => Ok(other),
     }
 }

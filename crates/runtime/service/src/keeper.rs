@@ -17,6 +17,7 @@ use crate::clock;
 use crate::collection::{Admission, Change, Collection, ROLLED_BACK, Rejection};
 use crate::freshness::Freshness;
 use crate::held::Held;
+use crate::turns::{self, Chance};
 use crate::vain::Vain;
 use crate::want::{Choice, Want};
 
@@ -97,6 +98,9 @@ pub enum Absent {
         retry_after: u32,
     },
 }
+
+/// Why nothing new can be had while the store that nodes share is out of reach.
+const STORE_OUT_OF_REACH: &str = "the store is out of reach";
 
 /// Who fetches what is missing and keeps current what is there.
 pub struct Keeper {
@@ -244,7 +248,47 @@ impl Keeper {
             .await
     }
 
+    /// Asks when it is this node's turn, where others have the same store.
     async fn ask(&self, want: Want) -> Result<Arc<Held>, Absent> {
+        let (store, anchor) = (self.collection.store(), self.collection.realm().id());
+        if !store.is_shared() {
+            return self.ask_alone(want).await;
+        }
+        let what = want.to_string();
+        let mut known = self.collection.asked(want);
+        loop {
+            let chance = turns::take(store, anchor, &what, known).await;
+            // What cannot be kept is not asked for.
+            let chance = chance.map_err(|error| {
+                tracing::error!(%error, "nothing is asked for without the store");
+                self.unavailable(want, STORE_OUT_OF_REACH.to_owned(), COME_AGAIN)
+            })?;
+            match chance {
+                Chance::Ask => {
+                    let asking = self.ask_alone(want);
+                    let answer = turns::hold(store, anchor, &what, asking).await;
+                    let asked = answer.as_ref().ok().map(|held| held.age().asked);
+                    turns::end(store, anchor, &what, asked);
+                    return answer;
+                }
+                Chance::Asked(at) => {
+                    if let Err(error) = unhurried(|| self.collection.catch_up()) {
+                        tracing::error!(%error, "documents of other nodes are not taken up");
+                    }
+                    self.collection.confirm(want, at);
+                    let held = self
+                        .collection
+                        .look(|snapshot| snapshot.find(want).cloned());
+                    if let Some(held) = held {
+                        return Ok(held);
+                    }
+                    known = Some(at);
+                }
+            }
+        }
+    }
+
+    async fn ask_alone(&self, want: Want) -> Result<Arc<Held>, Absent> {
         let answer = match want {
             Want::RootCaCrl => self.ask_for_root_crl().await,
             _ => self.ask_for(want, None).await,
@@ -269,7 +313,7 @@ impl Keeper {
             None => {
                 let series = Series::EnclaveIdentity(EnclaveId::Qe);
                 let identity = Want::Series(series, Choice::Selected(Selector::Standard));
-                self.ask_for(identity, None).await?.issuer_chain.clone()
+                Box::pin(self.ask(identity)).await?.issuer_chain.clone()
             }
         };
         self.ask_for(Want::RootCaCrl, Some(&root)).await

@@ -18,11 +18,13 @@ pub mod http;
 pub mod intake;
 pub mod judging;
 pub mod keeper;
+pub mod nodes;
 pub mod page;
 pub mod realm;
 pub mod refresh;
 mod secret_file;
 pub mod shadow;
+mod turns;
 mod vain;
 pub mod want;
 

@@ -124,8 +124,12 @@ impl Refresh {
             ..Look::default()
         };
         for (_, want) in due.into_iter().take(MOST_AT_ONCE) {
-            look.asked += 1;
             look.left -= 1;
+            // A client, or another node, may have had it asked for meanwhile.
+            if self.wants().get(&want).is_none_or(|due| *due > now) {
+                continue;
+            }
+            look.asked += 1;
             let outcome = self.keeper.fetch(want).await.map(drop);
             look.failed += usize::from(outcome.is_err());
             if self.learn(want, outcome, now) == Upstreams::Down {

@@ -52,6 +52,9 @@ pub trait Nodes {
         seconds: u32,
     ) -> Result<Turn>;
 
+    /// Has a turn last for `seconds` from now: whoever asks is still about it.
+    fn extend_turn(&self, anchor: AnchorId, what: &str, seconds: u32) -> Result<()>;
+
     /// Ends a turn. `asked` is when there was success, by the node's clock; absent where there was
     /// none, and somebody else may try.
     fn end_turn(&self, anchor: AnchorId, what: &str, asked: Option<Timestamp>) -> Result<()>;

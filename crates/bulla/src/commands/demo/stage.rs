@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use bulla_pki::mac::random;
 use bulla_pki::{Timestamp, TrustAnchors};
 use bulla_protocol::pccs::RouteRules;
-use bulla_service::daemon::{Daemon, Settings};
+use bulla_service::daemon::{Daemon, Database, Settings};
 use bulla_service::gate::{GateSettings, Place as GatePlace};
 use bulla_service::http::{Limits, Listener, Place, Reach, Speech};
 use bulla_service::keeper::Mode;
@@ -204,6 +204,7 @@ fn settings(
     let version = env!("CARGO_PKG_VERSION");
     let clock = clock.clone();
     Ok(Settings {
+        database: Database::default(),
         version,
         realm: Realm::named(anchors).ok_or_else(|| broken("there is no root"))?,
         clock: Arc::new(move || clock.now()),

@@ -105,7 +105,17 @@ impl Administration {
             .map(|held| held.slot.to_string())
             .collect();
         let store = collection.store();
-        let trouble = match (store.head(), store.takes_changes()) {
+        let lost = collection.nodes().lost_since();
+        let skew = collection.nodes().skew();
+        // Whether a shared store answers is looked at once a second anyway. A node that has lost it is of
+        // use all the same: were it not, a database that is away would take all nodes with it.
+        let head = if store.is_shared() {
+            Ok(None)
+        } else {
+            store.head()
+        };
+        let trouble = match (head, store.takes_changes()) {
+            _ if lost.is_some() => "",
             (Err(_), _) => "the store does not answer; see the log",
             (Ok(_), false) => {
                 "the store takes no changes, as on a full disk; see the log. What is there is served"
@@ -116,12 +126,28 @@ impl Administration {
             Condition {
                 name: "store",
                 met: trouble.is_empty(),
-                detail: trouble.to_owned(),
+                detail: match lost {
+                    None => trouble.to_owned(),
+                    Some(since) => format!(
+                        "out of reach for {} seconds; see the log. What is known is served, nothing is \
+                         registered, released or decided",
+                        collection.clock().unix_seconds().saturating_sub(since)
+                    ),
+                },
             },
             Condition {
                 name: "clock",
                 met: now.behind == 0 && behind_decision == 0,
                 detail: match (now.behind, behind_decision) {
+                    (0, 0) if skew > 0 => {
+                        format!("the clock is {skew} seconds ahead of the database's: set it")
+                    }
+                    (0, 0) if skew < 0 => {
+                        format!(
+                            "the clock is {} seconds behind the database's: set it",
+                            -skew
+                        )
+                    }
                     (0, 0) => String::new(),
                     (0, behind) => format!(
                         "the clock is {behind} seconds behind the last decision on baselines: set it"

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::dialects::written;
 use crate::http::{Reply, StatusCode};
-use crate::keeper::Absent;
+use crate::keeper::{Absent, COME_AGAIN};
 
 /// A problem on its way to the client.
 #[derive(Debug)]
@@ -141,6 +141,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store does not answer");
         let title = "The store does not answer.";
+        if let StoreError::Unreachable { .. } = error {
+            return Self::new(Status::SERVICE_UNAVAILABLE, "store-out-of-reach", title)
+                .retry_after(COME_AGAIN);
+        }
         Self::new(Status::INTERNAL_SERVER_ERROR, "store-unavailable", title)
     }
 }

@@ -21,6 +21,9 @@ const RENEW: Duration = Duration::from_secs(60);
 pub(super) async fn renew(fleet: Arc<Fleet>) {
     loop {
         sleep(RENEW).await;
+        if !fleet.has_duty("renew", RENEW) {
+            continue;
+        }
         match fleet.look().await {
             Ok(0) => {}
             Ok(asked) => tracing::info!(platforms = asked, "asked for certificates anew"),

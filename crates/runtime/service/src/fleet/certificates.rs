@@ -21,6 +21,7 @@ use super::{Fleet, NoCertificate};
 use crate::clock;
 use crate::held::Held;
 use crate::keeper::{Absent, COME_AGAIN, Mode};
+use crate::turns::{self, Chance};
 use crate::want::{Choice, Want};
 
 /// How many platforms are read from the store at a time.
@@ -62,7 +63,32 @@ impl Fleet {
         self.flights.run(key, || self.fetch_alone(platform)).await
     }
 
+    /// Asks when it is this node's turn, where others have the same store: one that another has asked
+    /// for meanwhile is not asked for again.
     pub(super) async fn fetch_alone(&self, platform: Platform) -> Result<(), NoCertificate> {
+        let store = self.store();
+        if !store.is_shared() {
+            return self.fetch_now(platform).await;
+        }
+        let now = self.keeper.collection().now().at;
+        let what = format!(
+            "pck/{}/{}",
+            platform.id.qe_id,
+            hex::encode(platform.id.pce_id.0)
+        );
+        match turns::take(store, self.anchor(), &what, Some(now)).await? {
+            Chance::Asked(_) => Ok(()),
+            Chance::Ask => {
+                let asking = self.fetch_now(platform);
+                let fetched = turns::hold(store, self.anchor(), &what, asking).await;
+                let asked = fetched.is_ok().then(|| self.keeper.collection().now().at);
+                turns::end(store, self.anchor(), &what, asked);
+                fetched
+            }
+        }
+    }
+
+    async fn fetch_now(&self, platform: Platform) -> Result<(), NoCertificate> {
         let request = request(&platform)?;
         let supplied = self
             .keeper

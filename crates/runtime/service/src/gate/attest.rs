@@ -10,6 +10,7 @@ use bulla_protocol::gate::{
 };
 use bulla_protocol::problem::Code;
 use bulla_protocol::wire::Status;
+use bulla_store::{Nodes as _, StoreError};
 use bulla_token::claims::{Hex, PolicyId, VerifierId};
 use bulla_token::{Appraised, ResultError, Terms, attestation_result, binding};
 use bulla_verifier::{Verdict, Verification};
@@ -18,7 +19,7 @@ use super::nonces::NotTaken;
 use super::{Gate, instant, internal};
 use crate::administration::Problem;
 use crate::judging::{Need, NoVerdict};
-use crate::keeper::Absent;
+use crate::keeper::{Absent, unhurried};
 use crate::want::Choice;
 
 /// Who brings evidence to the fleet, in the audit.
@@ -58,6 +59,9 @@ pub enum NotAttested {
     /// Something inside failed.
     #[error("{0}")]
     Internal(String),
+    /// The store does not say whether the nonce was used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Gate {
@@ -74,6 +78,20 @@ impl Gate {
         })
     }
 
+    /// Takes a nonce, at this node and at all that share its store.
+    fn take_nonce(&self, nonce: &[u8; 32]) -> Result<(), NotAttested> {
+        let now = self.now();
+        self.nonces.take(nonce, now)?;
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let until = now.saturating_add(u64::from(self.settings.nonce_seconds) * 2);
+        match unhurried(|| self.store.use_once(nonce, until, now))? {
+            true => Ok(()),
+            false => Err(NotAttested::NonceUsed),
+        }
+    }
+
     /// Takes the nonce, verifies the evidence, appraises it, and signs what came of it.
     pub async fn attest(&self, request: &AttestRequest) -> Result<AttestAnswer, NotAttested> {
         self.attest_noting(request, &mut None).await
@@ -88,7 +106,7 @@ impl Gate {
         let named = self.policies.find(request.policy.as_str());
         let named = named.ok_or(NotAttested::PolicyUnknown)?;
         let (nonce, key) = (request.nonce.0, request.public_key.0.0);
-        self.nonces.take(&nonce, self.now())?;
+        self.take_nonce(&nonce)?;
 
         let quote = request.evidence.quote.as_bytes();
         let parsed = Quote::parse(quote)?;
@@ -262,6 +280,7 @@ impl From<NotAttested> for Problem {
                     .retry_after(wait)
             }
             NotAttested::Internal(reason) => internal(&reason),
+            NotAttested::Store(error) => error.into(),
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use bulla_pki::SealingKey;
 use bulla_pki::seal::KEY_SIZE;
+use bulla_pki::{MacKey, SealingKey};
 use zeroize::Zeroizing;
 
 use crate::secret_file::{Kind, SecretFileError};
@@ -22,6 +22,8 @@ const KEY: Kind = Kind {
 /// The key, and where its owner finds it.
 pub(super) struct KeyFile {
     pub(super) key: SealingKey,
+    /// A key for nonces that follows from it: that of all nodes that have the same file.
+    pub(super) nonces: MacKey,
     pub(super) file: PathBuf,
     pub(super) is_new: bool,
 }
@@ -31,6 +33,7 @@ impl KeyFile {
         let mut key = Zeroizing::new([0; KEY_SIZE]);
         hex::decode_to_slice(digits, &mut *key).expect("two digits for each byte of the key");
         Self {
+            nonces: MacKey::from_bytes(&MacKey::from_bytes(&key).tag(b"bulla nonces v1")),
             key: SealingKey::from_bytes(&key),
             file: path.to_owned(),
             is_new,

@@ -234,6 +234,12 @@ impl Keys {
         Ok(signing.map(|key| key.id().to_owned()))
     }
 
+    /// Reads anew what the store has, by whatever node. Blocks.
+    pub(super) fn catch_up(&self, seal: &SealingKey, now: Timestamp) -> Result<(), KeysError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_up(seal, now)
+    }
+
     fn take_up(&self, seal: &SealingKey, now: Timestamp) -> Result<(), KeysError> {
         self.take_up_keeping(seal, now, None)
     }

@@ -4,6 +4,9 @@
 //! seconds since 1970), 8 random bytes, and the first 16 bytes of HMAC-SHA-256 over both. The key is
 //! made at the start and kept nowhere, so that whatever another run of the service issued is
 //! unknown here. Only nonces that were taken are remembered, until they end.
+//!
+//! Where several nodes share a store, the key follows from the gate's key, which all of them have, and
+//! the store remembers what was taken: a nonce of one node is good once, at any of them.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +18,10 @@ use bulla_pki::{MacKey, Timestamp};
 /// usual life of two minutes this is more than 2,000 attestations a second, which is what two
 /// processors verify.
 pub const MOST_TAKEN: usize = 1 << 18;
+
+/// By how many seconds the clocks of several nodes may differ: more than those differ that are kept in
+/// time, and little beside the life of a nonce.
+const TOLERANCE: u64 = 5;
 
 /// The bytes of a nonce.
 pub(super) type Nonce = [u8; 32];
@@ -37,6 +44,8 @@ pub(super) struct Nonces {
     key: MacKey,
     /// How long a nonce is good, in seconds.
     lifetime: u64,
+    /// By how many seconds the clock of whoever issued one may be ahead.
+    tolerance: u64,
     most: usize,
     /// Random parts of the nonces that were taken, by the second in which they end.
     taken: Mutex<Taken>,
@@ -56,9 +65,22 @@ impl Nonces {
         Ok(Self {
             key: MacKey::generate()?,
             lifetime,
+            tolerance: 0,
             most: MOST_TAKEN,
             taken: Mutex::default(),
         })
+    }
+
+    /// Nonces of several nodes that have the same key. That each is taken once at all of them has to be
+    /// seen to by what they share.
+    pub(super) fn shared(lifetime: u64, key: MacKey) -> Self {
+        Self {
+            key,
+            lifetime,
+            tolerance: TOLERANCE,
+            most: MOST_TAKEN,
+            taken: Mutex::default(),
+        }
     }
 
     /// A new nonce, and the last second at which it is taken.
@@ -85,7 +107,7 @@ impl Nonces {
             return Err(NotTaken::Expired);
         }
         // One that ends later than any issued now was issued by a clock that was ahead.
-        if until > now.saturating_add(self.lifetime) {
+        if until > now.saturating_add(self.lifetime + self.tolerance) {
             return Err(NotTaken::Expired);
         }
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);

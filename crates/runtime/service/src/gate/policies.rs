@@ -133,8 +133,8 @@ impl Policies {
         Ok(last.saturating_add(1))
     }
 
-    /// Reads all of them anew.
-    fn take_up(&self) -> Result<(), StoreError> {
+    /// Reads all of them anew. Blocks.
+    pub(super) fn take_up(&self) -> Result<(), StoreError> {
         let mut all = All::new();
         for decision in self.store.decisions(KIND)? {
             let body = decision.body.as_deref().unwrap_or_default();

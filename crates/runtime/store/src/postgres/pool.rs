@@ -18,8 +18,8 @@ const CONNECTIONS: usize = 8;
 /// How long is waited for a connection while all are in use.
 const TURN: Duration = Duration::from_secs(5);
 
-/// For how long nobody tries to connect again where it failed: whoever asks meanwhile is told the
-/// same, at once.
+/// For how long nobody tries to connect again where it failed. Whoever asks meanwhile, or while
+/// somebody else tries, is told the same, at once: a server that is silent holds up one caller only.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The connections.
@@ -37,8 +37,10 @@ struct State {
     idle: Vec<Session>,
     /// How many there are, with those in use.
     count: usize,
-    /// When connecting failed last, and why.
+    /// When connecting failed last, and why; absent once it succeeds.
     failed: Option<(Instant, Failure)>,
+    /// Whether somebody tries again after that.
+    is_retried: bool,
 }
 
 /// A connection in use. It is closed, and with it what it has begun, unless it is given back.
@@ -108,19 +110,24 @@ impl Pool {
     }
 
     fn connect(&self) -> Outcome<Session> {
-        let failed = self.state().failed.clone();
-        if let Some((_, failure)) = failed.filter(|(when, _)| when.elapsed() < PAUSE) {
-            return Err(Fault::Postgres(failure));
-        }
         let Some(runtime) = &self.runtime else {
             return Err(Fault::Refused("it is closed".to_owned()));
         };
+        let mut state = self.state();
+        if let Some((when, failure)) = state.failed.clone() {
+            if state.is_retried || when.elapsed() < PAUSE {
+                return Err(Fault::Postgres(failure));
+            }
+            state.is_retried = true;
+        }
+        drop(state);
         let connected = Session::connect(&self.settings, runtime.handle());
         let mut state = self.state();
         state.failed = connected
             .as_ref()
             .err()
             .map(|failure| (Instant::now(), failure.clone()));
+        state.is_retried = false;
         connected.map_err(Fault::Postgres)
     }
 
@@ -179,9 +186,17 @@ impl Deref for Taken<'_> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        if self.session.take().is_some() {
-            self.pool.state().count -= 1;
-            self.pool.given_back.notify_one();
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        let mut state = self.pool.state();
+        state.count -= 1;
+        if session.is_lost() {
+            // The others are to the same server, and nobody is to wait for each in turn.
+            state.count -= state.idle.len();
+            state.idle.clear();
         }
+        drop(state);
+        self.pool.given_back.notify_one();
     }
 }

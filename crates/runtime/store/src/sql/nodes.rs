@@ -25,6 +25,21 @@ impl Nodes for Store {
         }
     }
 
+    fn extend_turn(&self, anchor: AnchorId, what: &str, seconds: u32) -> Result<()> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE turns
+                 SET until = CAST(ceil(extract(epoch FROM clock_timestamp())) AS BIGINT) + ?3
+                 WHERE anchor = ?1 AND what = ?2",
+                &[&anchor.0, &what, &seconds],
+            )?;
+            Ok(())
+        })
+    }
+
     fn end_turn(&self, anchor: AnchorId, what: &str, asked: Option<Timestamp>) -> Result<()> {
         if !self.is_shared() {
             return Ok(());

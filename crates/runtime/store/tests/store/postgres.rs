@@ -247,6 +247,8 @@ fn a_turn_is_one_nodes_until_it_ends_it_or_falls_silent() {
     assert_eq!(turn(&one, None), Turn::Ours);
     assert_eq!(turn(&other, None), Turn::Theirs);
     assert_eq!(other.take_turn(ANCHOR, "b", None, 60).unwrap(), Turn::Ours);
+    one.extend_turn(ANCHOR, "a", 60).unwrap();
+    assert_eq!(turn(&other, None), Turn::Theirs);
     one.end_turn(ANCHOR, "a", Some(day(5))).unwrap();
     assert_eq!(turn(&other, None), Turn::Asked(day(5)));
     assert_eq!(turn(&other, Some(day(4))), Turn::Asked(day(5)));

@@ -1,6 +1,8 @@
 //! A PostgreSQL server for tests, from the machine's own programs, as a user who may do nothing
 //! else. `bulla-tests` has this file too.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too, may panic")]
+
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -18,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub const USER: &str = "bulla";
 
 /// The owner's password.
-pub const PASSWORD: &str = "a password of tests";
+pub const PASSWORD: &str = "a-password-of-tests";
 
 /// Has the server in its care: starts it, and ends it when its standard input ends, in whatever way
 /// whoever started it has ended.

@@ -19,7 +19,7 @@ impl Pccs {
             .intake
             .take(version, &put, Uncertified::Refuse, SOURCE)
             .await
-            .map_err(|_| Refusal::new(Reason::Internal))?;
+            .map_err(|error| refusal::no_store(&error))?;
         let refused = taken.into_iter().find_map(|one| {
             let error = one.outcome.err()?;
             Some((one.what, error))

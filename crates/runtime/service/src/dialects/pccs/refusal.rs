@@ -1,6 +1,7 @@
 //! Why nothing is answered, in the words of the dialect.
 
 use bulla_protocol::pccs::{Reason, Refusal, Version, cause};
+use bulla_store::StoreError;
 
 use crate::fleet::NoCertificate;
 use crate::keeper::{Absent, COME_AGAIN};
@@ -21,6 +22,14 @@ pub(in crate::dialects) fn absent(version: Version, absent: &Absent) -> Refusal 
         }
     };
     refusal.because(&absent.to_string())
+}
+
+/// The store does not answer. What the disk says is for the operator, who has it in the log.
+pub(in crate::dialects) fn no_store(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Unreachable { .. } => Refusal::new(Reason::Unavailable).retry_after(COME_AGAIN),
+        _ => Refusal::new(Reason::Internal),
+    }
 }
 
 /// A certificate is not there.
@@ -46,13 +55,9 @@ pub(in crate::dialects) fn no_certificate(error: &NoCertificate) -> Refusal {
             .coded(cause::UPSTREAM_INVALID)
             .retry_after(COME_AGAIN),
         NoCertificate::Absent(why) => return absent(Version::V4, why),
-        NoCertificate::Store(_) => Refusal::new(Reason::Internal),
+        NoCertificate::Store(error) => return no_store(error),
     };
-    match error {
-        // What the disk says is for the operator, who has it in the log.
-        NoCertificate::Store(_) => refusal,
-        _ => refusal.because(&error.to_string()),
-    }
+    refusal.because(&error.to_string())
 }
 
 /// A platform could not be registered. Here whoever asks has a token, and can be told that it was

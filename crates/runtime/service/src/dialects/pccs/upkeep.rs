@@ -154,8 +154,8 @@ impl Pccs {
 }
 
 /// A failure of the store; its words are for the operator.
-fn failed(_: &StoreError) -> Refusal {
-    Refusal::new(Reason::Internal)
+fn failed(error: &StoreError) -> Refusal {
+    refusal::no_store(error)
 }
 
 pub(super) fn registration(platform: &RegisteredPlatform) -> Registration {

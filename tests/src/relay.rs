@@ -1,0 +1,124 @@
+//! A way between two programs that can be cut, and that remembers what was said.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A relay on a port of its own. Its threads end with the connections, and with the process.
+pub struct Relay {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    target: SocketAddr,
+    is_cut: AtomicBool,
+    connections: Mutex<Vec<TcpStream>>,
+    /// What was sent towards the target, of all connections.
+    sent: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Relay {
+    /// A way to a target on this machine.
+    ///
+    /// # Panics
+    ///
+    /// If there is no port.
+    pub fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared {
+            target,
+            is_cut: AtomicBool::new(false),
+            connections: Mutex::default(),
+            sent: Mutex::default(),
+        });
+        let of_thread = Arc::clone(&shared);
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                of_thread.connect(&near);
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Breaks every connection, and lets none through.
+    pub fn cut(&self) {
+        self.shared.is_cut.store(true, Ordering::SeqCst);
+        for connection in self.connections().drain(..) {
+            // One that has ended already is not there to be broken.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Lets connections through again.
+    pub fn mend(&self) {
+        self.shared.is_cut.store(false, Ordering::SeqCst);
+    }
+
+    /// The targets of all requests of HTTP that went through, in their order.
+    pub fn requests(&self) -> Vec<String> {
+        let sent = self.shared.sent.lock().expect("no panic before");
+        sent.iter()
+            .flat_map(|sent| {
+                String::from_utf8_lossy(sent)
+                    .lines()
+                    .filter_map(|line| Some(line.strip_suffix(" HTTP/1.1")?.to_owned()))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    fn connections(&self) -> std::sync::MutexGuard<'_, Vec<TcpStream>> {
+        self.shared.connections.lock().expect("no panic before")
+    }
+}
+
+impl Shared {
+    fn connect(self: &Arc<Self>, near: &TcpStream) {
+        if self.is_cut.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(far) = TcpStream::connect(self.target) else {
+            return;
+        };
+        let mut connections = self.connections.lock().expect("no panic before");
+        let place = {
+            let mut sent = self.sent.lock().expect("no panic before");
+            sent.push(Vec::new());
+            sent.len() - 1
+        };
+        let both = [near, &far].map(|one| one.try_clone().expect("a descriptor"));
+        connections.extend(both);
+        let [from, to] = [near, &far].map(|one| one.try_clone().expect("a descriptor"));
+        let shared = Arc::clone(self);
+        thread::spawn(move || {
+            carry(&from, &to, |octets| {
+                let mut sent = shared.sent.lock().expect("no panic before");
+                sent[place].extend_from_slice(octets);
+            });
+        });
+        let [from, to] = [&far, near].map(|one| one.try_clone().expect("a descriptor"));
+        thread::spawn(move || carry(&from, &to, |_| {}));
+    }
+}
+
+fn carry(mut from: &TcpStream, mut to: &TcpStream, note: impl Fn(&[u8])) {
+    let mut octets = [0; 16 * 1024];
+    while let Ok(size @ 1..) = from.read(&mut octets) {
+        note(&octets[..size]);
+        if to.write_all(&octets[..size]).is_err() {
+            break;
+        }
+    }
+    // The other side may be gone already.
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
+}
