@@ -424,8 +424,12 @@ fn every_relative_link_resolves() {
                 false => page.parent().expect("a folder").join(file),
             };
             assert!(linked.exists(), "{}: {target}", page.display());
+            // Pictures have no headings.
+            if anchor.is_empty() {
+                continue;
+            }
             let headings: Vec<String> = read(&linked).lines().filter_map(anchor_of).collect();
-            let found = anchor.is_empty() || headings.iter().any(|heading| heading == anchor);
+            let found = headings.iter().any(|heading| heading == anchor);
             assert!(found, "{}: {target}: {headings:?}", page.display());
         }
     }
