@@ -39,6 +39,9 @@ pub trait Governance {
     /// of its kind and name, and then nothing has happened.
     fn enact(&self, decision: &Decision, event: &Event) -> Result<bool>;
 
+    /// The same for a decision of which the audit does not tell, as one that follows from another.
+    fn supersede(&self, decision: &Decision) -> Result<bool>;
+
     /// The number of the last version of an object, also of one that was removed; 0 where there
     /// never was one.
     fn decision_version(&self, kind: &str, name: &str) -> Result<u32>;

@@ -227,7 +227,11 @@ impl Keys {
             private: None,
             told_as: Some("token-key.withdraw"),
         };
-        self.decide(key.key(), withdrawn, now, author)?;
+        let last = self.store.decision_version(KIND, kid)?;
+        if !self.decide(key.key(), withdrawn, last, now, author)? {
+            let kid = kid.to_owned();
+            return Err(KeysError::Changed { kid });
+        }
         self.take_up(seal, now)?;
         let present = self.present();
         let signing = present.signing.as_ref();
@@ -275,7 +279,9 @@ impl Keys {
                     private: None,
                     told_as: None,
                 };
-                self.decide(&public, retired, now, SERVICE)?;
+                // Only where nobody was quicker: another node may have withdrawn it meanwhile, and
+                // what a withdrawn key signed must not count again.
+                let _is_retired = self.decide(&public, retired, decision.version, now, SERVICE)?;
             }
         }
         kept = self.read()?;
@@ -348,41 +354,41 @@ impl Keys {
             private: Some(STANDARD.encode(sealed)),
             told_as,
         };
-        self.decide(key.public_key(), current, now, author)?;
-        Ok(kid)
+        match self.decide(key.public_key(), current, 0, now, author)? {
+            true => Ok(kid),
+            false => Err(KeysError::Changed { kid }),
+        }
     }
 
+    /// Takes a key's next step behind the version `last`; `false` where that is not its last one any
+    /// more, and then nothing has happened.
     fn decide(
         &self,
         public: &PublicKey,
         step: Step,
+        last: u32,
         at: Timestamp,
         author: &str,
-    ) -> Result<(), KeysError> {
-        let kid = bulla_token::key_id(public);
+    ) -> Result<bool, StoreError> {
         let kept = Kept {
             state: step.state,
             public: STANDARD.encode(public.uncompressed()),
             private: step.private,
         };
-        let body = json!(kept).to_string();
-        let Some(action) = step.told_as else {
-            self.store.decide(KIND, &kid, Some(&body), at, author)?;
-            return Ok(());
-        };
-        let last = self.store.decision_version(KIND, &kid)?;
         let decision = Decision {
             kind: KIND.to_owned(),
-            name: kid,
+            name: bulla_token::key_id(public),
             version: last.saturating_add(1),
-            body: Some(body),
+            body: Some(json!(kept).to_string()),
             at,
             author: author.to_owned(),
         };
-        let event = told(&decision, action, &json!({}));
-        match self.store.enact(&decision, &event)? {
-            true => Ok(()),
-            false => Err(KeysError::Changed { kid: decision.name }),
+        match step.told_as {
+            Some(action) => {
+                let event = told(&decision, action, &json!({}));
+                self.store.enact(&decision, &event)
+            }
+            None => self.store.supersede(&decision),
         }
     }
 }
@@ -504,6 +510,29 @@ mod tests {
         assert_eq!(keys.withdraw(&seal, "none", at(1_000), "me").unwrap(), None);
         let later = opened(&store, &seal, 1_000 + LIFETIME + 1);
         assert_eq!(states(&later, 2_000).len(), 1);
+    }
+
+    /// Another node has read the key before it was withdrawn, and finds that a later one signs.
+    #[test]
+    fn a_key_that_was_withdrawn_meanwhile_is_not_retired() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        let keys = opened(&store, &seal, 1_000);
+        let first = current(&keys);
+        let public = keys.present().set.find(&first).unwrap().key().clone();
+        let before = keys.present().in_force(&first).unwrap().version;
+        keys.withdraw(&seal, &first, at(1_000), "me").unwrap();
+
+        let until = at(1_000 + LIFETIME);
+        let retired = Step {
+            state: KeyState::Retired { until },
+            private: None,
+            told_as: None,
+        };
+        let decided = keys.decide(&public, retired, before, at(1_000), SERVICE);
+        assert!(!decided.unwrap());
+        keys.catch_up(&seal, at(1_000)).unwrap();
+        assert_eq!(states(&keys, 1_000)[&first], "withdrawn");
     }
 
     #[test]

@@ -38,14 +38,16 @@ impl Governance for Store {
 
     fn enact(&self, decision: &Decision, event: &Event) -> Result<bool> {
         self.write(|transaction| {
-            let last = last_version(transaction, &decision.kind, &decision.name)?;
-            if last.checked_add(1) != Some(decision.version) {
-                return Ok(false);
+            let is_next = supersede(transaction, decision)?;
+            if is_next {
+                audit::record(transaction, event)?;
             }
-            insert(transaction, decision)?;
-            audit::record(transaction, event)?;
-            Ok(true)
+            Ok(is_next)
         })
+    }
+
+    fn supersede(&self, decision: &Decision) -> Result<bool> {
+        self.write(|transaction| supersede(transaction, decision))
     }
 
     fn decision_version(&self, kind: &str, name: &str) -> Result<u32> {
@@ -87,6 +89,16 @@ fn last_version(connection: &Connection<'_>, kind: &str, name: &str) -> Outcome<
         |row| row.get("version"),
     )?;
     Ok(version.unwrap_or(0))
+}
+
+/// Adds a version, where it follows the last one.
+fn supersede(connection: &Connection<'_>, decision: &Decision) -> Outcome<bool> {
+    let last = last_version(connection, &decision.kind, &decision.name)?;
+    let is_next = last.checked_add(1) == Some(decision.version);
+    if is_next {
+        insert(connection, decision)?;
+    }
+    Ok(is_next)
 }
 
 fn insert(connection: &Connection<'_>, decision: &Decision) -> Outcome<()> {

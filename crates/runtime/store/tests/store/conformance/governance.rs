@@ -99,4 +99,8 @@ pub(crate) fn a_version_that_is_told_of_enters_with_its_entry_or_not_at_all(
     assert!(entries.iter().all(|entry| entry.event == event("put")));
     assert_eq!(store.verify_chain().unwrap(), Ok(3));
     assert_eq!(entries.len(), 3);
+    let next = decision("a", 4, None);
+    assert!(store.supersede(&next).unwrap() && !store.supersede(&next).unwrap());
+    assert_eq!(store.decision_version("baseline", "a").unwrap(), 4);
+    assert_eq!(store.entries(0, 99).unwrap().len(), 3);
 }
