@@ -62,7 +62,8 @@ pub struct InForce {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// The version that must still be the latest one, and remove nothing.
+    /// The version that must still be the latest one, and remove nothing; 0 where nothing must have
+    /// been decided yet.
     pub version: u32,
 }
 

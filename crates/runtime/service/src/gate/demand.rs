@@ -73,7 +73,7 @@ impl Gate {
         &self,
         claims: &Claims,
         policy: &str,
-    ) -> Result<Option<InForce>, NotGiven> {
+    ) -> Result<InForce, NotGiven> {
         let Demanded {
             demand, decisions, ..
         } = self.demanded(policy);
@@ -105,10 +105,10 @@ impl Gate {
                 });
             }
         }
-        Ok((decisions > 0).then(|| InForce {
+        Ok(InForce {
             kind: baselines::KIND.to_owned(),
             name: baselines::KIND.to_owned(),
             version: u32::try_from(decisions).unwrap_or(u32::MAX),
-        }))
+        })
     }
 }

@@ -171,7 +171,7 @@ impl Gate {
         let name = request.secret.as_str();
         let secret = self.store.secret(name)?.ok_or(NotReleased::Absent)?;
         let policy = self.policy_in_force(&secret.policy, &claims)?;
-        let baselines = self.still_demanded(&claims, &secret.policy)?;
+        let baselines_in_force = self.still_demanded(&claims, &secret.policy)?;
         let key_in_force = key_in_force(&keys, token).ok_or(TokenError::KeyUnknown)?;
         let public_key = claims.cnf.jwk.0.0;
         // Else the release would be counted for nothing.
@@ -182,10 +182,7 @@ impl Gate {
             version: secret.version,
             platform: claims.bulla.platform.0,
             at: now,
-            in_force: [policy, key_in_force]
-                .into_iter()
-                .chain(baselines)
-                .collect(),
+            in_force: vec![policy, key_in_force, baselines_in_force],
         };
         let details = json!({
             "version": secret.version,

@@ -87,7 +87,11 @@ fn release(connection: &Connection<'_>, claim: &Claim, event: &Event) -> Outcome
     }
     for decision in &claim.in_force {
         let latest = governance::latest(connection, &decision.kind, &decision.name)?;
-        if !latest.is_some_and(|it| it.version == decision.version && it.body.is_some()) {
+        let still_stands = match latest {
+            Some(latest) => latest.version == decision.version && latest.body.is_some(),
+            None => decision.version == 0,
+        };
+        if !still_stands {
             return changed(format!("{} {}", decision.kind, decision.name));
         }
     }

@@ -180,7 +180,9 @@ pub(crate) fn decisions_that_are_not_in_force_release_nothing(store: &(impl Secr
         other => panic!("{other:?}"),
     };
     assert_eq!(changed(rests_on(&[("p", 1)])), "policy p");
+    rests_on(&[("p", 0)]).unwrap();
     decide("p", Some("1"));
+    assert_eq!(changed(rests_on(&[("p", 0)])), "policy p");
     decide("q", Some("1"));
     rests_on(&[("p", 1), ("q", 1)]).unwrap();
     decide("q", Some("2"));
