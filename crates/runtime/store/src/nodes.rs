@@ -59,9 +59,11 @@ pub trait Nodes {
     /// none, and somebody else may try.
     fn end_turn(&self, anchor: AnchorId, what: &str, asked: Option<Timestamp>) -> Result<()>;
 
-    /// Uses something that may be used once, up to the instant `until`; `false` where it was used
-    /// before. What has ended at `now` is forgotten.
-    fn use_once(&self, thing: &[u8; 32], until: Timestamp, now: Timestamp) -> Result<bool>;
+    /// Uses something that may be used once, up to the instant `until` by the clock of the database;
+    /// `false` where it was used before, or has ended. What has ended is forgotten: for this no node's
+    /// clock counts, and `until` must follow from the thing alone, or one whose clock is wrong would
+    /// have it used again.
+    fn use_once(&self, thing: &[u8; 32], until: Timestamp) -> Result<bool>;
 
     /// How far the store has come under an anchor.
     fn marks(&self, anchor: AnchorId) -> Result<Marks>;

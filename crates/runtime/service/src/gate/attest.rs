@@ -15,7 +15,7 @@ use bulla_token::claims::{Hex, PolicyId, VerifierId};
 use bulla_token::{Appraised, ResultError, Terms, attestation_result, binding};
 use bulla_verifier::{Verdict, Verification};
 
-use super::nonces::NotTaken;
+use super::nonces::{self, NotTaken};
 use super::{Gate, instant, internal};
 use crate::administration::Problem;
 use crate::judging::{Need, NoVerdict};
@@ -80,13 +80,13 @@ impl Gate {
 
     /// Takes a nonce, at this node and at all that share its store.
     fn take_nonce(&self, nonce: &[u8; 32]) -> Result<(), NotAttested> {
-        let now = self.now();
-        self.nonces.take(nonce, now)?;
+        self.nonces.take(nonce, self.now())?;
         if !self.store.is_shared() {
             return Ok(());
         }
-        let until = now.saturating_add(u64::from(self.settings.nonce_seconds) * 2);
-        match unhurried(|| self.store.use_once(nonce, until, now))? {
+        // The store's clock may be ahead of this one by as much as a nonce is good.
+        let until = nonces::end(nonce).saturating_add(self.settings.nonce_seconds.into());
+        match unhurried(|| self.store.use_once(nonce, until))? {
             true => Ok(()),
             false => Err(NotAttested::NonceUsed),
         }

@@ -135,6 +135,12 @@ impl Taken {
     }
 }
 
+/// The last second at which a nonce is taken.
+pub(super) fn end(nonce: &Nonce) -> Timestamp {
+    let (until, _) = parts(&split(nonce).0);
+    Timestamp::from_unix_seconds(until).unwrap_or(Timestamp::MAX)
+}
+
 /// What is authenticated, and its code.
 fn split(nonce: &Nonce) -> ([u8; 16], [u8; 16]) {
     let (mut content, mut code) = ([0; 16], [0; 16]);

@@ -55,14 +55,20 @@ impl Nodes for Store {
         })
     }
 
-    fn use_once(&self, thing: &[u8; 32], until: Timestamp, now: Timestamp) -> Result<bool> {
+    fn use_once(&self, thing: &[u8; 32], until: Timestamp) -> Result<bool> {
         if !self.is_shared() {
             return Ok(true);
         }
         self.write(|transaction| {
-            transaction.execute("DELETE FROM used WHERE until < ?1", &[&now.unix_seconds()])?;
+            transaction.execute(
+                "DELETE FROM used WHERE until < extract(epoch FROM clock_timestamp())",
+                &[],
+            )?;
             let used = transaction.execute(
-                "INSERT INTO used (thing, until) VALUES (?1, ?2) ON CONFLICT (thing) DO NOTHING",
+                "INSERT INTO used (thing, until)
+                 SELECT CAST(?1 AS BYTEA), CAST(?2 AS BIGINT)
+                 WHERE CAST(?2 AS BIGINT) >= extract(epoch FROM clock_timestamp())
+                 ON CONFLICT (thing) DO NOTHING",
                 &[thing, &until.unix_seconds()],
             )?;
             Ok(used == 1)

@@ -271,13 +271,16 @@ fn a_turn_is_one_nodes_until_it_ends_it_or_falls_silent() {
 fn what_may_be_used_once_is_used_once_at_all_nodes() {
     let Some(one) = in_database() else { return };
     let other = one.another();
-    assert!(one.use_once(&[1; 32], day(2), day(1)).unwrap());
-    assert!(!other.use_once(&[1; 32], day(2), day(1)).unwrap());
-    assert!(other.use_once(&[2; 32], day(2), day(1)).unwrap());
-    assert!(
-        !one.use_once(&[1; 32], day(2), day(2)).unwrap(),
-        "its last second"
-    );
+    let clock = || one.marks(ANCHOR).unwrap().clock.unwrap();
+    let later = clock().saturating_add(600);
+    assert!(one.use_once(&[1; 32], later).unwrap());
+    assert!(!other.use_once(&[1; 32], later).unwrap());
+    assert!(other.use_once(&[2; 32], later).unwrap());
+
+    // What has ended is forgotten, and so never used again, whatever a node's clock says.
+    let earlier = clock().saturating_sub(1);
+    assert!(!other.use_once(&[3; 32], earlier).unwrap());
+    assert!(!one.use_once(&[1; 32], later).unwrap());
 }
 
 #[test]
