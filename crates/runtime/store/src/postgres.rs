@@ -11,7 +11,10 @@
 //!
 //! A call that changes something returns after PostgreSQL has said that it is durable. Where the
 //! connection is lost while that is awaited, the database is asked again what became of the
-//! transaction. A call that fails has changed nothing, but for one that says that this is not known.
+//! transaction. Its number alone does not tell: a server that crashed before any of it was on the disk
+//! gives the number to the next one. So each transaction that changes something leaves a mark of its
+//! own behind, which is forgotten when nobody asks any more. A call that fails has changed nothing, but
+//! for one that says that this is not known.
 //!
 //! # A database out of reach
 //!
@@ -30,6 +33,8 @@ mod wait;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bulla_pki::mac::random;
+
 pub(crate) use self::failure::Failure;
 use self::pool::{Pool, Taken};
 pub(crate) use self::session::{Row, Session};
@@ -45,6 +50,9 @@ const WRITER: i64 = 0x0062_756c_6c61;
 /// For how long it is asked what became of a transaction whose end was not heard: a server that
 /// ends in order is back within that time.
 const ASKED_FOR: Duration = Duration::from_secs(10);
+
+/// For how long a transaction's mark is kept, in seconds: longer than anybody can come to ask.
+const MARKED: u64 = 300;
 
 /// How long is waited between such questions.
 const ASKED_AGAIN: Duration = Duration::from_millis(200);
@@ -103,10 +111,17 @@ impl Postgres {
             }
         };
         let changed = session.changed();
-        match session.batch("COMMIT") {
-            Ok(_) => {}
-            Err(fault) if session.is_lost() => self.ask_after(&number, fault)?,
-            Err(fault) => {
+        let mark = match changed {
+            Changed::Something => Some(mark()?),
+            Changed::Nothing => None,
+        };
+        let end = mark.as_deref().map_or_else(|| "COMMIT".to_owned(), commit);
+        match (session.batch(&end), mark) {
+            (Ok(_), _) => {}
+            (Err(fault), Some(mark)) if session.is_lost() => {
+                self.ask_after(&number, &mark, fault)?;
+            }
+            (Err(fault), _) => {
                 session.roll_back();
                 return Err(fault);
             }
@@ -155,7 +170,7 @@ impl Postgres {
     }
 
     /// What became of a transaction whose connection was lost while it was to be made durable.
-    fn ask_after(&self, number: &str, lost: Fault) -> Outcome<()> {
+    fn ask_after(&self, number: &str, mark: &str, lost: Fault) -> Outcome<()> {
         let from = Instant::now();
         let unknown = |reason: &str| {
             Fault::Refused(format!(
@@ -166,19 +181,43 @@ impl Postgres {
         while from.elapsed() < ASKED_FOR {
             let asked = self.pool.take().and_then(|session| {
                 let state = session.batch(&format!("SELECT pg_xact_status('{number}'::xid8)"))?;
+                let is_there = session.batch(&format!(
+                    "SELECT EXISTS (SELECT FROM used WHERE thing = decode('{mark}', 'hex'))"
+                ))?;
                 session.give_back();
-                Ok(state)
+                Ok((state, is_there.as_deref() == Some("t")))
             });
-            match asked.as_ref().map(Option::as_deref) {
-                Ok(Some("committed")) => return Ok(()),
-                Ok(Some("aborted")) => return Err(lost),
+            let asked = asked.as_ref();
+            match asked.map(|(state, is_there)| (state.as_deref(), is_there)) {
+                Ok((Some("committed"), true)) => return Ok(()),
+                // Where it is committed without the mark, it is another one with the number.
+                Ok((Some("committed" | "aborted"), _)) => return Err(lost),
                 // It still ends, or nobody can be asked yet.
-                Ok(Some("in progress")) | Err(_) => thread::sleep(ASKED_AGAIN),
+                Ok((Some("in progress"), _)) | Err(_) => thread::sleep(ASKED_AGAIN),
                 Ok(_) => return Err(unknown("the database has forgotten what became of it")),
             }
         }
         Err(unknown("the database cannot be asked"))
     }
+}
+
+/// What a transaction leaves behind: 32 bytes of chance in hexadecimal digits.
+fn mark() -> Outcome<String> {
+    let chance = || random().map(u128::from_be_bytes);
+    let both = chance().and_then(|first| Ok((first, chance()?)));
+    let (first, second) = both.map_err(|error| Fault::Refused(error.to_string()))?;
+    Ok(format!("{first:032x}{second:032x}"))
+}
+
+/// Makes a transaction durable with its mark, among what may be used once.
+fn commit(mark: &str) -> String {
+    let now = "extract(epoch FROM clock_timestamp())";
+    format!(
+        "DELETE FROM used WHERE until < {now};
+         INSERT INTO used (thing, until)
+         VALUES (decode('{mark}', 'hex'), CAST(ceil({now}) AS BIGINT) + {MARKED});
+         COMMIT"
+    )
 }
 
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

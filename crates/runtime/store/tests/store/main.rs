@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod backups;
+#[cfg(feature = "postgres")]
+mod commits;
 mod conformance;
 mod damage;
 mod folder;
