@@ -20,8 +20,15 @@ impl PrivateFile {
         let mut name = path.as_os_str().to_owned();
         name.push(".part");
         let beside = PathBuf::from(name);
+        // What is there already, left behind or laid out by somebody else, may be open to others.
+        match fs::remove_file(&beside) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(unwritable(path, source));
+            }
+            _ => {}
+        }
         let mut options = OpenOptions::new();
-        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        let options = options.write(true).create_new(true).mode(0o600);
         let file = options
             .open(&beside)
             .map_err(|source| unwritable(path, source))?;
@@ -54,5 +61,35 @@ fn unwritable(path: &Path, source: io::Error) -> Error {
     Error::FileUnwritable {
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_lies_there_already_is_neither_followed_nor_kept() {
+        let folder = std::env::temp_dir().join(format!("bulla-private-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a directory");
+        let [path, beside, elsewhere] =
+            ["file", "file.part", "elsewhere"].map(|name| folder.join(name));
+        fs::write(&elsewhere, "other").expect("a file");
+        symlink(&elsewhere, &beside).expect("a link");
+        let begun = PrivateFile::begin(&path).expect("begun");
+        begun.finish(b"one").expect("written");
+        assert_eq!(fs::read(&elsewhere).expect("a file"), b"other");
+
+        fs::write(&beside, "left behind").expect("a file");
+        fs::set_permissions(&beside, fs::Permissions::from_mode(0o644)).expect("permissions");
+        let begun = PrivateFile::begin(&path).expect("begun");
+        begun.finish(b"two").expect("written");
+        assert_eq!(fs::read(&path).expect("a file"), b"two");
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!beside.exists());
+        fs::remove_dir_all(&folder).expect("removed");
     }
 }

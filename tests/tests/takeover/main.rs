@@ -228,6 +228,10 @@ fn the_way_back_is_a_file_that_the_cache_takes() {
     let imported = there.import("--database", "pckcache.db", &[]);
     assert_eq!(imported.status, 0, "{}", imported.stdout);
     let file = there.folder.text_path("platform_collaterals.json");
+    // What is there already may be open to others.
+    let there_already = there.folder.write("platform_collaterals.json", "{}");
+    let open = Permissions::from_mode(0o644);
+    std::fs::set_permissions(there_already, open).expect("permissions");
     let exported = run(&[
         "pccs",
         "export",
@@ -443,7 +447,14 @@ fn a_value_that_cannot_be_is_left_out_wherever_it_stands() {
                 let what = format!("{table}.{column} = {value}: {done:?}");
                 let read = PccsDatabase::open(&copy).expect(&what);
                 read.documents().expect(&what);
-                read.platforms(None, 100).expect(&what);
+                let all = read.platform_count().expect(&what);
+                let (mut seen, mut after) = (0, None);
+                for _ in 0..=all {
+                    let page = read.platforms(after, 1).expect(&what);
+                    seen += page.seen;
+                    after = page.last;
+                }
+                assert_eq!((u64::try_from(seen), after), (Ok(all), None), "{what}");
                 read.waiting().expect(&what);
             }
         }

@@ -72,7 +72,12 @@ pub(crate) fn install(folder: &Folder, local: &Value) -> Identity {
     for directory in ["pccs", "pccs/config", "pccs/ssl_key"] {
         std::fs::create_dir(folder.path(directory)).expect("a directory");
     }
-    folder.write("pccs/config/default.json", default.to_string());
+    // Intel's own has a section in comments, and a comma before it.
+    let default = default.to_string();
+    let open = default.strip_suffix('}').expect("an object");
+    let section = "//\"mysql\" : { // for another database\n//}";
+    let default = format!("{open},\n{section}\n}}\n");
+    folder.write("pccs/config/default.json", default);
     let mut local = local.clone();
     local["AdminTokenHash"] = json!(hash(ADMINISTRATOR));
     folder.write("pccs/config/local.json", local.to_string());
@@ -185,6 +190,9 @@ fn every_setting_of_the_cache_is_accounted_for() {
         &folder,
         &json!({ "CachingFillMode": "REQ", "sqlite": { "options": { "x": 1 } } }),
     );
+    // Its unit runs it in production.
+    folder.write("pccs/config/production.json", "{ \"LogLevel\": \"error\" }");
+    folder.write("pccs/config/development.json", "{ \"HTTPS_PORT\": 1 }");
     let answer = check(&folder, &["--format", "json"]);
     assert_eq!(answer.status, 0, "{}{}", answer.stdout, answer.stderr);
     let told = answer.json();
@@ -225,6 +233,7 @@ fn every_setting_of_the_cache_is_accounted_for() {
         assert_ne!(find(name)["why"], "", "{name}");
     }
     assert_eq!(find("ApiKey")["value"], "set");
+    assert_eq!(find("LogLevel")["value"], "error");
     let why = find("DB_CONFIG")["why"].as_str().expect("text");
     assert!(why.ends_with("pccs/pckcache.db`"), "{why}");
     assert!(!answer.stdout.contains(API_KEY) && !answer.stdout.contains("\"password"));

@@ -5,6 +5,7 @@
 //! are never shown.
 
 mod files;
+mod json;
 mod setting;
 
 use std::path::Path;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use bulla_protocol::pccs::{PlatformCollateral, Version};
-use bulla_store::pccs_database::{LeftOut, PccsDatabase, PlatformName, Policy};
+use bulla_store::pccs_database::{LeftOut, PccsDatabase, Policy};
 
 use crate::error::{Error, Result};
 use crate::input;
@@ -147,10 +147,10 @@ impl Origin {
 
 impl FromDatabase {
     fn each_platform(&mut self, give: &mut impl FnMut(Batch) -> Result<()>) -> Result<()> {
-        let mut after: Option<PlatformName> = None;
+        let mut after: Option<i64> = None;
         let mut behind = 0;
         loop {
-            let page = self.database.platforms(after.as_ref(), PLATFORMS)?;
+            let page = self.database.platforms(after, PLATFORMS)?;
             self.left_out.extend(page.left_out);
             if page.last.is_none() {
                 break;

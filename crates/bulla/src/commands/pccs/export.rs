@@ -1,9 +1,5 @@
 //! `bulla pccs export`: what a service keeps, in the form in which Intel's cache takes it.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-
 use bulla_protocol::pccs::{
     self, IdentityDocument, JsonObject, ListedPlatform, PlatformCertificates, PlatformCollateral,
     Request, Source, TcbInfoDocument, Update, Version,
@@ -17,6 +13,7 @@ use crate::args::{Format, PccsExportArgs};
 use crate::commands::collateral::{Answer, counted, headline};
 use crate::error::{Error, Result};
 use crate::output::{Exit, Output};
+use crate::private_file::PrivateFile;
 use crate::render::style::{CAUTION, harmless, paint};
 use crate::service::{REFRESH_PATIENCE, Role, Service, Told};
 
@@ -92,17 +89,7 @@ pub(super) fn run(args: &PccsExportArgs, output: &mut Output) -> Result<Exit> {
     export.platforms()?;
     let body = export.collateral.write(Version::V4);
     // Certificates and PPIDs are personal to machines.
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&args.output);
-    let done = file.and_then(|mut file| file.write_all(&body));
-    done.map_err(|source| Error::FileUnwritable {
-        path: args.output.clone(),
-        source,
-    })?;
+    PrivateFile::begin(&args.output)?.finish(&body)?;
     let written = Written {
         output: args.output.display().to_string(),
         size: body.len(),

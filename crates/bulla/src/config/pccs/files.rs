@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::{Became, Setting};
+use super::{Became, Setting, json};
 use crate::config::ConfigPlace;
 use crate::error::{Error, Result};
 use crate::input;
@@ -13,13 +13,13 @@ use crate::input;
 /// Largest file, in bytes: Intel's has 1,500.
 const MAX_SIZE: usize = 256 * 1024;
 
-/// The files in the order in which each overrides those before. The cache's unit names no deployment,
-/// which its library then calls `development`.
+/// The files in the order in which each overrides those before. The cache's unit says that the deployment
+/// is `production` (`NODE_ENV`).
 const NAMES: [&str; 4] = [
     "default.json",
-    "development.json",
+    "production.json",
     "local.json",
-    "local-development.json",
+    "local-production.json",
 ];
 
 /// What the files say together.
@@ -51,7 +51,7 @@ impl Files {
                 continue;
             }
             let bytes = input::read("configuration of Intel's cache", &path, MAX_SIZE)?;
-            let value = serde_json::from_slice(&bytes).map_err(|error| {
+            let value = serde_json::from_slice(&json::plain(&bytes)).map_err(|error| {
                 invalid(&path, &format!("it is no JSON that is read here: {error}"))
             })?;
             let Value::Object(over) = value else {

@@ -11,8 +11,9 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{CertificateError, InconsistentKeys, RootCertStore, ServerConfig};
 use zeroize::Zeroizing;
 
 /// Largest file that is read, in bytes: some hundred certificates.
@@ -185,12 +186,14 @@ impl Files {
             source,
         };
         let clients = self.clients(settings, &provider)?;
+        let key = provider.key_provider.load_private_key(key);
+        let certified = CertifiedKey::new(chain, key.map_err(unusable)?);
+        check_pair(&certified).map_err(unusable)?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(unusable)?
             .with_client_cert_verifier(clients)
-            .with_single_cert(chain, key)
-            .map_err(unusable)?;
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Sessions are resumed from what the client keeps: no memory, and no session that outlives
         // a change of certificates or CAs.
@@ -222,6 +225,26 @@ impl Files {
             file: file.to_owned(),
             source,
         })
+    }
+}
+
+/// That the key is the certificate's. rustls reads no certificate of version 1, which OpenSSL before 3.4
+/// makes for Intel's cache, and which the clients of that take: it counts there that the key is in it.
+fn check_pair(certified: &CertifiedKey) -> Result<(), rustls::Error> {
+    match certified.keys_match() {
+        Err(rustls::Error::InvalidCertificate(CertificateError::Other(_))) => {
+            let certificate = certified.end_entity_cert()?;
+            let is_inside = certified.key.public_key().is_some_and(|key| {
+                let mut places = certificate.windows(key.len());
+                places.any(|place| place == &key[..])
+            });
+            match is_inside {
+                true => Ok(()),
+                false => Err(InconsistentKeys::KeyMismatch.into()),
+            }
+        }
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(()),
+        other => other,
     }
 }
 

@@ -398,6 +398,39 @@ async fn unix_sockets_have_no_tls() {
     assert!(matches!(error, ListenError::TlsOnUnix(_)), "{error}");
 }
 
+/// A certificate of version 1, without extensions, of the key with this label: as OpenSSL makes one from
+/// a request. Who signed it does not count.
+fn of_version_1(label: &str) -> Vec<u8> {
+    let key = SigningKey::from_scalar(&Seed::from(label).bytes("scalar")).unwrap();
+    let oid = |text| tlv::oid(ObjectIdentifier::new_unwrap(text));
+    let algorithm = tlv::sequence(&[oid("1.2.840.10045.4.3.2")]);
+    let name = tlv::sequence::<Vec<u8>>(&[]);
+    let Window { from, until } = valid();
+    let of_key = tlv::sequence(&[oid("1.2.840.10045.2.1"), tlv::oid(PRIME256V1)]);
+    let to_sign = tlv::sequence(&[
+        tlv::unsigned(&[1]),
+        algorithm.clone(),
+        name.clone(),
+        tlv::sequence(&[tlv::time(from), tlv::time(until)]),
+        name,
+        tlv::sequence(&[of_key, tlv::bits(&key.public_key())]),
+    ]);
+    let signature = tlv::bits(&key.sign_der(&to_sign));
+    tlv::sequence(&[to_sign, algorithm, signature])
+}
+
+#[test]
+fn a_certificate_of_version_1_is_served_by_its_own_key_alone() {
+    let identity = Authority::new("old").issue("one");
+    let files = Files::with(&identity);
+    let pem = |label| pem::block("CERTIFICATE", &of_version_1(label));
+    files.write("certificate.pem", pem("one"));
+    drop(files.load());
+    files.write("certificate.pem", pem("other"));
+    let error = Tls::load(files.settings(Clients::Anonymous)).unwrap_err();
+    assert!(matches!(error, TlsError::Unusable { .. }), "{error}");
+}
+
 #[test]
 fn what_cannot_be_used_is_named_without_the_key() {
     let authority = Authority::new("errors");

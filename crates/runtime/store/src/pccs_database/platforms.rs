@@ -10,9 +10,9 @@ use super::row::{bytes, parsed, text};
 use super::{LeftOut, PccsDatabase, Result};
 
 /// How the database names a platform: QE-ID and PCE-ID, as they stand there.
-pub type PlatformName = (String, String);
+type PlatformName = (String, String);
 
-/// Some platforms, in the order of their names.
+/// Some platforms, in the order of their rows.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Platforms {
@@ -22,8 +22,8 @@ pub struct Platforms {
     pub reported: Vec<(ListedPlatform, Option<Tcbm>)>,
     /// What could not be read.
     pub left_out: Vec<LeftOut>,
-    /// The last of them; absent where there is none.
-    pub last: Option<PlatformName>,
+    /// The row of the last of them; absent where there is none.
+    pub last: Option<i64>,
     /// How many were looked at.
     pub seen: usize,
 }
@@ -53,26 +53,28 @@ impl PccsDatabase {
         count.map_err(self.failed())
     }
 
-    /// Platforms behind `after`, at most `limit`.
-    pub fn platforms(&self, after: Option<&PlatformName>, limit: usize) -> Result<Platforms> {
-        let (qe_id, pce_id) = after.cloned().unwrap_or_default();
+    /// Platforms behind the row `after`, at most `limit`. Their names would not lead on: one that is no
+    /// text stands behind every text.
+    pub fn platforms(&self, after: Option<i64>, limit: usize) -> Result<Platforms> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT qe_id, pce_id, platform_manifest, enc_ppid FROM platforms \
-                 WHERE (qe_id, pce_id) > (?1, ?2) ORDER BY qe_id, pce_id LIMIT ?3",
+                "SELECT rowid, qe_id, pce_id, platform_manifest, enc_ppid FROM platforms \
+                 WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
             )
             .map_err(self.failed())?;
         let rows = statement
-            .query_map(params![qe_id, pce_id, limit], found)
+            .query_map(params![after.unwrap_or(i64::MIN), limit], |row| {
+                Ok((row.get(0)?, found(row)?))
+            })
             .map_err(self.failed())?;
         let mut page = Platforms::default();
         for row in rows {
-            let row = row.map_err(self.failed())?;
+            let (number, platform) = row.map_err(self.failed())?;
             page.seen = page.seen.saturating_add(1);
-            page.last = Some(row.name.clone());
-            self.platform(row, &mut page)?;
+            page.last = Some(number);
+            self.platform(platform, &mut page)?;
         }
         Ok(page)
     }
