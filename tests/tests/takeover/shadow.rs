@@ -113,6 +113,23 @@ fn a_planted_difference_is_found_and_without_one_it_is_silent() {
     // Whom a request names stays out of the log.
     assert!(!told.contains(&hosts[0].qe_id), "{told}");
 
+    // What a client has already is not compared, nor is what another asks as a copy.
+    let identity = "/sgx/certification/v4/qe/identity";
+    let known = service.get(identity);
+    let known = known.header("etag").expect("an ETag");
+    let unchanged = service.send("GET", identity, &[("If-None-Match", known)], b"");
+    assert_eq!(unchanged.status(), 304);
+    let apart = Folder::new();
+    let url = format!("http://{}", service.address);
+    let trust = ["--trust-root", &root, "--simulated", "--mode", "offline"];
+    let copying = Daemon::service(&apart, &[&trust[..], &["--shadow", &url]].concat());
+    copying.get(identity);
+    wait_for(&copying, "different", 1);
+    service.get("/sgx/certification/v4/rootcacrl");
+    wait_for(&service, "same", 2 * number - 1);
+    assert_eq!(counted(&service, "same"), 2 * number - 1);
+    assert_eq!(counted(&service, "different"), 3);
+
     // Clients are answered while the other cache is away.
     drop(intels);
     assert_eq!(service.get(&hosts[0].target()).status(), 200);

@@ -279,7 +279,7 @@ impl Service {
                 if let Some(shadow) = &self.shadow
                     && route.access() == Access::Anybody
                 {
-                    shadow.take(asked.target.path(), query, &reply);
+                    shadow.take(&asked.headers, asked.target.path(), query, &reply);
                 }
                 if let Some(actor) = administrator {
                     self.pccs.note(actor, &reply);

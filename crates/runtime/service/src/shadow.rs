@@ -7,7 +7,7 @@ mod compare;
 use std::time::{Duration, Instant};
 
 use bulla_protocol::wire::{Headers, ResponseParts};
-use bulla_upstream::Mirror;
+use bulla_upstream::{MIRRORED, Mirror};
 use bytes::Bytes;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::http::Reply;
+use crate::http::{HeaderMap, Reply, StatusCode};
 
 /// How many answers wait to be compared at most: some seconds of a fleet that starts, and with 10 KB
 /// each a few megabytes.
@@ -83,8 +83,12 @@ impl Shadow {
         );
     }
 
-    /// Takes a copy of an answer. Nobody is kept waiting.
-    pub(crate) fn take(&self, path: &str, query: &str, reply: &Reply) {
+    /// Takes a copy of the answer to a request with these headers, unless that is a copy itself, or its
+    /// answer is what the client has already. Nobody is kept waiting.
+    pub(crate) fn take(&self, asked: &HeaderMap, path: &str, query: &str, reply: &Reply) {
+        if asked.contains_key(MIRRORED) || reply.status == StatusCode::NOT_MODIFIED {
+            return;
+        }
         let headers = compare::NAMES.iter().fold(Headers::new(), |headers, name| {
             match reply.headers.get(*name).and_then(|it| it.to_str().ok()) {
                 Some(value) => headers.with(*name, value),

@@ -39,7 +39,7 @@ pub use gate::{
     Breaker, LONGEST_HOLD, OPEN_AT_MOST, OPEN_FOR, OPENS_AFTER, SHORTEST_HOLD, UNREADABLE_HOLD,
 };
 pub use health::{Counts, LastFailure, UpstreamHealth};
-pub use mirror::Mirror;
+pub use mirror::{MIRRORED, Mirror};
 pub use settings::{Kind, Proxy, SettingsError, UpstreamSettings};
 pub use single_flight::SingleFlight;
 pub use upstreams::{Supplied, Upstreams};

@@ -1,12 +1,16 @@
 //! Another cache that is asked exactly what a client has asked, to compare the answers.
 
-use bulla_protocol::wire::{RequestParts, ResponseParts};
+use bulla_protocol::wire::{Headers, RequestParts, ResponseParts};
 use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::http::Http;
 use crate::settings::{SettingsError, UpstreamSettings};
 use crate::trouble::Trouble;
+
+/// With this header a request says that it is such a copy. Whoever takes copies takes none of it: two
+/// that mirror each other, or one that mirrors itself, would never end.
+pub const MIRRORED: &str = "bulla-mirrored";
 
 /// Such a cache.
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ impl Mirror {
             method: "GET".to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
+            headers: Headers::new().with(MIRRORED, "true"),
             ..RequestParts::default()
         };
         let exchange = self.http.exchange(self.base.of(path, query), parts);
