@@ -39,6 +39,7 @@ pub(crate) use self::failure::Failure;
 use self::pool::{Pool, Taken};
 pub(crate) use self::session::{Row, Session};
 pub use self::settings::{Settings, SettingsError};
+use self::wait::unhurried;
 use crate::Result;
 use crate::sql::connection::Connection;
 use crate::sql::fault::{Fault, Outcome};
@@ -89,7 +90,7 @@ impl Postgres {
         &self,
         work: impl FnOnce(&Connection<'_>) -> Outcome<T>,
     ) -> Result<(T, Changed)> {
-        self.try_write(work).map_err(|fault| fault.at(&self.name))
+        unhurried(|| self.try_write(work)).map_err(|fault| fault.at(&self.name))
     }
 
     fn try_write<T>(
@@ -138,7 +139,7 @@ impl Postgres {
             session.roll_back();
             read
         };
-        read().map_err(|fault: Fault| fault.at(&self.name))
+        unhurried(read).map_err(|fault: Fault| fault.at(&self.name))
     }
 
     /// As [`Self::read`], for what takes long: on a connection of its own.
@@ -151,7 +152,7 @@ impl Postgres {
             session.batch(READ)?;
             work(&Connection::Postgres(&session))
         };
-        read().map_err(|fault: Fault| fault.at(&self.name))
+        unhurried(read).map_err(|fault: Fault| fault.at(&self.name))
     }
 
     /// Begins a transaction. A connection that was lost while nobody used it is no reason to fail.

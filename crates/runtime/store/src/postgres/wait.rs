@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -24,5 +26,15 @@ pub(super) fn wait<F: Future>(future: F) -> F::Output {
             Poll::Ready(done) => return done,
             Poll::Pending => thread::park(),
         }
+    }
+}
+
+/// Does something that waits for the database. Where the thread works for a runtime with others, they
+/// take over whatever else it would have done: a database that is silent holds up nothing but those
+/// who ask it.
+pub(super) fn unhurried<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }

@@ -230,6 +230,38 @@ fn a_connection_that_was_lost_meanwhile_is_made_anew() {
     assert_eq!(store.verify_chain().unwrap(), Ok(3));
 }
 
+/// Whoever waits for the database inside a runtime holds up nobody else there.
+#[test]
+fn others_of_a_runtime_go_on_while_one_waits() {
+    let Some(store) = in_database() else { return };
+    let node = store.another();
+    let writer = i64::from_str_radix("62756c6c61", 16).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let write = format!("SELECT pg_advisory_lock({writer}); SELECT pg_sleep(6)");
+            store.server.sql(&store.database, &write)
+        });
+        let is_held = "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database
+                       WHERE locktype = 'advisory' AND granted AND datname = current_database()";
+        while store.server.sql(&store.database, is_held).trim() == "0" {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let (begin, begun) = std::sync::mpsc::channel();
+        let waits = runtime.spawn(async move {
+            begin.send(()).unwrap();
+            node.record(&event("waits"))
+        });
+        begun.recv().unwrap();
+        runtime.block_on(runtime.spawn(async {})).unwrap();
+        assert!(!waits.is_finished(), "the other had to wait for it");
+        runtime.block_on(waits).unwrap().unwrap();
+    });
+}
+
 #[test]
 fn backups_are_left_to_the_database() {
     let Some(store) = in_database() else { return };
