@@ -171,8 +171,11 @@ fn a_key_that_was_withdrawn_on_the_way_costs_another_attestation() {
     let gate = Gate::open();
     let client = client(&gate);
     gate.set(Mood::WithdrawOnce);
+    let start = Instant::now();
     let attestation = client.attest().expect("attested by the next key");
     assert_eq!(gate.asked("/attest"), 2);
+    // Not before another node of a gate has heard of the key.
+    assert!(start.elapsed() > Duration::from_secs(1));
     assert!(client.release(&attestation, "database").is_ok());
 
     // One more is enough: a gate that never publishes its key is not asked for ever.

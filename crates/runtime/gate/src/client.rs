@@ -19,6 +19,9 @@ use crate::wire;
 /// Longest time for one question, in which a gate may have to fetch collateral.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// After how long the nodes of a gate have heard of each other's keys: they look once a second.
+const KEYS_HEARD_OF: Duration = Duration::from_secs(2);
+
 /// How a gate is asked.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -104,13 +107,15 @@ impl Client {
     /// Attests: a challenge, evidence that is bound to it and to a new key, and the gate's result,
     /// which is verified here too.
     ///
-    /// A result whose key the gate does not publish is asked for once more: the key may have been
-    /// withdrawn since it signed.
+    /// A result whose key the gate does not publish is asked for once more, two seconds later: the key
+    /// may have been withdrawn since it signed, or, where the gate has several nodes, the keys come
+    /// from one that has not heard of it yet.
     pub async fn attest(&self) -> Result<Attestation, GateError> {
         match self.attest_once().await {
             Err(GateError::Token(TokenError::KeyUnknown | TokenError::KeyWithdrawn))
                 if self.keys.is_none() =>
             {
+                tokio::time::sleep(KEYS_HEARD_OF).await;
                 self.attest_once().await
             }
             attested => attested,

@@ -26,7 +26,8 @@ const KIND: &str = "archive";
 /// How many platforms are read from the store at a time.
 const PAGE: usize = 1_000;
 
-/// Why an archive is not imported. Nothing of it has entered then.
+/// Why an archive is not imported. Nothing of it has entered then, but for the last two reasons, after
+/// which some of it may have.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotImported {
