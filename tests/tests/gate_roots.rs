@@ -48,7 +48,11 @@ fn key() -> KeyPair {
 
 /// What the service says of a quote, without asking what it is bound to.
 fn judge(keeping: &Keeping, quote: &[u8]) -> Result<Verdict, NoVerdict> {
-    let need = Need::of(&Quote::parse(quote)?, STANDARD)?;
+    let parsed = Quote::parse(quote)?;
+    let need = keeping.fleet.need(&parsed, STANDARD)?;
+    assert_eq!(need, Need::of(&parsed, STANDARD)?);
+    let remembered = keeping.fleet.need(&parsed, STANDARD)?;
+    assert_eq!(remembered, need);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(keeping.fleet.judge(quote, need))
 }

@@ -67,13 +67,23 @@ pub fn decode(text: &[u8], label: &'static str, limit: usize) -> Result<Vec<Vec<
 
 /// The content of the first block, which is labelled `label`; what follows it is not looked at.
 pub fn decode_first(text: &[u8], label: &'static str) -> Result<Vec<u8>, PemError> {
+    let (offset, content) = first(text, label)?;
+    decode_content(content, offset)
+}
+
+/// The content of the first block as it stands, not decoded: what [`decode_first`] decodes.
+pub fn first_undecoded<'a>(text: &'a [u8], label: &'static str) -> Result<&'a [u8], PemError> {
+    first(text, label).map(|(_, content)| content)
+}
+
+fn first<'a>(text: &'a [u8], label: &'static str) -> Result<(usize, &'a [u8]), PemError> {
     let rest = text.trim_ascii_start();
     if rest.is_empty() {
         return Err(PemError::Empty);
     }
     let offset = text.len().saturating_sub(rest.len());
     let (content, _) = Marks::new(label).block(rest, offset)?;
-    decode_content(content, offset)
+    Ok((offset, content))
 }
 
 /// The lines around a block.
@@ -193,6 +203,9 @@ mod tests {
         let outside = Err(PemError::TextOutside { label, offset: 1 });
         assert_eq!(first(&format!(" x{BLOCK}")), outside);
         assert_eq!(first(" \n"), Err(PemError::Empty));
+        let undecoded = |text: &str| first_undecoded(text.as_bytes(), label).map(<[u8]>::to_vec);
+        assert_eq!(undecoded(&format!("{BLOCK}{second}")), undecoded(BLOCK));
+        assert_ne!(undecoded(&second), undecoded(BLOCK));
         assert_eq!(
             first(&BLOCK[..40]),
             Err(PemError::Unterminated { offset: 0 })

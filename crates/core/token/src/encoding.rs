@@ -11,18 +11,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hex<const SIZE: usize>(pub [u8; SIZE]);
 
+/// Most bytes of a [`Hex`].
+const MOST: usize = 64;
+
 impl<const SIZE: usize> Hex<SIZE> {
-    /// A token has some twenty of these: digits of a slice at once cost a fifth of digit by digit.
-    fn digits(&self) -> String {
-        let mut digits = vec![0; SIZE.saturating_mul(2)];
-        hex::encode_to_slice(self.0, &mut digits).expect("two digits a byte");
-        String::from_utf8(digits).expect("digits are ASCII")
+    /// A token has some twenty of these: digits of a slice at once cost a fifth of digit by digit,
+    /// and need no memory of their own.
+    fn with_digits<T>(&self, work: impl FnOnce(&str) -> T) -> T {
+        const { assert!(SIZE <= MOST, "there is room for the digits") };
+        let mut room = [0; 2 * MOST];
+        let (digits, _) = room.split_at_mut(SIZE.saturating_mul(2));
+        hex::encode_to_slice(self.0, digits).expect("two digits a byte");
+        work(str::from_utf8(digits).expect("digits are ASCII"))
     }
 }
 
 impl<const SIZE: usize> fmt::Display for Hex<SIZE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.digits())
+        self.with_digits(|digits| f.pad(digits))
     }
 }
 
@@ -34,7 +40,7 @@ impl<const SIZE: usize> fmt::Debug for Hex<SIZE> {
 
 impl<const SIZE: usize> Serialize for Hex<SIZE> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.digits())
+        self.with_digits(|digits| serializer.serialize_str(digits))
     }
 }
 

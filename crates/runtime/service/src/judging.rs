@@ -9,6 +9,7 @@ use bulla_collateral::{
 };
 use bulla_evidence::{CertificationData, Quote, QuoteError, Tee};
 use bulla_pki::certificate::Certificate;
+use bulla_pki::digest::sha256;
 use bulla_pki::{SgxExtension, pem};
 use bulla_verifier::{KnownPlatforms, PreparedCollateral, Verdict};
 
@@ -21,6 +22,9 @@ const REMEMBERED_PLATFORMS: NonZeroUsize = match NonZeroUsize::new(1_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
+
+/// Most PCK certificates of which it is remembered what they need; 50 bytes each.
+const REMEMBERED_CERTIFICATES: usize = 10_000;
 
 /// Most collateral sets that are kept prepared: one for each family, technology and CA of a fleet.
 /// The vendor has about fifty families.
@@ -73,19 +77,19 @@ pub enum NoVerdict {
 impl Need {
     /// What a quote needs, by the certificate that it carries.
     pub fn of(quote: &Quote<'_>, choice: Choice) -> Result<Self, NoVerdict> {
-        let sgx = certified(quote)?;
-        Ok(Self {
+        Ok(Self::with(quote, Origin::of(quote)?, choice))
+    }
+
+    fn with(quote: &Quote<'_>, origin: Origin, choice: Choice) -> Self {
+        Self {
             id: match quote.tee() {
                 Tee::Sgx => TcbInfoId::Sgx,
                 Tee::Tdx => TcbInfoId::Tdx,
             },
-            fmspc: sgx.fmspc,
-            ca: match sgx.platform {
-                Some(_) => PckCa::Platform,
-                None => PckCa::Processor,
-            },
+            fmspc: origin.fmspc,
+            ca: origin.ca,
             choice,
-        })
+        }
     }
 
     /// TCB info, identity, the CRL of the CA and that of the root.
@@ -108,6 +112,26 @@ impl Need {
     }
 }
 
+/// Where a platform comes from, by its PCK certificate.
+#[derive(Clone, Copy)]
+struct Origin {
+    fmspc: [u8; 6],
+    ca: PckCa,
+}
+
+impl Origin {
+    fn of(quote: &Quote<'_>) -> Result<Self, NoVerdict> {
+        let sgx = certified(quote)?;
+        Ok(Self {
+            fmspc: sgx.fmspc,
+            ca: match sgx.platform {
+                Some(_) => PckCa::Platform,
+                None => PckCa::Processor,
+            },
+        })
+    }
+}
+
 /// What the certificate that a quote carries says of its platform. Nothing of it is verified here.
 pub(crate) fn certified(quote: &Quote<'_>) -> Result<SgxExtension, NoVerdict> {
     let leaf = leaf(&quote.auth().certification)?;
@@ -120,16 +144,23 @@ pub(crate) fn certified(quote: &Quote<'_>) -> Result<SgxExtension, NoVerdict> {
     SgxExtension::parse(content).map_err(|error| unreadable(&error))
 }
 
+/// What stands around a certificate.
+const LABEL: &str = "CERTIFICATE";
+
 fn leaf(certification: &CertificationData<'_>) -> Result<Vec<u8>, NoVerdict> {
-    let refused = |reason: &str| NoVerdict::Platform(reason.to_owned());
-    let text = match certification {
-        CertificationData::PckChain(text) | CertificationData::PckLeaf(text) => text,
+    let decoded = pem::decode_first(pem_text(certification)?, LABEL);
+    decoded.map_err(|error| NoVerdict::Platform(error.to_string()))
+}
+
+/// The certificate, with or without those above it.
+fn pem_text<'a>(certification: &CertificationData<'a>) -> Result<&'a [u8], NoVerdict> {
+    match certification {
+        CertificationData::PckChain(text) | CertificationData::PckLeaf(text) => Ok(text),
         other => {
             let reason = format!("its certification data is of type {}", other.kind());
-            return Err(refused(&reason));
+            Err(NoVerdict::Platform(reason))
         }
-    };
-    pem::decode_first(text, "CERTIFICATE").map_err(|error| refused(&error.to_string()))
+    }
 }
 
 /// Verifies quotes with what a keeper has, doing for each platform and collateral once what can be
@@ -137,6 +168,8 @@ fn leaf(certification: &CertificationData<'_>) -> Result<Vec<u8>, NoVerdict> {
 pub struct Judge {
     keeper: Arc<Keeper>,
     prepared: Mutex<HashMap<Need, Prepared>>,
+    /// By SHA-256 of the certificate in base64.
+    origins: Mutex<HashMap<[u8; 32], Origin>>,
 }
 
 struct Prepared {
@@ -151,7 +184,30 @@ impl Judge {
         Self {
             keeper,
             prepared: Mutex::default(),
+            origins: Mutex::default(),
         }
+    }
+
+    /// The same as [`Need::of`]; a certificate that was seen before is not taken apart again.
+    pub fn need(&self, quote: &Quote<'_>, choice: Choice) -> Result<Need, NoVerdict> {
+        let leaf = pem::first_undecoded(pem_text(&quote.auth().certification)?, LABEL);
+        let leaf = leaf.map_err(|error| NoVerdict::Platform(error.to_string()))?;
+        let key = sha256(leaf);
+        let origins = || self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = origins().get(&key).copied();
+        let origin = match known {
+            Some(origin) => origin,
+            None => {
+                let origin = Origin::of(quote)?;
+                let mut origins = origins();
+                if origins.len() >= REMEMBERED_CERTIFICATES {
+                    origins.clear();
+                }
+                origins.insert(key, origin);
+                origin
+            }
+        };
+        Ok(Need::with(quote, origin, choice))
     }
 
     /// The verdict on a quote in binary form by the collateral that it needs, at the present time,

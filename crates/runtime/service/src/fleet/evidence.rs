@@ -100,6 +100,11 @@ impl Fleet {
         })
     }
 
+    /// What a quote needs, by the certificate that it carries.
+    pub fn need(&self, quote: &Quote<'_>, choice: Choice) -> Result<Need, NoVerdict> {
+        self.judge.need(quote, choice)
+    }
+
     /// The verdict on a quote in binary form that anybody may have sent, by the collateral that it
     /// needs; nothing is kept.
     pub async fn judge(&self, quote: &[u8], need: Need) -> Result<Verdict, NoVerdict> {

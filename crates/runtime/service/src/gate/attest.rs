@@ -18,7 +18,7 @@ use bulla_verifier::{Verdict, Verification};
 use super::nonces::{self, NotTaken};
 use super::{Gate, instant, internal};
 use crate::administration::Problem;
-use crate::judging::{Need, NoVerdict};
+use crate::judging::NoVerdict;
 use crate::keeper::{Absent, unhurried};
 use crate::want::Choice;
 
@@ -115,7 +115,7 @@ impl Gate {
             return Err(NotAttested::BindingMismatch);
         }
         let demanded = self.demanded(&named.name);
-        let mut need = Need::of(&parsed, Choice::STANDARD)?;
+        let mut need = self.fleet.need(&parsed, Choice::STANDARD)?;
         need.choice = demanded.choice(&need);
         let verdict = self.fleet.judge(quote, need).await?;
         if verdict.verification() != Verification::Ok {
