@@ -40,10 +40,12 @@ impl TokenKey {
     /// The claims as a signed token: a JWS in compact form (RFC 7515, section 3.1).
     pub fn sign(&self, claims: &Claims) -> Result<String, SignError> {
         let header = format!(r#"{{"alg":"ES256","kid":"{}","typ":"JWT"}}"#, self.id);
-        let claims = serde_json::to_vec(claims).expect("texts and numbers are JSON");
-        let mut token = URL_SAFE_NO_PAD.encode(header);
+        let mut text = Vec::with_capacity(USUAL_SIZE);
+        serde_json::to_writer(&mut text, claims).expect("texts and numbers are JSON");
+        let mut token = String::with_capacity(USUAL_SIZE);
+        URL_SAFE_NO_PAD.encode_string(header, &mut token);
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        URL_SAFE_NO_PAD.encode_string(text, &mut token);
         let signature = self.key.sign(token.as_bytes()).map_err(|_| SignError)?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -56,6 +58,9 @@ impl fmt::Debug for TokenKey {
         write!(f, "TokenKey(.., {})", self.id)
     }
 }
+
+/// Bytes of the usual token; memory for it is got at once.
+const USUAL_SIZE: usize = 4 * 1024;
 
 /// The id of a key, `kid`: its thumbprint (RFC 7638), SHA-256 in base64url.
 pub fn key_id(key: &PublicKey) -> String {

@@ -75,6 +75,9 @@ pub struct ReleaseAnswer {
     pub ciphertext: Vec<u8>,
 }
 
+/// Bytes of the usual answer with a token; memory for it is got at once.
+const USUAL_SIZE: usize = 4 * 1024;
+
 macro_rules! answers {
     ($($name:ident),+) => {
         $(
@@ -87,7 +90,9 @@ macro_rules! answers {
 
                 /// The answer as it goes onto the wire.
                 pub fn write(&self) -> Vec<u8> {
-                    serde_json::to_vec(self).expect("texts and numbers are JSON")
+                    let mut body = Vec::with_capacity(USUAL_SIZE);
+                    serde_json::to_writer(&mut body, self).expect("texts and numbers are JSON");
+                    body
                 }
             }
         )+
