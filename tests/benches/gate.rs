@@ -94,7 +94,7 @@ fn main() {
     }
     let least = known + signature;
     println!(
-        "of what known and signature allow, {least:.2}: in a thread {:.0} %, over HTTP {:.0} %",
+        "of what known and signature allow, {least:.2}: in a thread {:.1} %, over HTTP {:.1} %",
         100.0 * least / thread,
         100.0 * least / service
     );

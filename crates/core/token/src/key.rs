@@ -42,13 +42,14 @@ impl TokenKey {
         let header = format!(r#"{{"alg":"ES256","kid":"{}","typ":"JWT"}}"#, self.id);
         let mut text = Vec::with_capacity(USUAL_SIZE);
         serde_json::to_writer(&mut text, claims).expect("texts and numbers are JSON");
+        let [header, text] = [header.as_bytes(), &text].map(|part| URL_SAFE_NO_PAD.encode(part));
         let mut token = String::with_capacity(USUAL_SIZE);
-        URL_SAFE_NO_PAD.encode_string(header, &mut token);
+        token.push_str(&header);
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(text, &mut token);
+        token.push_str(&text);
         let signature = self.key.sign(token.as_bytes()).map_err(|_| SignError)?;
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        token.push_str(&URL_SAFE_NO_PAD.encode(signature));
         Ok(token)
     }
 }

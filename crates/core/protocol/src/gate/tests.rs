@@ -234,6 +234,20 @@ fn a_token_has_three_parts() {
     );
 }
 
+/// It is written without a serializer.
+#[test]
+fn an_attestation_is_answered_in_json() {
+    for status in [ResultStatus::Affirming, ResultStatus::Warning] {
+        let answer = AttestAnswer {
+            token: "A-_z.9.0".parse().unwrap(),
+            expires: "2026-11-23T00:00:00Z".parse().unwrap(),
+            status,
+        };
+        assert_eq!(answer.write(), serde_json::to_vec(&answer).unwrap());
+        assert_eq!(AttestAnswer::read(&answer.write()).unwrap(), answer);
+    }
+}
+
 #[test]
 fn clients_pass_over_members_that_came_later() {
     let body = json!({
