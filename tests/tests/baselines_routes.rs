@@ -2,7 +2,7 @@
 //! each reason, and nothing is done by half.
 
 use bulla_service::keeper::Mode;
-use bulla_tests::baselines::{apply, apply_as, in_force, plan, refusals};
+use bulla_tests::baselines::{apply, apply_as, in_force, plan, recovering, refusals};
 use bulla_tests::front::{ADMINISTRATOR, Front, USER};
 use bulla_tests::site::{Clock, DAY, HOUR, Site, vendor};
 use serde_json::{Value, json};
@@ -177,6 +177,37 @@ fn pauses_and_exceptions_are_decisions_of_their_own() {
     assert_eq!(refusals(&gone)[0].0, "unknown-object");
     clock.pass(60);
     assert_eq!(in_force(&front)["decisions"], 5);
+}
+
+/// The list of numbers is asked for about once a day: who plans with one that was disclosed since must
+/// not be told that there is none.
+#[test]
+fn a_number_that_was_disclosed_after_the_list_was_asked_for_is_looked_up() {
+    let clock = Clock::at("2026-11-19T23:00:00Z");
+    let site = Site::open(recovering(), &clock);
+    let front = Front::open(&clock, vec![site.upstream("vendor")], Mode::Req);
+    front.block_on(front.keeping.settle());
+    let level = "[baselines.level-2]\nsgx.number = 2\n[baselines.level-2.families.00906ED50000]\n\
+                 sgx.number = 2\n";
+    let asked = || front.keeping.exchanges();
+    let before = asked();
+    assert_eq!(refusals(&plan(&front, level)).len(), 2);
+    assert_eq!(asked() - before, 1, "for the one list that lacks it");
+
+    // It is disclosed, and nobody has asked since.
+    clock.pass(2 * HOUR);
+    let before = asked();
+    apply(&front, level);
+    apply(&front, "[baselines.level-1]\nsgx.number = 1\n");
+    assert_eq!(asked() - before, 1, "what is on the list needs no question");
+
+    // Nobody answers: what is at hand counts.
+    drop(site);
+    let refused = plan(&front, "[baselines.level-3]\ntdx.number = 3\n");
+    let expected = ("number-unknown", "baselines.level-3.tdx.number");
+    let found = refusals(&refused);
+    assert_eq!((&*found[0].0, &*found[0].1), expected);
+    apply(&front, "[baselines.level-2-too]\nsgx.number = 2\n");
 }
 
 /// What each refusal of a plan is, with nothing changed by it.

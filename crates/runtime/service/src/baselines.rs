@@ -15,6 +15,7 @@ mod pins;
 mod preview;
 pub(crate) mod ring;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -25,8 +26,9 @@ use bulla_store::{Governance as _, Store, StoreError};
 
 use crate::clock::TOLERANCE;
 use crate::collection::Collection;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Mode};
 use crate::refresh::Refresh;
+use crate::want::Want;
 
 pub use answers::{Action, LONGEST_PLAN};
 pub(crate) use answers::{Coming, Shown};
@@ -34,6 +36,7 @@ pub use claims::Claimable;
 pub use decisions::{Decided, NotDecided};
 pub(crate) use outlook::{BaselineGauges, Outlook, Prospect};
 pub(crate) use preview::Reason;
+use preview::documents_of;
 pub use ring::Followed;
 
 /// Under which kind and name the decisions are kept: the versions of one object, so that none can
@@ -154,6 +157,23 @@ impl Baselines {
             sgx: snapshot.numbers(TcbInfoId::Sgx),
             tdx: snapshot.numbers(TcbInfoId::Tdx),
         })
+    }
+
+    /// Asks for the vendor's lists anew where these changes name numbers that are not on those at hand:
+    /// these are asked for once a day, and who plans with a number may have read of it an hour ago.
+    /// Where nobody answers, the lists at hand are what is known.
+    async fn look_up_numbers(&self, wanted: &Changes) {
+        let lists: BTreeSet<Want> = wanted
+            .unlisted(&self.known_numbers())
+            .map(|technology| Want::EvaluationDataNumbers(documents_of(technology).0))
+            .collect();
+        if lists.is_empty() || self.keeper().mode() == Mode::Offline {
+            return;
+        }
+        let (_, failures) = self.refresh.all(|want| lists.contains(&want)).await;
+        for (what, reason) in failures {
+            tracing::warn!(%what, %reason, "a plan is held against the list at hand");
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::name::Name;
 use super::number::Number;
 use super::objects::{Changes, Rollout};
 use super::refusal::{Refusal, Refused};
+use super::requirement::{Baseline, Requirement};
 use super::state::State;
 
 /// The numbers that the vendor signs at present, where that is known; absent: not known, and every
@@ -24,6 +25,36 @@ pub struct KnownNumbers {
     pub sgx: Option<BTreeSet<u32>>,
     /// For TDX.
     pub tdx: Option<BTreeSet<u32>>,
+}
+
+impl KnownNumbers {
+    /// The number that a requirement pins, with the list that lacks it.
+    fn lacks(
+        &self,
+        technology: Technology,
+        requirement: &Requirement,
+    ) -> Option<(u32, &BTreeSet<u32>)> {
+        let Number::Pinned(number) = requirement.number else {
+            return None;
+        };
+        let signed = match technology {
+            Technology::Sgx => &self.sgx,
+            Technology::Tdx => &self.tdx,
+        };
+        let signed = signed.as_ref()?;
+        (!signed.contains(&number)).then_some((number, signed))
+    }
+}
+
+impl Changes {
+    /// The technologies for which a baseline pins a number that the vendor's list lacks; one may come
+    /// several times.
+    pub fn unlisted(&self, known: &KnownNumbers) -> impl Iterator<Item = Technology> {
+        let requirements = self.baselines.values().flat_map(Baseline::requirements);
+        requirements.filter_map(|(_, technology, requirement)| {
+            known.lacks(technology, requirement).map(|_| technology)
+        })
+    }
 }
 
 /// Changes that can be made to the decisions as they stand.
@@ -227,17 +258,10 @@ fn check_baselines(
             refusals.push(Refusal::new("baseline-in-force", &*subject, message));
         }
         for (place, technology, requirement) in baseline.requirements() {
-            let Number::Pinned(number) = requirement.number else {
-                continue;
-            };
-            let signed = match technology {
-                Technology::Sgx => &known.sgx,
-                Technology::Tdx => &known.tdx,
-            };
-            if let Some(signed) = signed.as_ref().filter(|signed| !signed.contains(&number)) {
+            if let Some((number, signed)) = known.lacks(technology, requirement) {
                 let list: Vec<String> = signed.iter().map(u32::to_string).collect();
                 let message = format!(
-                    "the vendor does not sign the number {number} for {}; it signs {}",
+                    "the number {number} for {} is not on the vendor's list that is known, which has {}",
                     technology.as_str(),
                     list.join(", ")
                 );

@@ -160,6 +160,8 @@ impl Baselines {
                 query.only(&["digest"])?;
                 let digest = digest(query)?;
                 let wanted = changes(asked).await?;
+                // Another node may have made the plan.
+                self.look_up_numbers(&wanted).await;
                 decided(|| self.apply(wanted, &digest, actor))
             }
             Action::Pause => {
@@ -259,6 +261,7 @@ impl Baselines {
 
     async fn answer_plan(&self, wanted: Changes) -> Outcome {
         self.check_claims(&wanted).map_err(NotDecided::from)?;
+        self.look_up_numbers(&wanted).await;
         let governance = self.governance();
         let now = self.collection().now().at;
         let plan = governance.plan(wanted, &self.known_numbers(), now);
