@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, too, may panic")]
 
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -65,6 +67,20 @@ impl Cluster {
 
     /// Starts a node that reaches the database through a relay.
     pub fn start(&self, name: &str, way: &Relay) -> Daemon {
+        Daemon::start(&mut self.command(name, way))
+    }
+
+    /// The same, with a clock that is so many seconds ahead of this machine's.
+    pub fn start_ahead(&self, name: &str, way: &Relay, seconds: i64, clocks: &Clocks) -> Daemon {
+        let mut command = self.command(name, way);
+        command
+            .env("LD_PRELOAD", &clocks.0)
+            .env("FAKETIME", format!("{seconds:+}"))
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        Daemon::start(&mut command)
+    }
+
+    fn command(&self, name: &str, way: &Relay) -> Command {
         let address = Server::address_through(way.address().port(), &self.database);
         let hash = hex::encode(sha512(TOKEN.as_bytes()));
         let token = format!("name = \"tests\"\nsha512 = \"{hash}\"\n");
@@ -89,8 +105,9 @@ impl Cluster {
                 "--trust-root",
                 &self.folder.text_path("root.pem"),
                 "--simulated",
-            ]);
-        Daemon::start(command.stderr(log))
+            ])
+            .stderr(log);
+        command
     }
 
     /// What a node has written into its log.
@@ -108,6 +125,30 @@ impl Cluster {
         }
         let vendor = StateDirectory::new(&dir).read().unwrap();
         Host::of(&vendor, name, at)
+    }
+}
+
+/// The library that gives a program another clock than the machine's: Debian's `libfaketime`.
+pub struct Clocks(PathBuf);
+
+impl Clocks {
+    /// The one of this machine; `None` after one line that says what is skipped, where there is none.
+    ///
+    /// # Panics
+    ///
+    /// If there is none although `BULLA_REQUIRE` demands `faketime`.
+    pub fn find(test: &str) -> Option<Self> {
+        let required = std::env::var("BULLA_REQUIRE")
+            .is_ok_and(|list| list.split(',').any(|need| need == "faketime"));
+        let folders = std::fs::read_dir("/usr/lib").unwrap();
+        let found = folders
+            .filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketime.so.1")))
+            .find(|file| file.is_file());
+        if found.is_none() {
+            assert!(!required, "libfaketime is required; install it");
+            eprintln!("{test}: skipped, there is no libfaketime");
+        }
+        found.map(Self)
     }
 }
 
