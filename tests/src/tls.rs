@@ -17,13 +17,38 @@ const PRIME256V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045
 pub struct Identity {
     /// The certificate of the CA, in DER.
     pub authority: Vec<u8>,
-    chain: Vec<u8>,
-    key: String,
+    /// The certificate, in PEM.
+    pub chain: Vec<u8>,
+    /// Its private key, in PEM.
+    pub key: String,
+}
+
+/// What a certificate says of itself.
+#[derive(Clone, Copy)]
+pub struct Holder<'a> {
+    /// The name of a host; absent for 127.0.0.1.
+    pub host: Option<&'a str>,
+    /// When it counts.
+    pub validity: Window,
+}
+
+impl Default for Holder<'_> {
+    fn default() -> Self {
+        Self {
+            host: None,
+            validity: valid(),
+        }
+    }
 }
 
 impl Identity {
     /// A certificate whose key anybody can derive from the label.
     pub fn new(label: &str) -> Self {
+        Self::of(label, Holder::default())
+    }
+
+    /// The same for this holder, from the same CA.
+    pub fn of(label: &str, holder: Holder<'_>) -> Self {
         let name = Name::simulated(label);
         let authority = SigningKey::derive(&Seed::from(label), "ca");
         let issuer = Issuer {
@@ -35,11 +60,16 @@ impl Identity {
         let scalar = Seed::from(label).bytes("scalar");
         let key = SigningKey::from_scalar(&scalar).expect("a key");
         let name = Name::simulated(&format!("{label} server"));
-        let mut spec = CertificateSpec::end_entity(name, &key, issuer, valid());
+        let mut spec = CertificateSpec::end_entity(name, &key, issuer, holder.validity);
+        // GeneralName (RFC 5280, section 4.2.1.6): dNSName or iPAddress.
+        let name = match holder.host {
+            Some(host) => tlv::context_primitive(2, host.as_bytes()),
+            None => tlv::context_primitive(7, &[127, 0, 0, 1]),
+        };
         spec.extensions.set(Extension {
             oid: SUBJECT_ALTERNATIVE_NAME,
             critical: false,
-            value: tlv::sequence(&[tlv::context_primitive(7, &[127, 0, 0, 1])]),
+            value: tlv::sequence(&[name]),
         });
         // ECPrivateKey (RFC 5915).
         let private = tlv::sequence(&[
@@ -55,10 +85,14 @@ impl Identity {
         }
     }
 
+    /// The certificate of the CA, in PEM.
+    pub fn authority_pem(&self) -> String {
+        pem::block("CERTIFICATE", &self.authority)
+    }
+
     /// Writes certificate and key, and the CA into `tls-ca.pem`; the paths of the first two.
     pub fn lay_out(&self, folder: &Folder) -> (String, String) {
-        let authority = pem::block("CERTIFICATE", &self.authority);
-        folder.write("tls-ca.pem", authority);
+        folder.write("tls-ca.pem", self.authority_pem());
         folder.write("tls.pem", &self.chain);
         let key = folder.write("tls.key", &self.key);
         std::fs::set_permissions(key, Permissions::from_mode(0o600)).expect("a file");

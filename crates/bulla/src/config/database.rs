@@ -49,6 +49,9 @@ pub(super) fn configured(source: &Source) -> Result<Database> {
         };
         source.wrong("store.postgres", format!("{error}{remedy}"))
     })?;
+    if let Some(key) = settings.key() {
+        secret::check("key for a database", key)?;
+    }
     Ok(Database::Postgres(Box::new(settings)))
 }
 

@@ -1,16 +1,15 @@
 //! Which database, and how it is reached.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use bulla_protocol::percent;
+use rustls::ClientConfig;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, SslMode, TargetSessionAttrs};
+
+use super::tls;
 
 /// How long an attempt to reach one address may take.
 const CONNECT: Duration = Duration::from_secs(4);
@@ -25,6 +24,19 @@ pub struct Settings {
     name: String,
     /// Absent for plain text.
     tls: Option<Arc<ClientConfig>>,
+    /// Absent where the node has no certificate.
+    key: Option<PathBuf>,
+}
+
+/// The files that an address names for TLS.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// The CAs by which the server is judged; absent for those of the operating system.
+    pub(super) roots: Option<PathBuf>,
+    /// The node's own certificate.
+    pub(super) certificate: Option<PathBuf>,
+    /// Its private key.
+    pub(super) key: Option<PathBuf>,
 }
 
 /// Why an address of a database is none that can be used. The address is not repeated.
@@ -53,6 +65,19 @@ pub enum SettingsError {
         /// What is wrong.
         reason: String,
     },
+    /// The node's own certificate cannot be used.
+    #[error("the certificate {certificate} and the key {key} cannot be used: {reason}")]
+    Certificate {
+        /// The file with the certificate.
+        certificate: String,
+        /// The file with its key.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is a certificate without its key, or the other way round.
+    #[error("`sslcert` and `sslkey` belong together: name both, or none")]
+    Half,
     /// The roots of the operating system cannot be used.
     #[error("the operating system's certificates cannot be used: {0}")]
     SystemRoots(String),
@@ -65,8 +90,9 @@ impl Settings {
     ///
     /// A server is reached by TLS, and must prove its name: by the certificates in the file that
     /// `sslrootcert` names, relative to `directory`, or by those that the operating system trusts.
-    /// So it is for `require` and `verify-ca` too, which ask for less. Plain text is for sockets of
-    /// this machine, and for whoever says `sslmode=disable`.
+    /// So it is for `require` and `verify-ca` too, which ask for less. Where the server wants to know
+    /// who comes, `sslcert` and `sslkey` name a certificate and its key, all in PEM. Plain text is for
+    /// sockets of this machine, and for whoever says `sslmode=disable`.
     pub fn parse(
         address: &str,
         password: Option<&str>,
@@ -82,12 +108,14 @@ impl Settings {
         }
         let (place, options) = address.split_once('?').unwrap_or((address, ""));
         let mut mode = None;
-        let mut roots = None;
+        let mut files = Files::default();
         let mut rest = Vec::new();
         for option in options.split('&').filter(|option| !option.is_empty()) {
             match option.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => roots = Some(value),
+                Some(("sslrootcert", value)) => files.roots = Some(file(value, directory)?),
+                Some(("sslcert", value)) => files.certificate = Some(file(value, directory)?),
+                Some(("sslkey", value)) => files.key = Some(file(value, directory)?),
                 _ => rest.push(option),
             }
         }
@@ -112,7 +140,7 @@ impl Settings {
         };
         let tls = match is_plain {
             true => None,
-            false => Some(Arc::new(client(roots.map(|roots| directory.join(roots)))?)),
+            false => Some(Arc::new(tls::client(&files)?)),
         };
         if let Some(password) = password {
             config.password(password);
@@ -131,7 +159,12 @@ impl Settings {
             .tcp_user_timeout(SILENCE)
             .keepalives_idle(SILENCE);
         let name = name(&config);
-        Ok(Self { config, name, tls })
+        Ok(Self {
+            config,
+            name,
+            tls,
+            key: files.key,
+        })
     }
 
     /// The database and its servers, for people.
@@ -144,6 +177,12 @@ impl Settings {
         self.tls.is_none()
     }
 
+    /// The file with the private key of the node's own certificate, which is for its owner alone;
+    /// absent where it has none.
+    pub fn key(&self) -> Option<&Path> {
+        self.key.as_deref()
+    }
+
     pub(super) fn config(&self) -> &Config {
         &self.config
     }
@@ -153,36 +192,11 @@ impl Settings {
     }
 }
 
-fn client(roots: Option<std::path::PathBuf>) -> Result<ClientConfig, SettingsError> {
-    let system = |error: rustls::Error| SettingsError::SystemRoots(error.to_string());
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(system)?;
-    let builder = match roots {
-        None => builder.with_platform_verifier().map_err(system)?,
-        Some(file) => {
-            let unfit = |reason: String| SettingsError::Roots {
-                file: file.display().to_string(),
-                reason,
-            };
-            let mut store = RootCertStore::empty();
-            let certificates =
-                CertificateDer::pem_file_iter(&file).map_err(|error| unfit(error.to_string()))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| unfit(error.to_string()))?;
-                store
-                    .add(certificate)
-                    .map_err(|error| unfit(error.to_string()))?;
-            }
-            if store.is_empty() {
-                return Err(unfit("it has none in PEM".to_owned()));
-            }
-            builder.with_root_certificates(store)
-        }
-    };
-    let mut client = builder.with_no_client_auth();
-    client.alpn_protocols = vec![b"postgresql".to_vec()];
-    Ok(client)
+/// A file as an address names it.
+fn file(value: &str, directory: &Path) -> Result<PathBuf, SettingsError> {
+    let name = percent::decode(value);
+    let name = name.map_err(|error| SettingsError::Address(error.to_string()))?;
+    Ok(directory.join(name))
 }
 
 fn name(config: &Config) -> String {
@@ -282,5 +296,17 @@ mod tests {
         let address = "postgresql://bulla@db.example/bulla?sslrootcert=ca.pem";
         let refused = parse(address).unwrap_err().to_string();
         assert!(refused.contains("/nowhere/ca.pem"), "{refused}");
+        let refused = parse(&address.replace("ca.pem", "the%20ca.pem"));
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("/nowhere/the ca.pem"), "{refused}");
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_belong_together() {
+        for option in ["sslcert", "sslkey"] {
+            let address = format!("postgresql://bulla@db.example/bulla?{option}=one.pem");
+            let refused = parse(&address);
+            assert!(matches!(refused, Err(SettingsError::Half)), "{refused:?}");
+        }
     }
 }

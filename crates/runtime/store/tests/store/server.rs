@@ -157,6 +157,30 @@ impl Server {
         panic!("PostgreSQL does not start:\n{}", self.log());
     }
 
+    /// Starts it again with these files in its folder, the settings and rules of access that these
+    /// texts add to its own, and TLS by `server.pem` and `server.key`. Rules that come first count.
+    pub fn secure(&mut self, files: &[(&str, &[u8])], settings: &str, rules: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        self.end();
+        for (name, content) in files {
+            let path = self.folder.join("data").join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = somebody() {
+                std::os::unix::fs::chown(&path, Some(user), Some(group)).unwrap();
+            }
+        }
+        let add = |name: &str, first: &str, last: &str| {
+            let path = self.folder.join("data").join(name);
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(path, format!("{first}\n{text}\n{last}\n")).unwrap();
+        };
+        let tls = "ssl = on\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\n";
+        add("postgresql.conf", "", &format!("{tls}{settings}"));
+        add("pg_hba.conf", rules, "");
+        self.go_on();
+    }
+
     fn make(&self) {
         let password = self.folder.join("password");
         let mut file = fs::File::create(&password).unwrap();
