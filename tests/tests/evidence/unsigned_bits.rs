@@ -2,7 +2,7 @@
 //! refused, or changes no fact of the verdict.
 //!
 //! A release build changes every bit, a debug build a fixed sample:
-//! `cargo test --release -p bulla-tests --test unsigned_bits`.
+//! `cargo test --release -p bulla-tests --test evidence unsigned_bits`.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -604,7 +604,7 @@ mod example {
 
 #[test]
 fn the_example_of_the_readme_is_the_one_that_runs_here() {
-    let source = include_str!("documentation.rs");
+    let source = include_str!("pages.rs");
     let (_, rest) = source.split_once("// shown from here\n").expect("a start");
     let (code, _) = rest.split_once("    // to here\n").expect("an end");
     let code: Vec<&str> = code

@@ -356,7 +356,7 @@ fn the_page_can_be_followed() {
     let Some(built) = example::folder("the_page_can_be_followed") else {
         return;
     };
-    let mut page = include_str!("../../docs/first-enclave.md").to_owned();
+    let mut page = include_str!("../../../docs/first-enclave.md").to_owned();
     for port in [8081, 8181, 8700] {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let free = free.expect("a free port").to_string();
@@ -399,7 +399,7 @@ fn the_page_can_be_followed() {
     }
 
     // The build takes too long for a test: CI does it before all tests.
-    let ci = include_str!("../../.ci/run");
+    let ci = include_str!("../../../.ci/run");
     let build = blocks("\n```sh\n").map(str::trim).next();
     assert!(build.is_some_and(|build| ci.contains(build)));
 }

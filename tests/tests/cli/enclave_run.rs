@@ -1,21 +1,14 @@
 //! `bulla enclave run`, `quote` and `seal-info`: enclaves on the simulated processor, from the
 //! command line.
 
-// The tiny enclaves of the machine's own tests, and their assembler.
-#[path = "../../crates/simulation/enclave/tests/machine/program.rs"]
-#[allow(dead_code)]
-mod program;
-#[path = "../../crates/simulation/enclave/tests/machine/world.rs"]
-#[allow(dead_code)]
-mod world;
-
+use crate::program::*;
+use crate::world;
 use bulla_enclave::image::demonstration;
 use bulla_processor::structures::key_policy;
 use bulla_processor::{Enclave, EnclaveSigner, Grants, Sigstruct, StartParameters};
 use bulla_tests::enclaves::{KNOWN, enclave, found_vendor, quote, verify};
 use bulla_tests::workbench::{Answer, Folder, run};
 use bulla_vendor::StateDirectory;
-use program::*;
 use serde_json::Value as Json;
 use zerocopy::IntoBytes;
 

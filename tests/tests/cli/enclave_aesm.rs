@@ -1,27 +1,16 @@
 //! An enclave that gets itself quoted as on hardware, and the service that does it for others.
 
-#[path = "../../crates/simulation/enclave/tests/common/buffers.rs"]
-#[allow(dead_code)]
-mod buffers;
-// The tiny enclaves of the machine's own tests, and their assembler.
-#[path = "../../crates/simulation/enclave/tests/machine/program.rs"]
-#[allow(dead_code)]
-mod program;
-#[path = "../../crates/simulation/enclave/tests/machine/world.rs"]
-#[allow(dead_code)]
-mod world;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdout, Stdio};
 
-use buffers::{number, take, text};
+use crate::buffers::{number, take, text};
+use crate::program::*;
+use crate::world::{DATA, leaf, load};
 use bulla_processor::architectural;
 use bulla_tests::binary::bulla;
 use bulla_tests::enclaves::{KNOWN, found_vendor, quote, verify};
 use bulla_tests::workbench::{Folder, run};
-use program::*;
-use world::{DATA, leaf, load};
 use zerocopy::IntoBytes;
 
 /// Bytes of the buffer into which the enclave has its quote written.

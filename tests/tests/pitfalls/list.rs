@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const LIST: &str = include_str!("../../docs/pitfalls.md");
+const LIST: &str = include_str!("../../../docs/pitfalls.md");
 
 /// The rows of the table, cell by cell.
 fn rows() -> Vec<Vec<&'static str>> {
@@ -17,7 +17,7 @@ fn rows() -> Vec<Vec<&'static str>> {
 
 /// The names of all pitfall tests in the sources.
 fn tests() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pitfalls");
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(folder).expect("the tests' folder") {
         let path = entry.expect("an entry").path();

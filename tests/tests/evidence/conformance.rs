@@ -26,7 +26,7 @@ struct Sides {
 
 /// Known divergences by case.
 fn known_divergences() -> BTreeMap<String, Divergence> {
-    serde_json::from_str(include_str!("../data/divergences.json")).expect("the list is JSON")
+    serde_json::from_str(include_str!("../../data/divergences.json")).expect("the list is JSON")
 }
 
 /// Both answers field by field, where they differ.

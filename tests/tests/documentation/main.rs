@@ -1,0 +1,6 @@
+//! What is written is so.
+
+mod air_gap;
+mod example_risk_score;
+mod pages;
+mod service;

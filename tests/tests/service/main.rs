@@ -1,0 +1,31 @@
+//! The service: what it keeps, answers and shows, whatever happens to it, its disk and its vendor.
+
+mod alert_rules;
+mod archives;
+mod backup;
+mod clock;
+mod doctored;
+mod documents;
+mod fleet;
+mod full_disk;
+mod lies;
+mod nodes;
+mod nodes_clocks;
+mod nodes_faults;
+mod nodes_tls;
+mod openapi;
+mod outage;
+mod page;
+mod page_browser;
+mod replays;
+mod revocations;
+mod routes_documents;
+mod routes_fleet;
+mod routes_own;
+mod routes_refusals;
+mod routes_tokens;
+mod routes_trouble;
+mod strangers;
+mod thim;
+mod upgrade;
+mod upstream;
