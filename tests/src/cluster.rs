@@ -67,7 +67,7 @@ impl Cluster {
 
     /// Starts a node that reaches the database through a relay.
     pub fn start(&self, name: &str, way: &Relay) -> Daemon {
-        Daemon::start(&mut self.command(name, way))
+        Daemon::start(&mut self.command(name, way), &self.log_of(name))
     }
 
     /// The same, with a clock that is so many seconds ahead of this machine's.
@@ -77,7 +77,7 @@ impl Cluster {
             .env("LD_PRELOAD", &clocks.0)
             .env("FAKETIME", format!("{seconds:+}"))
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        Daemon::start(&mut command)
+        Daemon::start(&mut command, &self.log_of(name))
     }
 
     fn command(&self, name: &str, way: &Relay) -> Command {
@@ -92,11 +92,6 @@ impl Cluster {
             self.vendor.address()
         );
         let file = self.folder.write(&format!("{name}.toml"), configuration);
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path(&format!("{name}.log")))
-            .unwrap();
         let mut command = crate::binary::bulla();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
@@ -105,14 +100,17 @@ impl Cluster {
                 "--trust-root",
                 &self.folder.text_path("root.pem"),
                 "--simulated",
-            ])
-            .stderr(log);
+            ]);
         command
     }
 
     /// What a node has written into its log.
     pub fn log(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.path(&format!("{name}.log"))).unwrap()
+        std::fs::read_to_string(self.log_of(name)).unwrap()
+    }
+
+    fn log_of(&self, name: &str) -> PathBuf {
+        self.folder.path(&format!("{name}.log"))
     }
 
     /// A new platform, of one package, with the host on it.

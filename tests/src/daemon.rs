@@ -4,6 +4,7 @@ use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,53 +27,64 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a command that says as JSON where it listens, and goes on.
+    /// Starts a command that says as JSON where it listens, and goes on. What it writes to standard
+    /// error is added to the file `log`.
     ///
     /// # Panics
     ///
-    /// If it ends instead.
+    /// If it ends instead; with what it said, and its log.
     #[track_caller]
-    pub fn start(command: &mut Command) -> Self {
-        let mut child = command
+    pub fn start(command: &mut Command, log: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(log);
+        let child = command
             .args(["--format", "json"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(file.expect("a log"))
             .spawn()
             .expect("bulla starts");
-        let mut told = String::new();
-        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
-        while !told.ends_with("\n}\n") {
-            let size = output.read_line(&mut told).expect("text");
-            assert_ne!(size, 0, "the service ended: {told}");
-        }
-        let told: Value = serde_json::from_str(&told).expect("JSON");
-        let address = told["address"].as_str().unwrap_or_default().to_owned();
-        Self {
+        let mut daemon = Self {
             child,
-            told,
-            address,
+            told: Value::Null,
+            address: String::new(),
+        };
+        let said = daemon.first_words();
+        match serde_json::from_str::<Value>(&said) {
+            Ok(told) if told["error"].is_null() => daemon.told = told,
+            // An error comes where everything else for programs comes.
+            _ => {
+                let log = std::fs::read_to_string(log).expect("a log in UTF-8");
+                panic!("{command:?} did not start: {said}\n{log}");
+            }
         }
+        let address = daemon.told["address"].as_str();
+        daemon.address = address.unwrap_or_default().to_owned();
+        daemon
+    }
+
+    /// The first object on standard output, or what came until the end.
+    fn first_words(&mut self) -> String {
+        let mut said = String::new();
+        let mut output = BufReader::new(self.child.stdout.take().expect("a pipe"));
+        while !said.ends_with("\n}\n") && output.read_line(&mut said).expect("text") > 0 {}
+        said
     }
 
     /// The vendor in the folder's `box`, on any port.
     pub fn vendor(folder: &Folder) -> Self {
         let mut command = bulla();
         command.args(["vendor", "serve", "--listen", "127.0.0.1:0"]);
-        Self::start(command.args(["--dir", &folder.text_path("box")]))
+        command.args(["--dir", &folder.text_path("box")]);
+        Self::start(&mut command, &folder.path("vendor-log"))
     }
 
     /// The collateral service on any port, with its store in the folder's `state`, and its log
     /// added to the file `log`.
     pub fn service(folder: &Folder, arguments: &[&str]) -> Self {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(folder.path("log"))
-            .expect("a log");
         let mut command = bulla();
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.args(["--store", &folder.text_path("state")]);
-        Self::start(command.args(arguments).stderr(log))
+        Self::start(command.args(arguments), &folder.path("log"))
     }
 
     /// The process.

@@ -65,9 +65,8 @@ impl Grounds {
             .arg(program.get_program())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(["--store", &self.folder.text_path("state")])
-            .args(self.arguments())
-            .stderr(std::process::Stdio::null());
-        Daemon::start(&mut command)
+            .args(self.arguments());
+        Daemon::start(&mut command, &self.folder.path("log"))
     }
 
     /// The administrator's token as a header's value.

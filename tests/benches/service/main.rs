@@ -14,8 +14,8 @@ mod stores;
 mod tls;
 mod visitor;
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -216,8 +216,6 @@ fn present() -> Timestamp {
 /// `bulla serve` with a configuration, which says where it listens.
 fn service(configuration: &str) -> Daemon {
     let mut command: Command = bulla();
-    command
-        .args(["serve", "--config", configuration])
-        .stderr(Stdio::null());
-    Daemon::start(&mut command)
+    command.args(["serve", "--config", configuration]);
+    Daemon::start(&mut command, Path::new("/dev/null"))
 }

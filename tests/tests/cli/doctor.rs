@@ -295,7 +295,7 @@ fn tls_is_judged_by_the_given_cas() {
     command.args(["--store", &world.folder.text_path("tls-state")]);
     command.args(["--trust-root", &world.folder.text_path("root.pem")]);
     command.args(["--simulated", "--upstream", &world.upstream()]);
-    let service = Daemon::start(command.stderr(std::process::Stdio::null()));
+    let service = Daemon::start(&mut command, &world.folder.path("tls-log"));
     let url = format!("https://{}", service.address);
     let authority = world.folder.text_path("tls-ca.pem");
     let trusted = world.examine(&url, &["--ca-file", &authority]);

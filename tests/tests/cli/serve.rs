@@ -2,9 +2,10 @@
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use bulla_pki::digest::sha512;
@@ -195,6 +196,39 @@ fn signals_end_it_in_order() {
     }
 }
 
+/// Programs read of a start that failed where they would have read the address.
+#[test]
+fn a_start_that_fails_is_told_on_one_stream_and_nobody_waits_for_it() {
+    let folder = Folder::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let state = folder.text_path("state");
+    let options = ["--mode", "offline", "--listen", &address, "--store", &state];
+    let (code, message) = refused(&options);
+    assert!(message.contains(&address), "{message}");
+    let told = run(&[&["serve"], &options[..]].concat());
+    assert_eq!((told.status, &*told.stdout), (2, ""));
+    let last = told.stderr.lines().last().expect("a line");
+    assert_eq!(last, format!("error: {message} ({code})"));
+
+    let started = std::panic::catch_unwind(|| {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo 'a line of the log' >&2; exec \"$@\"", "sh"]);
+        command
+            .arg(bulla().get_program())
+            .arg("serve")
+            .args(options);
+        Daemon::start(&mut command, &folder.path("log"))
+    });
+    let Err(panic) = started else {
+        panic!("two listen at {address}");
+    };
+    let panic = panic.downcast_ref::<String>().expect("words");
+    for word in [&*code, &address, "a line of the log"] {
+        assert!(panic.contains(word), "no {word}: {panic}");
+    }
+}
+
 #[test]
 fn the_service_manager_is_told() {
     let folder = Folder::new();
@@ -207,9 +241,8 @@ fn the_service_manager_is_told() {
         .args(["serve", "--mode", "offline", "--listen", "127.0.0.1:0"])
         .env("NOTIFY_SOCKET", &place)
         .env("STATE_DIRECTORY", folder.path("of-the-service"))
-        .env("WATCHDOG_USEC", "200000")
-        .stderr(Stdio::null());
-    let service = Daemon::start(&mut command);
+        .env("WATCHDOG_USEC", "200000");
+    let service = Daemon::start(&mut command, &folder.path("log"));
     let state = service.told["store"].as_str().expect("a path");
     assert!(state.ends_with("/of-the-service"), "{state}");
     let mut told = Vec::new();
@@ -383,10 +416,9 @@ fn places_are_told_as_they_became() {
                 [store]\npath = \"state\"\n\
                 [log]\nformat = \"json\"\naccess = false\n";
     let config = folder.write("bulla.toml", text);
-    let log = fs::File::create(folder.path("log")).expect("a log");
     let mut command = bulla();
     command.args(["serve", "--mode", "offline", "--config"]);
-    let service = Daemon::start(command.arg(config).stderr(log));
+    let service = Daemon::start(command.arg(config), &folder.path("log"));
     let socket = folder.text_path("socket");
     let expected = [
         format!("unix:{socket}"),
@@ -435,7 +467,6 @@ fn the_readme_leads_from_nothing_to_a_verdict_in_five_commands() {
         assert_eq!(words[0], "bulla", "{line}");
         let mut command = bulla();
         command.args(&words[1..]).current_dir(folder.path(""));
-        command.stderr(Stdio::null());
         command
     };
     for line in [init, quote] {
@@ -444,7 +475,11 @@ fn the_readme_leads_from_nothing_to_a_verdict_in_five_commands() {
     }
     let started = |line: &str| {
         let line = line.strip_suffix(" &").expect("it goes on");
-        Daemon::start(command(line).args(["--listen", "127.0.0.1:0"]))
+        let mut command = command(line);
+        Daemon::start(
+            command.args(["--listen", "127.0.0.1:0"]),
+            &folder.path("log"),
+        )
     };
     let vendor = started(vendor);
     assert_eq!(vendor.told["public_url"], "http://127.0.0.1:8181");

@@ -3,7 +3,7 @@
 //! The disk is full by the limit that the system sets to the size of this process's files, which can
 //! be moved while it runs.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use bulla_tests::binary::bulla;
 use bulla_tests::daemon::{Daemon, found_vendor};
@@ -23,9 +23,9 @@ fn service(folder: &Folder, vendor: &Daemon) -> Daemon {
         .args(["serve", "--listen", "127.0.0.1:0"])
         .args(["--store", &folder.text_path("state")])
         .args(["--upstream", &format!("http://{}", vendor.address)])
-        .args(["--trust-root", &folder.text_path("root.pem"), "--simulated"])
-        .stderr(Stdio::null());
-    Daemon::start(&mut command)
+        .args(["--trust-root", &folder.text_path("root.pem"), "--simulated"]);
+    // Not even a line about it can be written.
+    Daemon::start(&mut command, &folder.path("log"))
 }
 
 /// Sets how large files of a process may become, in bytes.

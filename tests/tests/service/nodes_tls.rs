@@ -2,7 +2,7 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use bulla_pki::{Timestamp, Window};
 use bulla_tests::binary::bulla;
@@ -51,8 +51,7 @@ impl Site {
         let mut command = bulla();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
-            .arg(self.configure(server, options))
-            .stderr(Stdio::null());
+            .arg(self.configure(server, options));
         command
     }
 
@@ -94,7 +93,10 @@ fn a_database_is_told_nothing_that_does_not_prove_who_it_is() {
     prove(&mut server, &identity, "", only_secure);
     for mode in ["verify-full", "verify-ca", "require"] {
         let options = format!("sslmode={mode}&{ROOTS}");
-        let mut node = Daemon::start(&mut site.command(&server, &options));
+        let mut node = Daemon::start(
+            &mut site.command(&server, &options),
+            &site.folder.path("log"),
+        );
         let secure = "SELECT bool_and(ssl), count(*) > 0 FROM pg_stat_ssl
                       JOIN pg_stat_activity USING (pid) WHERE application_name = 'bulla'";
         assert_eq!(server.sql("postgres", secure), "t|t", "{mode}");
@@ -148,7 +150,10 @@ fn a_node_proves_who_it_is_where_the_database_wants_to_know() {
     let said = site.refused(&server, ROOTS);
     assert!(said.contains("client certificate"), "{said}");
     let options = format!("{ROOTS}&sslcert=tls.pem&sslkey=tls.key");
-    let node = Daemon::start(&mut site.command(&server, &options));
+    let node = Daemon::start(
+        &mut site.command(&server, &options),
+        &site.folder.path("log"),
+    );
     assert_eq!(node.get("/readyz").status(), 200);
     drop(node);
 

@@ -328,8 +328,8 @@ dialect = "pccs"
     );
     std::fs::write(folder.path("bulla.toml"), configuration).expect("written");
     let mut command = bulla();
-    let service =
-        Daemon::start(command.args(["serve", "--config", &folder.text_path("bulla.toml")]));
+    command.args(["serve", "--config", &folder.text_path("bulla.toml")]);
+    let service = Daemon::start(&mut command, &folder.path("log"));
     let listening = service.told["listening"].as_array().expect("a list");
     let address = |place: usize| {
         let text = listening[place].as_str().expect("text");

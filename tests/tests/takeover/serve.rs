@@ -153,8 +153,7 @@ fn the_cache_is_replaced_at_its_port_with_its_tls_and_tokens() {
     command.args(["serve", "--as-pccs", &folder.text_path("pccs")]);
     command.args(["--store", &folder.text_path("state")]);
     command.args(["--trust-root", &folder.text_path("root.pem"), "--simulated"]);
-    let log = std::fs::File::create(folder.path("log")).expect("a log");
-    let service = Daemon::start(command.stderr(log));
+    let service = Daemon::start(&mut command, &folder.path("log"));
     assert_eq!(service.told["mode"], "offline");
     token(&folder);
     let imported = run(&[
