@@ -1,5 +1,6 @@
 //! `bulla gate run`: no attestation, no command.
 
+use std::io::Write as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -108,7 +109,8 @@ fn by_signal(number: i32) -> u8 {
 /// A line for whoever looks after it; standard output is the command's.
 pub(super) fn tell(line: &str) {
     let line = crate::render::style::harmless(line);
-    anstream::eprintln!("bulla: {line}");
+    // Where nothing can be written any more, as on a full disk, the command goes on.
+    let _ = writeln!(anstream::stderr(), "bulla: {line}");
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ where
     let builder = tracing_subscriber::fmt()
         .with_max_level(settings.level)
         .with_ansi(false)
+        // A line that cannot be written, as on a full disk, must not end the request that it is about.
+        .log_internal_errors(false)
         .with_writer(writer);
     let simulated = settings.simulated;
     match settings.format {
