@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bulla_archive::{Anchor, Archive, Contents, Document, Platform, Sha256};
+use bulla_archive::{
+    Anchor, Contents, Document, Platform, PlatformName, Sealing, Sha256, Signer, Volume,
+};
 use bulla_collateral::SignedText;
 use bulla_enclave::image::{self, Memory, demonstration};
 use bulla_evidence::layout::ReportType;
@@ -279,12 +281,12 @@ impl Seeds {
             body: body.to_vec(),
             issuer_chain: issuer_chain.to_vec(),
         };
-        let all: Vec<Contents> = bases
+        let all: Vec<(Contents, Platform)> = bases
             .iter()
             .take(2)
             .map(|base| {
                 let set = &base.collateral;
-                Contents {
+                let contents = Contents {
                     created: at("2026-11-24T08:00:00Z"),
                     trust_anchor: Anchor {
                         name: "simulated".to_owned(),
@@ -301,28 +303,39 @@ impl Seeds {
                             &set.qe_identity_issuer_chain,
                         ),
                     ],
-                    platforms: vec![Platform {
-                        name: "one".to_owned(),
-                        fmspc: "00806F050000".to_owned(),
-                        body: b"{}".to_vec(),
-                        issuer_chain: set.pck_crl_issuer_chain.clone(),
-                    }],
-                }
+                };
+                let platform = Platform {
+                    name: PlatformName {
+                        qe_id: "00".repeat(16),
+                        pce_id: "0000".to_owned(),
+                    },
+                    fmspc: "00806F050000".to_owned(),
+                    until: at("2030-01-01T00:00:00Z"),
+                    body: b"{}".to_vec(),
+                    issuer_chain: set.pck_crl_issuer_chain.clone(),
+                };
+                (contents, platform)
             })
             .collect();
-        let whole = all[0].seal(&key, None).expect("an archive");
-        let base = Archive::read(&whole, key.public_key()).expect("an archive");
-        let since = all[1].seal(&key, Some(&base)).expect("an archive");
-        for archive in [&whole, &since] {
+        let mut base = None;
+        for (contents, platform) in all {
+            let known = base.as_ref();
+            let sealing = Sealing::begin(contents, &key, known.map(|(whole, _)| whole));
+            let mut sealing = sealing.expect("an archive");
+            let row = known.map(|(_, row)| row);
+            let mut archive = sealing.platform(platform, row).expect("a platform");
+            archive.extend(sealing.finish().expect("an archive"));
+            let (volumes, whole) = bulla_fuzz::tar::read(&archive, &key).expect("an archive");
             // The signature has one block, as its header and that of the manifest have.
-            let manifest = &archive[2 * 512..];
+            let manifest = &volumes[0].bytes()[2 * 512..];
             let size = manifest[512..].iter().position(|byte| *byte == 0);
             let (text, rest) = manifest[512..].split_at(size.expect("zeros behind it"));
             let padding = text.len().next_multiple_of(512) - text.len();
             let rest = &rest[padding..];
-            let signed = bulla_fuzz::tar::archive(&key, text, rest);
-            Archive::read(&signed, key.public_key()).expect("the target reads it");
+            let signed = bulla_fuzz::tar::volume(&key, text, rest);
+            Volume::read(&signed, Signer::Key(key.public_key())).expect("the target reads it");
             self.add("archive", [text, &[0], rest].concat());
+            base = Some((whole, volumes[0].manifest().platforms[0].clone()));
         }
     }
 

@@ -1,10 +1,12 @@
 //! What the black box and cross-storey tests share.
 
+pub mod archives;
 pub mod baselines;
 pub mod binary;
 pub mod browser;
 pub mod cases;
 pub mod cluster;
+pub mod copies;
 pub mod daemon;
 pub mod doctor;
 pub mod enclaves;

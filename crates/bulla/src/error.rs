@@ -278,11 +278,17 @@ pub(crate) enum Error {
     #[error("{}: the archive is refused: {source}", shown(path))]
     ArchiveRefused { path: PathBuf, source: ArchiveError },
 
-    #[error("{}: no archive can be made: {source}{remedy}", shown(path))]
-    ArchiveUnsealable {
-        path: PathBuf,
-        source: SealError,
-        remedy: &'static str,
+    #[error("{}: no archive can be made: {source}", shown(path))]
+    ArchiveUnsealable { path: PathBuf, source: SealError },
+
+    #[error(
+        "the import was broken off behind {done} of {all} documents and platforms, which stay; import the \
+         archive again: {source}"
+    )]
+    ImportBrokenOff {
+        done: usize,
+        all: usize,
+        source: Box<Error>,
     },
 
     #[error(
@@ -375,6 +381,7 @@ impl Error {
             Self::CollateralUnavailable { .. } => "CollateralUnavailable",
             Self::CollateralUntold { .. } => "CollateralUntold",
             Self::ArchiveRefused { source, .. } => source.code(),
+            Self::ImportBrokenOff { source, .. } => source.code(),
             Self::ArchiveUnsealable { .. } => "ArchiveUnsealable",
             Self::ArchiveKeyInvalid { .. } => "ArchiveKeyInvalid",
             Self::PccsDatabaseUnreadable(_) => "PccsDatabaseUnreadable",

@@ -91,6 +91,11 @@ impl Source {
         Ok(bytes)
     }
 
+    /// How many bytes the file system says that there are; absent for devices and pipes.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
     /// Gives the reader away, for whoever reads it piece by piece.
     pub(crate) fn into_reader(self) -> BufReader<Box<dyn Read>> {
         self.reader

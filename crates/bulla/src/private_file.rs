@@ -39,7 +39,18 @@ impl PrivateFile {
         })
     }
 
-    /// Writes it, and puts it under its path in place of what was there.
+    /// Where it is until it is finished.
+    pub(crate) fn beside(&self) -> &Path {
+        &self.beside
+    }
+
+    /// Writes a piece of it.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|source| unwritable(&self.path, source))
+    }
+
+    /// Writes the rest of it, and puts it under its path in place of what was there.
     pub(crate) fn finish(mut self, bytes: &[u8]) -> Result<()> {
         let mut written = || -> io::Result<()> {
             self.file.write_all(bytes)?;

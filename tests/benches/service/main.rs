@@ -4,8 +4,6 @@
 //! `cargo bench -p bulla-tests --bench service` prints tables. Every server is a process of its
 //! own, asked over loopback with keep-alive and without access log by this one process, in turns,
 //! so that a machine whose speed drifts does it to all alike. Without nginx its rows are missing.
-//!
-//! The argument `million` adds a store of a million platforms, which takes 10 GB of `/dev/shm`.
 
 mod bare;
 mod nginx;
@@ -43,7 +41,6 @@ const CROWDS: [usize; 2] = [1, 8];
 const STARTS: usize = 9;
 
 const SIZES: [usize; 2] = [1_000, 100_000];
-const MILLION: usize = 1_000_000;
 
 const IDENTITY: &str = "/sgx/certification/v4/qe/identity";
 
@@ -52,11 +49,11 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["bare", answer] => bare::serve(answer.as_ref()),
-        words => compare(words.contains(&"million")),
+        _ => compare(),
     }
 }
 
-fn compare(with_million: bool) {
+fn compare() {
     let now = Clock::at("2026-11-02T00:00:00Z");
     now.set(present());
     let vendor = vendor();
@@ -68,9 +65,7 @@ fn compare(with_million: bool) {
 
     let folder = Folder::below(&memory());
     let identity = Identity::new("bench");
-    let mut sizes = SIZES.to_vec();
-    sizes.extend(with_million.then_some(MILLION));
-    let places: Vec<Place> = sizes
+    let places: Vec<Place> = SIZES
         .iter()
         .map(|size| {
             let place = Place::lay_out(&folder, *size, &site, &root, &identity);
@@ -116,7 +111,7 @@ fn compare(with_million: bool) {
                 open(service, secure, true, one(&tcb)),
             ),
         ];
-        for (size, service) in sizes.iter().zip(&services) {
+        for (size, service) in SIZES.iter().zip(&services) {
             let [plain, _] = process::addresses(service);
             let questions = Questions::Platforms(Box::new(host.clone()), *size);
             rows.push((
@@ -131,7 +126,7 @@ fn compare(with_million: bool) {
         measure(crowd, rows);
     }
     println!("| platforms | resident memory after these requests | at most |\n|---:|---:|---:|");
-    for (size, service) in sizes.iter().zip(&services) {
+    for (size, service) in SIZES.iter().zip(&services) {
         let memory = |name| process::memory(service.id(), name) as f64 / 1024.0;
         println!(
             "| {size} | {:.1} MiB | {:.1} MiB |",

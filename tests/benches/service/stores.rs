@@ -1,16 +1,11 @@
 //! Services with many platforms.
 
-use std::fs;
 use std::path::PathBuf;
 
-use bulla_pki::digest::sha256;
-use bulla_protocol::value::EncryptedPpid;
 use bulla_service::daemon::DATABASE_FILE;
-use bulla_store::fleet::{Platform, PlatformId};
-use bulla_store::{Fleet as _, Store};
+use bulla_tests::copies;
 use bulla_tests::daemon::Daemon;
 use bulla_tests::host::Host;
-use bulla_tests::service::realm;
 use bulla_tests::site::Site;
 use bulla_tests::tls::Identity;
 use bulla_tests::workbench::Folder;
@@ -75,53 +70,6 @@ impl Place {
     /// Fills the store with platforms beside the host's that have what it has, under names of their
     /// own.
     pub(crate) fn fill(&self, host: &Host, root: &[u8]) {
-        let store = Store::open(&self.store.join(DATABASE_FILE)).expect("a store");
-        let anchor = realm(root).id();
-        let model = host.id();
-        let platform = store.platform(anchor, &model).expect("a store");
-        let platform = platform.expect("the host's platform");
-        let certificates = store.pck_certificates(anchor, &model).expect("a store");
-        let certificates = certificates.expect("the host's certificates");
-        let reported = store.raw_tcbs(anchor, &model).expect("a store");
-        for number in 0..self.size {
-            let qe_id = name(number);
-            let platform = Platform {
-                encrypted_ppid: Some(Box::new(ppid(&qe_id))),
-                id: PlatformId {
-                    qe_id,
-                    pce_id: model.pce_id,
-                },
-                ..platform.clone()
-            };
-            let id = &platform.id;
-            store.put_platform(anchor, &platform).expect("kept");
-            let kept = store.put_pck_certificates(anchor, id, &certificates, &reported);
-            kept.expect("kept");
-        }
-        drop(store);
-        let size = fs::metadata(self.store.join(DATABASE_FILE))
-            .expect("a file")
-            .len();
-        println!(
-            "a store of {} platforms with {} certificates each: {} MB",
-            self.size,
-            certificates.certificates.len(),
-            size / 1_000_000
-        );
+        copies::fill(&self.store.join(DATABASE_FILE), self.size, host, root);
     }
-}
-
-/// The name of a platform.
-pub(crate) fn name(number: usize) -> String {
-    let digest = sha256(&number.to_be_bytes());
-    hex::encode_upper(&digest[..16])
-}
-
-/// Something as long and as random as an encrypted PPID.
-fn ppid(qe_id: &str) -> EncryptedPpid {
-    let mut octets = [0; 384];
-    for (part, number) in octets.chunks_mut(32).zip(0_u8..) {
-        part.copy_from_slice(&sha256(&[qe_id.as_bytes(), &[number]].concat()));
-    }
-    EncryptedPpid(octets)
 }

@@ -5,12 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bulla_tests::copies::name;
 use bulla_tests::host::Host;
 use bulla_tests::load::cpu_time;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
-
-use crate::stores::name;
 
 /// Between two platforms that are asked for, in the order in which the store got them: far, so that
 /// neighbours are not asked for together, and without a common factor with any number of them.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use bulla_tests::archives::{read, seal, volumes};
 use bulla_tests::daemon::{Daemon, found_vendor, with_tokens};
 use bulla_tests::gap::{FMSPC, Gap, ask, certificate, register, service, token};
 use bulla_tests::workbench::{Answer, Folder, run};
@@ -44,7 +45,13 @@ fn two_services_that_never_meet_serve_the_same() {
     let report = whole.json();
     assert_eq!(report["simulated"], true);
     assert_eq!(report["base"], Value::Null);
-    assert_eq!(report["platforms"]["families"], json!({ FMSPC: 1 }));
+    let platforms = &report["platforms"];
+    assert_eq!(platforms["families"], json!({ FMSPC: 1 }));
+    assert_eq!(platforms["ending_within_90_days"], 0);
+    let until = platforms["certificates_until"]
+        .as_str()
+        .expect("an instant");
+    assert!(until > report["good_until"].as_str().expect("an instant"));
     let ends: Vec<&str> = report["documents"]
         .as_array()
         .expect("a list")
@@ -62,7 +69,7 @@ fn two_services_that_never_meet_serve_the_same() {
     assert_eq!(imported.status, 0, "{}", imported.stdout);
     assert_eq!(
         imported.json()["platforms"],
-        json!({"brought": 1, "unchanged": 0, "failed": []})
+        json!({"brought": 1, "unchanged": 0, "without": 0, "failed": []})
     );
     assert!(
         outcomes(&imported)
@@ -128,8 +135,8 @@ fn what_is_not_as_it_was_sealed_is_refused_and_nothing_enters() {
     let bytes = fs::read(gap.outside.path("whole")).expect("it is there");
     let kept = gap.kept();
 
-    // Bits of the signature, the manifest, a document, and the end.
-    for place in [520, 2_000, bytes.len() / 2, bytes.len() - 1] {
+    // Bits of a header, the signature, the manifest, a document, and the end.
+    for place in [100, 1_100, 2_600, bytes.len() / 2, bytes.len() - 1] {
         let mut doctored = bytes.clone();
         doctored[place] ^= 4;
         gap.outside.write("doctored", doctored);
@@ -161,9 +168,10 @@ fn what_is_not_as_it_was_sealed_is_refused_and_nothing_enters() {
     let der = bulla_pki::pem::decode(&key, "PUBLIC KEY", 1).expect("PEM");
     let key = bulla_pki::PublicKey::from_spki(&der[0]).expect("a key");
     let signer = bulla_archive::key_sha256(&key).to_string();
-    let mut doctored = bytes.clone();
-    doctored[bytes.len() / 2] ^= 4;
-    for (signer, body) in [(&*signer, &doctored), (&*"0".repeat(64), &bytes)] {
+    let volume = volumes(&bytes).remove(0);
+    let mut doctored = volume.clone();
+    doctored[volume.len() / 2] ^= 4;
+    for (signer, body) in [(&*signer, &doctored), (&*"0".repeat(64), &volume)] {
         let reply = send(signer, body);
         assert_eq!(reply.status(), 422, "{}", reply.text());
         assert_eq!(reply.json()["code"], "archive-refused");
@@ -218,33 +226,32 @@ fn a_signature_over_the_archive_makes_no_document_genuine() {
     gap.fetch("sgx");
     assert_eq!(gap.export("whole", &[]).status, 0);
     let bytes = fs::read(gap.outside.path("whole")).expect("it is there");
-    let archive = bulla_archive::Archive::read_of_anybody(&bytes).expect("an archive");
-    let manifest = archive.manifest();
-    let documents = archive.documents().map(|(row, item)| {
-        let item = item.expect("it is whole");
-        let mut body = item.body.to_vec();
-        if row.slot.to_string().starts_with("tcb-info/sgx") {
-            let text = String::from_utf8(body).expect("text");
-            body = text.replacen("UpToDate", "OutOfDate", 1).into_bytes();
-        }
-        bulla_archive::Document {
-            slot: row.slot,
-            selected_as: row.selected_as.clone(),
-            issued: row.issued,
-            until: row.until,
-            body,
-            issuer_chain: item.issuer_chain.to_vec(),
+    let mut documents = Vec::new();
+    let whole = read(&bytes, |volume| {
+        for (row, item) in volume.documents() {
+            let item = item.expect("it is whole");
+            let mut body = item.body.to_vec();
+            if row.slot.to_string().starts_with("tcb-info/sgx") {
+                let text = String::from_utf8(body).expect("text");
+                body = text.replacen("UpToDate", "OutOfDate", 1).into_bytes();
+            }
+            documents.push(bulla_archive::Document {
+                slot: row.slot,
+                selected_as: row.selected_as.clone(),
+                issued: row.issued,
+                until: row.until,
+                body,
+                issuer_chain: item.issuer_chain.to_vec(),
+            });
         }
     });
     let contents = bulla_archive::Contents {
-        created: manifest.created,
-        trust_anchor: manifest.trust_anchor.clone(),
-        documents: documents.collect(),
-        platforms: Vec::new(),
+        created: whole.manifest().created,
+        trust_anchor: whole.manifest().trust_anchor.clone(),
+        documents,
     };
     let key = bulla_pki::SigningKey::generate().expect("a key");
-    gap.outside
-        .write("liar", contents.seal(&key, None).expect("an archive"));
+    gap.outside.write("liar", seal(&contents, &[], &key, None));
     let public = bulla_pki::pem::encode("PUBLIC KEY", &key.public_key().to_spki());
     gap.outside.write("liar.pub", public);
     let imported = gap.import_of("liar", &gap.outside.text_path("liar.pub"));
@@ -287,6 +294,8 @@ fn an_archive_is_looked_into_without_a_service() {
     for part in [
         "whole archive",
         "good until",
+        "PCK until",
+        "in 1 volume",
         "as expected",
         "root-ca-crl",
         " days",
@@ -294,10 +303,10 @@ fn an_archive_is_looked_into_without_a_service() {
         assert!(text.stdout.contains(part), "{part}: {}", text.stdout);
     }
     // Any tool unpacks it.
-    let listed = std::process::Command::new("tar")
-        .args(["-tf", &archive])
+    let unpacked = std::process::Command::new("sh")
+        .args(["-c", "tar -xOf \"$0\" volume-00001.tar | tar -t", &archive])
         .output();
-    let listed = String::from_utf8(listed.expect("tar runs").stdout).expect("text");
+    let listed = String::from_utf8(unpacked.expect("tar runs").stdout).expect("text");
     for name in ["signature", "manifest.json", "documents/root-ca-crl.der"] {
         assert!(listed.lines().any(|line| line == name), "{name}: {listed}");
     }

@@ -1,9 +1,10 @@
 //! Archives at a service, by a clock that the test turns: what becomes of each thing in them.
 
-use bulla_archive::{Anchor, Archive, Contents, Document, Platform, Sha256, key_sha256};
+use bulla_archive::{Anchor, Contents, Document, Platform, PlatformName, Sha256, key_sha256};
 use bulla_collateral::Selector;
 use bulla_pki::SigningKey;
 use bulla_service::keeper::Mode;
+use bulla_tests::archives::{seal, volumes};
 use bulla_tests::daemon::Reply;
 use bulla_tests::front::{ADMINISTRATOR, Front, JSON, USER};
 use bulla_tests::host::Host;
@@ -46,7 +47,7 @@ impl World {
         host
     }
 
-    /// What the outer service has.
+    /// The documents that the outer service has.
     fn contents(&self) -> Contents {
         let collection = self.outside.keeping.keeper.collection();
         let anchor = collection.realm().anchor();
@@ -65,19 +66,6 @@ impl World {
             body: held.body.to_vec(),
             issuer_chain: held.issuer_chain.to_vec(),
         });
-        let (certified, next) = self
-            .outside
-            .keeping
-            .fleet
-            .certified(None, 50)
-            .expect("a page");
-        assert_eq!(next, None);
-        let platforms = certified.into_iter().map(|one| Platform {
-            name: format!("{}/{}", one.platform.qe_id, one.platform.pce_id),
-            fmspc: one.fmspc.to_string(),
-            body: one.platform.write(),
-            issuer_chain: one.issuer_chain.into_bytes(),
-        });
         Contents {
             created: self.clock.now(),
             trust_anchor: Anchor {
@@ -87,36 +75,70 @@ impl World {
                 public_key_sha256: Sha256(*anchor.public_key_sha256()),
             },
             documents: documents.collect(),
-            platforms: platforms.collect(),
         }
     }
 
-    fn seal(&self, contents: &Contents, base: Option<&[u8]>) -> Vec<u8> {
-        let base = base.map(|bytes| Archive::read_of_anybody(bytes).expect("an archive"));
-        contents.seal(&self.key, base.as_ref()).expect("an archive")
+    /// The platforms that the outer service has certificates of.
+    fn platforms(&self) -> Vec<Platform> {
+        let fleet = &self.outside.keeping.fleet;
+        let (certified, next) = fleet.certified(None, 50).expect("a page");
+        assert_eq!(next, None);
+        let platforms = certified.into_iter().map(|one| Platform {
+            name: PlatformName {
+                qe_id: one.platform.qe_id.to_string(),
+                pce_id: one.platform.pce_id.to_string(),
+            },
+            fmspc: one.fmspc.to_string(),
+            until: one.until,
+            body: one.platform.write(),
+            issuer_chain: one.issuer_chain.into_bytes(),
+        });
+        platforms.collect()
     }
 
-    fn import(&self, archive: &[u8]) -> Reply {
+    /// An archive of these documents, and of the platforms that the outer service has.
+    fn seal(&self, contents: &Contents, base: Option<&[u8]>) -> Vec<u8> {
+        seal(contents, &self.platforms(), &self.key, base)
+    }
+
+    fn import(&self, volume: &[u8]) -> Reply {
         let signer = key_sha256(self.key.public_key());
         let target = format!("/collateral/archive?signer={signer}");
-        self.inside.send("POST", &target, &[ADMINISTRATOR], archive)
+        self.inside.send("POST", &target, &[ADMINISTRATOR], volume)
+    }
+
+    /// Imports an archive of one volume.
+    #[track_caller]
+    fn imported(&self, archive: &[u8]) -> Value {
+        self.imported_volume(&only_volume(archive))
     }
 
     #[track_caller]
-    fn imported(&self, archive: &[u8]) -> Value {
-        let reply = self.import(archive);
+    fn imported_volume(&self, volume: &[u8]) -> Value {
+        let reply = self.import(volume);
         assert_eq!(reply.status(), 200, "{}", reply.text());
         reply.json()
     }
 
     #[track_caller]
     fn refused(&self, archive: &[u8]) -> String {
+        self.refused_volume(&only_volume(archive))
+    }
+
+    #[track_caller]
+    fn refused_volume(&self, volume: &[u8]) -> String {
         let before = self.inside.state();
-        let reply = self.import(archive);
+        let reply = self.import(volume);
         assert_eq!(reply.status(), 409, "{}", reply.text());
         assert_eq!(self.inside.state(), before, "nothing entered");
         reply.json()["code"].as_str().expect("text").to_owned()
     }
+}
+
+#[track_caller]
+fn only_volume(archive: &[u8]) -> Vec<u8> {
+    let [volume] = <[_; 1]>::try_from(volumes(archive)).expect("one volume");
+    volume
 }
 
 /// What became of a document.
@@ -138,7 +160,7 @@ fn platforms_with_a_manifest_and_without_are_carried() {
     let imported = world.imported(&world.seal(&world.contents(), None));
     assert_eq!(
         imported["platforms"],
-        json!({"brought": 2, "unchanged": 0, "failed": []})
+        json!({"brought": 2, "unchanged": 0, "without": 0, "failed": []})
     );
     for host in &hosts {
         let (outside, inside) = (
@@ -248,30 +270,30 @@ fn what_has_ended_on_the_way_is_named_and_not_served() {
 fn certificates_enter_as_those_of_their_platform_alone() {
     let world = World::new();
     world.register("one");
-    let mut contents = world.contents();
-    let good = contents.platforms.remove(0);
+    let good = world.platforms().remove(0);
     let text = String::from_utf8(good.body.clone()).expect("text");
-    let platform = |name: &str, body: String| Platform {
-        name: name.to_owned(),
+    let named = |qe_id: &str| PlatformName {
+        qe_id: qe_id.to_owned(),
+        ..good.name.clone()
+    };
+    let platform = |qe_id: &str, body: String| Platform {
+        name: named(qe_id),
         body: body.into_bytes(),
         ..good.clone()
     };
     let elsewhere = Platform {
-        name: "E/0000".to_owned(),
         fmspc: "FF0000000000".to_owned(),
-        body: text
-            .replacen(good.name.split('/').next().expect("a name"), "E", 1)
-            .into_bytes(),
-        ..good.clone()
+        ..platform("E", text.replacen(&good.name.qe_id, "E", 1))
     };
-    contents.platforms = vec![
-        platform("A/0000", "{}".to_owned()),
-        platform("B/0000", "no JSON".to_owned()),
-        platform("C/0000", text.clone()),
+    let platforms = [
+        platform("A", "{}".to_owned()),
+        platform("B", "no JSON".to_owned()),
+        platform("C", text.clone()),
         elsewhere,
-        good,
+        good.clone(),
     ];
-    let imported = world.imported(&world.seal(&contents, None));
+    let archive = seal(&world.contents(), &platforms, &world.key, None);
+    let imported = world.imported(&archive);
     assert_eq!(imported["platforms"]["brought"], 1, "{imported}");
     let failed = imported["platforms"]["failed"].as_array().expect("a list");
     let mut codes: Vec<&str> = failed
@@ -290,4 +312,77 @@ fn certificates_enter_as_those_of_their_platform_alone() {
             .iter()
             .all(|one| !one["reason"].as_str().expect("text").is_empty())
     );
+}
+
+/// A fleet that takes several volumes: one machine under many names, with blanks in what is known of it.
+fn large_fleet(world: &World) -> Vec<Platform> {
+    world.register("one");
+    let one = world.platforms().remove(0);
+    let text = String::from_utf8(one.body).expect("text");
+    let platforms = (0..20).map(|number| {
+        let name = PlatformName {
+            qe_id: format!("{number:032X}"),
+            ..one.name.clone()
+        };
+        let mut body = text.replacen(&one.name.qe_id, &name.qe_id, 1).into_bytes();
+        body.resize(1_000_000, b' ');
+        Platform {
+            name,
+            body,
+            fmspc: one.fmspc.clone(),
+            until: one.until,
+            issuer_chain: one.issuer_chain.clone(),
+        }
+    });
+    platforms.collect()
+}
+
+#[test]
+fn volumes_are_imported_in_their_order_and_the_archive_with_the_last() {
+    let world = World::new();
+    let platforms = large_fleet(&world);
+    let whole = seal(&world.contents(), &platforms, &world.key, None);
+    let [first, second, third] = <[_; 3]>::try_from(volumes(&whole)).expect("three volumes");
+    world.clock.pass(HOUR);
+    let delta = seal(&world.contents(), &platforms, &world.key, Some(&whole));
+
+    assert_eq!(world.refused_volume(&second), "archive-volume-missing");
+    let told = world.imported_volume(&first);
+    assert_eq!(
+        (&told["archive"]["volume"], &told["archive"]["last"]),
+        (&json!(1), &json!(false))
+    );
+    assert!(!told["documents"].as_array().expect("a list").is_empty());
+    assert_eq!(world.refused_volume(&third), "archive-volume-missing");
+    assert_eq!(world.imported_volume(&second)["documents"], json!([]));
+
+    // Broken off here, it is not imported: nothing can build on it.
+    assert_eq!(world.refused(&delta), "archive-base-missing");
+    let imports = || {
+        let log = world.inside.administrate("GET", "/audit?limit=1000").json();
+        let entries = log.as_array().expect("a list").iter();
+        entries
+            .filter(|entry| entry["action"] == "archive.import")
+            .cloned()
+            .collect::<Vec<Value>>()
+    };
+    assert_eq!(imports(), Vec::<Value>::new());
+
+    // From its beginning again, to its end.
+    let again = world.imported_volume(&first);
+    assert_eq!(again["platforms"]["brought"], 0, "{again}");
+    let mut told = Vec::new();
+    for volume in [&second, &third] {
+        told.push(world.imported_volume(volume)["platforms"].clone());
+    }
+    assert_eq!(told[0]["brought"], 0, "{told:?}");
+    assert!(told[1]["brought"].as_u64() > Some(0), "{told:?}");
+    let all = imports();
+    assert_eq!(all.len(), 1);
+    let details: Value = serde_json::from_str(all[0]["details"].as_str().unwrap_or_default())
+        .unwrap_or_else(|_| all[0]["details"].clone());
+    assert_eq!(details["platforms"], platforms.len(), "{details}");
+    assert_eq!(details["volumes"], 3, "{details}");
+    let imported = world.imported(&delta);
+    assert_eq!(imported["platforms"]["unchanged"], platforms.len());
 }

@@ -213,7 +213,11 @@ fn limits_are_those_of_the_code() {
         ("post", "/release", gate::MAX_RELEASE_SIZE),
         ("put", "/gate/secrets", gate::MAX_SECRET_SPEC_SIZE),
         ("put", "/gate/policies", bulla_service::gate::LONGEST_POLICY),
-        ("post", "/collateral/archive", bulla_archive::MAX_SIZE),
+        (
+            "post",
+            "/collateral/archive",
+            bulla_archive::MAX_VOLUME_SIZE,
+        ),
         ("post", "/baselines/plan", LONGEST_PLAN),
         ("post", "/baselines/apply", LONGEST_PLAN),
         ("post", "/baselines/exceptions", LONGEST_PLAN),

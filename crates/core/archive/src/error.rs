@@ -33,6 +33,14 @@ pub enum ArchiveError {
         /// Where.
         offset: usize,
     },
+    /// A volume is not the one that was sealed behind the one before it.
+    #[error(
+        "{file} is not the volume that was sealed in its place: volumes were exchanged or left out"
+    )]
+    OutOfOrder {
+        /// Its file.
+        file: String,
+    },
     /// The signature does not verify.
     #[error("its signature does not verify: it was changed since it was sealed")]
     SignatureInvalid,
@@ -80,9 +88,10 @@ impl ArchiveError {
         match self {
             Self::NotAnArchive => "ArchiveUnrecognised",
             Self::Truncated { .. } => "ArchiveTruncated",
-            Self::Altered { .. } | Self::Surplus { .. } | Self::SignatureInvalid => {
-                "ArchiveAltered"
-            }
+            Self::Altered { .. }
+            | Self::Surplus { .. }
+            | Self::OutOfOrder { .. }
+            | Self::SignatureInvalid => "ArchiveAltered",
             Self::SignerOther { .. } => "ArchiveSignerOther",
             Self::FormatUnknown { .. } => "ArchiveFormatUnknown",
             Self::ManifestMalformed { .. } => "ArchiveMalformed",
@@ -98,8 +107,8 @@ pub enum SealError {
     /// It would have more of something than is read.
     #[error(transparent)]
     TooLarge(ArchiveError),
-    /// Two things have one name.
-    #[error("{name} is there twice")]
+    /// Two things have one name, or platforms come in another order than that of their names.
+    #[error("{name} is there twice, or behind one that it goes before")]
     Twice {
         /// The name.
         name: String,

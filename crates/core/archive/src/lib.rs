@@ -1,11 +1,12 @@
 //! Archives: what a collection holds, in one signed file that crosses an air gap.
 //!
-//! An archive is a tar file (POSIX.1-1988, `ustar`) that any tool unpacks: a signature, a manifest in
-//! JSON, then each document and each platform's certificates, with the issuer chains that they need.
-//! [`Contents::seal`] writes one; [`Archive::read`] reads one, and refuses it for any bit that is not
-//! as it was written.
+//! An archive is a tar file (POSIX.1-1988, `ustar`) of *volumes*, each of which is a tar file again:
+//! a signature, a manifest in JSON, then documents and platforms' certificates, with the issuer chains
+//! that they need. Any tool unpacks it. Each volume names the one before it by digest, and the last
+//! says that it is, so that what its signer sealed is all there, in its order, or not an archive.
+//! A fleet of any size is written by [`Sealing`] and read by [`Reading`] with one volume at hand.
 //!
-//! The manifest lists everything that there is, with digest and end. A whole archive carries all of
+//! The manifests list everything that there is, with digest and end. A whole archive carries all of
 //! it; one that was made *since* another leaves out what that one listed.
 //!
 //! The signature says who put the archive together, and that it is whole. It does not say that a
@@ -29,26 +30,32 @@
 mod digest;
 mod error;
 mod manifest;
-mod read;
+mod platform;
+mod reading;
 mod seal;
 mod signature;
 mod tar;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 pub use digest::Sha256;
 pub use error::{ArchiveError, SealError};
-pub use manifest::{Anchor, Base, DocumentRow, Manifest, Part, PlatformRow};
-pub use read::{Archive, Item};
-pub use seal::{Contents, Document, Platform};
-pub use signature::key_sha256;
+pub use manifest::{Anchor, Base, DocumentRow, Manifest, Part};
+pub use platform::{PlatformName, PlatformRow};
+pub use reading::{HEADER_SIZE, Next, Reading, Whole};
+pub use seal::{Contents, Document, Platform, Sealing};
+pub use signature::{Signer, key_sha256};
+pub use volume::{Item, Volume};
 
-/// Largest archive, in bytes: 128 MiB. The documents of all of the vendor's families have 4 MiB; a
-/// platform has a certificate for each of about twelve TCBs, 30 KB together, which leaves room for
-/// four thousand platforms.
-pub const MAX_SIZE: usize = 128 << 20;
+/// Largest volume, in bytes: 32 MiB. The documents of all of the vendor's families have 4 MiB and stand
+/// in the first one; of platforms a volume takes about a quarter of that.
+pub const MAX_VOLUME_SIZE: usize = 32 << 20;
 
-/// Largest manifest, in bytes: 8 MiB, at 500 for each row.
+/// Most volumes of an archive: at 270 platforms each, more than four million.
+pub const MAX_VOLUMES: u32 = 16_384;
+
+/// Largest manifest of a volume, in bytes: 8 MiB, at 650 for each row.
 pub const MAX_MANIFEST_SIZE: usize = 8 << 20;
 
 /// Largest single file inside, in bytes: 1 MiB, as the largest document that is read anywhere. A
@@ -59,5 +66,5 @@ pub const MAX_FILE_SIZE: usize = 1 << 20;
 /// Most documents: the vendor has 50 families with two technologies and three numbers each.
 pub const MAX_DOCUMENTS: usize = 4_096;
 
-/// Most platforms.
-pub const MAX_PLATFORMS: usize = 12_288;
+/// Most platforms of a volume.
+pub const MAX_PLATFORMS: usize = 8_192;

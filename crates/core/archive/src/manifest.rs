@@ -1,4 +1,4 @@
-//! The manifest: everything that there was in the collection, with digest and end.
+//! The manifest of a volume: what there was in the collection, with digest and end.
 
 use bulla_collateral::{Selector, Slot};
 use bulla_pki::Timestamp;
@@ -6,30 +6,38 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::{Sha256, text};
 use crate::error::ArchiveError;
-use crate::{MAX_DOCUMENTS, MAX_FILE_SIZE, MAX_PLATFORMS};
+use crate::platform::PlatformRow;
+use crate::{MAX_DOCUMENTS, MAX_FILE_SIZE, MAX_PLATFORMS, MAX_VOLUMES};
 
 /// What every manifest begins with: nothing else that is signed does.
-pub(crate) const FORMAT: &str = "bulla-archive/1";
+pub(crate) const FORMAT: &str = "bulla-archive/2";
 
-/// What an archive says of itself.
+/// What a volume of an archive says of itself.
 ///
 /// In JSON, with the names of the fields; instants in RFC 3339, digests in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Manifest {
-    /// `bulla-archive/1`.
-    format: String,
-    /// When it was made, by the clock of the service that it was made from.
+    /// `bulla-archive/2`.
+    pub(crate) format: String,
+    /// When the archive was made, by the clock of the service that it was made from.
     #[serde(with = "text")]
     pub created: Timestamp,
-    /// The archive that it was made since; absent for a whole one.
+    /// Which volume this is; the first is 1.
+    pub volume: u32,
+    /// SHA-256 of the manifest of the volume before it; absent for the first.
+    #[serde(with = "optional")]
+    pub previous: Option<Sha256>,
+    /// Whether no other volume follows. Its digest is the archive's name.
+    pub last: bool,
+    /// The archive that this one was made since; absent for a whole one.
     pub base: Option<Base>,
     /// Under which root everything in it is signed.
     pub trust_anchor: Anchor,
-    /// Every document, in the order of the slots.
+    /// Every document, in the order of the slots, all in the first volume.
     pub documents: Vec<DocumentRow>,
-    /// Every platform, in the order of the names.
+    /// Platforms, in the order of the names, which goes on in the next volume.
     pub platforms: Vec<PlatformRow>,
 }
 
@@ -38,7 +46,7 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "a row of the format")]
 pub struct Base {
-    /// SHA-256 of its manifest.
+    /// Its name: SHA-256 of the manifest of its last volume.
     #[serde(with = "text")]
     pub sha256: Sha256,
     /// When it was made.
@@ -108,40 +116,10 @@ pub struct DocumentRow {
     pub carried: bool,
 }
 
-/// The PCK certificates of a platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct PlatformRow {
-    /// SHA-256 of QE-ID and PCE-ID, which tells platforms apart without naming them.
-    #[serde(with = "text")]
-    pub name: Sha256,
-    /// The family, 12 upper-case hexadecimal digits.
-    pub fmspc: String,
-    /// What is known of it: names and certificates.
-    pub body: Part,
-    /// The PCK CA and the root, in PEM.
-    pub issuer_chain: Part,
-    /// Whether both are in this archive; where not, they were in one that it builds on.
-    pub carried: bool,
-}
-
 impl Manifest {
-    pub(crate) fn new(
-        created: Timestamp,
-        base: Option<Base>,
-        trust_anchor: Anchor,
-        documents: Vec<DocumentRow>,
-        platforms: Vec<PlatformRow>,
-    ) -> Self {
-        Self {
-            format: FORMAT.to_owned(),
-            created,
-            base,
-            trust_anchor,
-            documents,
-            platforms,
-        }
+    /// What every manifest of this release says first.
+    pub(crate) fn format() -> String {
+        FORMAT.to_owned()
     }
 
     /// Reads a manifest whose signature was checked.
@@ -175,31 +153,38 @@ impl Manifest {
         bytes
     }
 
-    /// The budgets, and that each thing is there once.
+    /// The budgets, that each thing is there once, and that it says of itself what can be.
     pub(crate) fn check(&self) -> Result<(), ArchiveError> {
+        let malformed = |reason: &str| {
+            Err(ArchiveError::ManifestMalformed {
+                reason: reason.to_owned(),
+            })
+        };
         count("the list of documents", self.documents.len(), MAX_DOCUMENTS)?;
         count("the list of platforms", self.platforms.len(), MAX_PLATFORMS)?;
         let documents = self.documents.iter().map(|row| row.slot);
-        let platforms = self.platforms.iter().map(|row| row.name);
+        let platforms = self.platforms.iter().map(|row| &row.name);
         if !documents.is_sorted_by(|one, next| one < next)
             || !platforms.is_sorted_by(|one, next| one < next)
         {
-            return Err(ArchiveError::ManifestMalformed {
-                reason: "its rows are not in order, or one is there twice".to_owned(),
-            });
+            return malformed("its rows are not in order, or one is there twice");
+        }
+        let is_first = self.volume == 1;
+        let is_number = (1..=MAX_VOLUMES).contains(&self.volume);
+        if !is_number || is_first != self.previous.is_none() {
+            return malformed("it has no number, or none that fits the volume before it");
+        }
+        if !is_first && !self.documents.is_empty() {
+            return malformed("documents stand in the first volume only");
         }
         let is_named_once = |row: &DocumentRow| {
             let names = row.selected_as.iter();
             names.is_sorted_by(|one, next| one < next)
         };
-        let is_family = |row: &PlatformRow| {
-            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
-            row.fmspc.len() == 12 && row.fmspc.bytes().all(is_digit)
-        };
-        if !self.documents.iter().all(is_named_once) || !self.platforms.iter().all(is_family) {
-            return Err(ArchiveError::ManifestMalformed {
-                reason: "a selector stands twice, or an FMSPC is none".to_owned(),
-            });
+        if !self.documents.iter().all(is_named_once)
+            || !self.platforms.iter().all(PlatformRow::is_well_formed)
+        {
+            return malformed("a selector stands twice, or a platform's name or FMSPC is none");
         }
         let bodies = self.documents.iter().map(|row| (row.file(), row.body));
         let chains = self.documents.iter();
@@ -222,9 +207,7 @@ impl Manifest {
         let is_whole = self.documents.iter().all(|row| row.carried)
             && self.platforms.iter().all(|row| row.carried);
         if self.base.is_none() && !is_whole {
-            return Err(ArchiveError::ManifestMalformed {
-                reason: "it leaves something out, and builds on no other archive".to_owned(),
-            });
+            return malformed("it leaves something out, and builds on no other archive");
         }
         Ok(())
     }
@@ -263,15 +246,26 @@ impl DocumentRow {
     }
 }
 
-impl PlatformRow {
-    /// Its file in the archive.
-    pub(crate) fn file(&self) -> String {
-        format!("platforms/{}.json", self.name)
+/// A digest that may be absent.
+mod optional {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Sha256};
+    use crate::digest::text;
+
+    #[derive(Deserialize, Serialize)]
+    struct Text(#[serde(with = "text")] Sha256);
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Sha256>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.map(Text).serialize(serializer)
     }
 
-    /// The file of its issuer chain.
-    pub(crate) fn chain_file(&self) -> String {
-        format!("platforms/{}.issuer-chain.pem", self.name)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Sha256>, D::Error> {
+        let text = Option::<Text>::deserialize(deserializer)?;
+        Ok(text.map(|Text(digest)| digest))
     }
 }
 

@@ -1,15 +1,22 @@
 //! Writing archives.
 
-use std::collections::BTreeMap;
-
 use bulla_collateral::{Selector, Slot};
 use bulla_pki::{SigningKey, Timestamp};
 
 use crate::digest::Sha256;
 use crate::error::{ArchiveError, SealError};
-use crate::manifest::{Anchor, Base, DocumentRow, Manifest, Part, PlatformRow};
-use crate::read::{Archive, MANIFEST};
-use crate::{MAX_MANIFEST_SIZE, MAX_SIZE, signature, tar};
+use crate::manifest::{Anchor, DocumentRow, Manifest, Part};
+use crate::platform::{PlatformName, PlatformRow};
+use crate::reading::{self, Whole};
+use crate::volume::MANIFEST;
+use crate::{MAX_FILE_SIZE, MAX_MANIFEST_SIZE, MAX_VOLUME_SIZE, signature, tar};
+
+/// Bytes of platforms after which a volume ends: a quarter of the largest one, which is all the memory
+/// that a fleet takes, and few enough that a service takes them within seconds.
+const ENOUGH: usize = MAX_VOLUME_SIZE / 4;
+
+/// Platforms after which a volume ends in any case: those that are listed and not carried have no bytes.
+const MANY: usize = 4_096;
 
 /// A document of a collection.
 #[derive(Clone, Debug)]
@@ -39,17 +46,19 @@ pub struct Document {
     reason = "what an archive has of a platform"
 )]
 pub struct Platform {
-    /// QE-ID and PCE-ID, in whatever form; only their digest is told by the manifest.
-    pub name: String,
+    /// Which one.
+    pub name: PlatformName,
     /// The family, 12 upper-case hexadecimal digits.
     pub fmspc: String,
+    /// The last second at which all of its certificates are good.
+    pub until: Timestamp,
     /// What is known of it, as whoever imports it reads it.
     pub body: Vec<u8>,
     /// PEM: the PCK CA and the root.
     pub issuer_chain: Vec<u8>,
 }
 
-/// Everything that a collection holds at an instant.
+/// What a collection holds at an instant, but for the platforms.
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "what an archive is made from")]
 pub struct Contents {
@@ -59,155 +68,182 @@ pub struct Contents {
     pub trust_anchor: Anchor,
     /// The documents, in any order.
     pub documents: Vec<Document>,
-    /// The platforms, in any order.
-    pub platforms: Vec<Platform>,
 }
 
-impl Contents {
-    /// The archive, signed: of everything, or of what `base` does not list already.
-    ///
-    /// The same contents give the same bytes, but for the signature.
-    pub fn seal(&self, key: &SigningKey, base: Option<&Archive<'_>>) -> Result<Vec<u8>, SealError> {
-        let listed = base.map(|base| base.manifest());
-        if let Some(listed) = listed {
-            self.follows(listed)?;
-        }
-        let documents = self.documents(listed)?;
-        let platforms = self.platforms(listed)?;
-        let manifest = Manifest::new(
-            self.created,
-            base.map(Archive::as_base),
-            self.trust_anchor.clone(),
-            documents.values().map(|(row, _)| row.clone()).collect(),
-            platforms.values().map(|(row, _)| row.clone()).collect(),
-        );
-        manifest.check().map_err(SealError::TooLarge)?;
-        let text = manifest.write();
-        within("its manifest", text.len(), MAX_MANIFEST_SIZE)?;
-        let documents = documents.values().filter(|(row, _)| row.carried);
-        let documents = documents.flat_map(|(row, document)| {
-            let body = (row.file(), &document.body);
-            [body, (row.chain_file(), &document.issuer_chain)]
-        });
-        let platforms = platforms.values().filter(|(row, _)| row.carried);
-        let platforms = platforms.flat_map(|(row, platform)| {
-            let body = (row.file(), &platform.body);
-            [body, (row.chain_file(), &platform.issuer_chain)]
-        });
-        let files: Vec<_> = documents.chain(platforms).collect();
-        let size = files
-            .iter()
-            .map(|(_, content)| tar::length(content.len()))
-            .fold(tar::length(text.len()), usize::saturating_add);
-        within("the archive", size.saturating_add(4 * 512), MAX_SIZE)?;
+/// Writes an archive: of everything, or of what another does not list already. What it gives is the
+/// next piece of the file.
+///
+/// The same contents give the same bytes, but for the signatures.
+pub struct Sealing<'k> {
+    key: &'k SigningKey,
+    /// The volume that is being filled.
+    manifest: Manifest,
+    /// The files of it.
+    files: Vec<u8>,
+    /// The last platform so far.
+    after: Option<PlatformName>,
+}
 
-        let mut out = Vec::with_capacity(size.saturating_add(4 * 512));
-        tar::write(&mut out, signature::FILE, &signature::write(key, &text)?);
-        tar::write(&mut out, MANIFEST, &text);
-        for (name, content) in files {
-            tar::write(&mut out, &name, content);
+impl<'k> Sealing<'k> {
+    /// Begins with the documents.
+    pub fn begin(
+        contents: Contents,
+        key: &'k SigningKey,
+        base: Option<&Whole>,
+    ) -> Result<Self, SealError> {
+        let listed = base.map(Whole::manifest);
+        if let Some(listed) = listed {
+            follows(&contents, listed)?;
         }
-        tar::finish(&mut out);
-        Ok(out)
+        let mut sealing = Self {
+            key,
+            manifest: Manifest {
+                format: Manifest::format(),
+                created: contents.created,
+                volume: 1,
+                previous: None,
+                last: false,
+                base: base.map(Whole::as_base),
+                trust_anchor: contents.trust_anchor,
+                documents: Vec::new(),
+                platforms: Vec::new(),
+            },
+            files: Vec::new(),
+            after: None,
+        };
+        let mut documents = contents.documents;
+        documents.sort_by_key(|document| document.slot);
+        for document in documents {
+            sealing.document(document, listed)?;
+        }
+        Ok(sealing)
     }
 
-    /// Whether an archive can be its base.
-    fn follows(&self, base: &Manifest) -> Result<(), SealError> {
-        let (own, others) = (&self.trust_anchor, &base.trust_anchor);
-        if own.public_key_sha256 != others.public_key_sha256 {
-            return Err(SealError::AnchorsDiffer {
-                base: others.public_key_sha256.to_string(),
-                own: own.public_key_sha256.to_string(),
-            });
+    fn document(&mut self, document: Document, base: Option<&Manifest>) -> Result<(), SealError> {
+        let mut selected_as = document.selected_as;
+        selected_as.sort_unstable();
+        let mut row = DocumentRow {
+            slot: document.slot,
+            selected_as,
+            issued: document.issued,
+            until: document.until,
+            body: Part::of(&document.body),
+            issuer_chain: Part::of(&document.issuer_chain),
+            carried: true,
+        };
+        let last = self.manifest.documents.last();
+        if last.is_some_and(|last| last.slot == row.slot) {
+            let name = row.slot.to_string();
+            return Err(SealError::Twice { name });
         }
-        if self.created < base.created {
-            return Err(SealError::BeforeBase {
-                base: base.created.to_string(),
-                own: self.created.to_string(),
-            });
+        let found = base.and_then(|base| {
+            let rows = &base.documents;
+            let place = rows.binary_search_by_key(&row.slot, |row| row.slot);
+            rows.get(place.ok()?)
+        });
+        // A document that is given out under another name now is brought again, so that whoever takes
+        // it learns of the name.
+        row.carried = found.is_none_or(|found| {
+            (found.body, found.issuer_chain, &found.selected_as)
+                != (row.body, row.issuer_chain, &row.selected_as)
+        });
+        if row.carried {
+            self.carry(row.file(), &document.body)?;
+            self.carry(row.chain_file(), &document.issuer_chain)?;
         }
+        self.manifest.documents.push(row);
         Ok(())
     }
 
-    fn documents(
-        &self,
-        base: Option<&Manifest>,
-    ) -> Result<BTreeMap<Slot, (DocumentRow, &Document)>, SealError> {
-        let mut rows = BTreeMap::new();
-        for document in &self.documents {
-            let (body, issuer_chain) = (&document.body, &document.issuer_chain);
-            let (body, issuer_chain) = (Part::of(body), Part::of(issuer_chain));
-            let mut selected_as = document.selected_as.clone();
-            selected_as.sort_unstable();
-            let is_known = base.is_some_and(|base| {
-                let found = base
-                    .documents
-                    .binary_search_by_key(&document.slot, |row| row.slot);
-                let row = found.ok().and_then(|place| base.documents.get(place));
-                // A document that is given out under another name now is brought again, so that
-                // whoever takes it learns of the name.
-                row.is_some_and(|row| {
-                    row.body == body
-                        && row.issuer_chain == issuer_chain
-                        && row.selected_as == selected_as
-                })
-            });
-            let row = DocumentRow {
-                slot: document.slot,
-                selected_as,
-                issued: document.issued,
-                until: document.until,
-                body,
-                issuer_chain,
-                carried: !is_known,
-            };
-            if rows.insert(document.slot, (row, document)).is_some() {
-                let name = document.slot.to_string();
-                return Err(SealError::Twice { name });
-            }
+    /// Adds a platform, behind all before it in the order of the names; with the row that the archive
+    /// has of it since which this one is made, if there is one. What is given is a piece of the file,
+    /// or nothing yet.
+    pub fn platform(
+        &mut self,
+        platform: Platform,
+        base: Option<&PlatformRow>,
+    ) -> Result<Vec<u8>, SealError> {
+        let mut row = PlatformRow {
+            name: platform.name,
+            fmspc: platform.fmspc,
+            until: platform.until,
+            body: Part::of(&platform.body),
+            issuer_chain: Part::of(&platform.issuer_chain),
+            carried: true,
+        };
+        if self.after.as_ref() >= Some(&row.name) {
+            let name = format!("the platform {}", row.name.sha256());
+            return Err(SealError::Twice { name });
         }
-        Ok(rows)
+        row.carried = base.is_none_or(|base| {
+            (&base.name, base.body, base.issuer_chain) != (&row.name, row.body, row.issuer_chain)
+        });
+        let is_full = self.files.len() >= ENOUGH || self.manifest.platforms.len() >= MANY;
+        let piece = match is_full {
+            true => self.volume(false)?,
+            false => Vec::new(),
+        };
+        if row.carried {
+            self.carry(row.file(), &platform.body)?;
+            self.carry(row.chain_file(), &platform.issuer_chain)?;
+        }
+        self.after = Some(row.name.clone());
+        self.manifest.platforms.push(row);
+        Ok(piece)
     }
 
-    fn platforms(
-        &self,
-        base: Option<&Manifest>,
-    ) -> Result<BTreeMap<Sha256, (PlatformRow, &Platform)>, SealError> {
-        let mut rows = BTreeMap::new();
-        for platform in &self.platforms {
-            let name = Sha256::of(platform.name.as_bytes());
-            let (body, issuer_chain) = (&platform.body, &platform.issuer_chain);
-            let (body, issuer_chain) = (Part::of(body), Part::of(issuer_chain));
-            let is_known = base.is_some_and(|base| {
-                let found = base.platforms.binary_search_by_key(&name, |row| row.name);
-                let row = found.ok().and_then(|place| base.platforms.get(place));
-                row.is_some_and(|row| row.body == body && row.issuer_chain == issuer_chain)
-            });
-            let row = PlatformRow {
-                name,
-                fmspc: platform.fmspc.clone(),
-                body,
-                issuer_chain,
-                carried: !is_known,
-            };
-            if rows.insert(name, (row, platform)).is_some() {
-                return Err(SealError::Twice {
-                    name: format!("the platform {name}"),
-                });
-            }
-        }
-        Ok(rows)
+    /// The last piece.
+    pub fn finish(mut self) -> Result<Vec<u8>, SealError> {
+        let mut piece = self.volume(true)?;
+        tar::finish(&mut piece);
+        Ok(piece)
+    }
+
+    fn carry(&mut self, name: String, content: &[u8]) -> Result<(), SealError> {
+        within(&name, content.len(), MAX_FILE_SIZE)?;
+        tar::write(&mut self.files, &name, content);
+        within("the volume", self.files.len(), MAX_VOLUME_SIZE)
+    }
+
+    /// Ends the volume and begins the next one.
+    fn volume(&mut self, last: bool) -> Result<Vec<u8>, SealError> {
+        self.manifest.last = last;
+        self.manifest.check().map_err(SealError::TooLarge)?;
+        let text = self.manifest.write();
+        within("its manifest", text.len(), MAX_MANIFEST_SIZE)?;
+        let mut volume = Vec::new();
+        let signature = signature::write(self.key, &text)?;
+        tar::write(&mut volume, signature::FILE, &signature);
+        tar::write(&mut volume, MANIFEST, &text);
+        volume.append(&mut self.files);
+        tar::finish(&mut volume);
+        within("the volume", volume.len(), MAX_VOLUME_SIZE)?;
+        let mut piece = Vec::new();
+        tar::write(&mut piece, &reading::file(self.manifest.volume), &volume);
+        self.manifest.previous = Some(Sha256::of(&text));
+        self.manifest.volume = self.manifest.volume.saturating_add(1);
+        self.manifest.documents.clear();
+        self.manifest.platforms.clear();
+        Ok(piece)
     }
 }
 
-impl Archive<'_> {
-    /// As one that is made since names it.
-    pub fn as_base(&self) -> Base {
-        Base {
-            sha256: self.sha256(),
-            created: self.manifest().created,
-        }
+/// Whether an archive can be the base of what is to be made.
+fn follows(contents: &Contents, base: &Manifest) -> Result<(), SealError> {
+    let (own, others) = (&contents.trust_anchor, &base.trust_anchor);
+    if own.public_key_sha256 != others.public_key_sha256 {
+        return Err(SealError::AnchorsDiffer {
+            base: others.public_key_sha256.to_string(),
+            own: own.public_key_sha256.to_string(),
+        });
     }
+    if contents.created < base.created {
+        return Err(SealError::BeforeBase {
+            base: base.created.to_string(),
+            own: contents.created.to_string(),
+        });
+    }
+    Ok(())
 }
 
 fn within(what: &str, found: usize, limit: usize) -> Result<(), SealError> {

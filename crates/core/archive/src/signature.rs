@@ -1,4 +1,4 @@
-//! Who sealed an archive: the key and its signature over the manifest.
+//! Who sealed a volume: the key and its signature over the manifest.
 
 use bulla_pki::signing::SigningError;
 use bulla_pki::{PublicKey, Signature, SigningKey};
@@ -15,6 +15,38 @@ pub(crate) const SIZE: usize = 2 * 65 + 1 + 2 * 64 + 1;
 /// SHA-256 of a key as people compare it: of the uncompressed point (SEC 1, section 2.3.3).
 pub fn key_sha256(key: &PublicKey) -> Sha256 {
     Sha256::of(key.uncompressed())
+}
+
+/// Who must have sealed an archive.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "there is no other way to know somebody"
+)]
+pub enum Signer<'a> {
+    /// Whoever holds this key.
+    Key(&'a PublicKey),
+    /// Whoever holds the key of this digest ([`key_sha256`]).
+    Digest(Sha256),
+    /// Anybody: to look into it. Nothing of it may be used.
+    Anybody,
+}
+
+impl Signer<'_> {
+    pub(crate) fn check(self, found: &PublicKey) -> Result<(), ArchiveError> {
+        let (is_he, expected) = match self {
+            Self::Key(key) => (key == found, key_sha256(key)),
+            Self::Digest(digest) => (key_sha256(found) == digest, digest),
+            Self::Anybody => return Ok(()),
+        };
+        match is_he {
+            true => Ok(()),
+            false => Err(ArchiveError::SignerOther {
+                found: key_sha256(found).to_string(),
+                expected: expected.to_string(),
+            }),
+        }
+    }
 }
 
 /// The file: the key (`04`, x, y) on one line, the signature (r, s) over the manifest on the next.

@@ -7,10 +7,10 @@
 use crate::error::ArchiveError;
 
 /// Everything is padded to blocks of so many bytes.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// What ends the container: two blocks of zeros.
-const END: usize = 2 * BLOCK;
+pub(crate) const END: usize = 2 * BLOCK;
 
 /// Digits of a size in octal.
 const SIZE_DIGITS: usize = 11;
@@ -18,8 +18,14 @@ const SIZE_DIGITS: usize = 11;
 /// Where the size stands in a header.
 const SIZE_AT: usize = 124;
 
+/// The size that a header states; absent where it is no number.
+pub(crate) fn stated_size(header: &[u8]) -> Option<u64> {
+    let digits = header.get(SIZE_AT..)?.get(..SIZE_DIGITS)?;
+    u64::from_str_radix(str::from_utf8(digits).ok()?, 8).ok()
+}
+
 /// The header of a file. Names have at most 100 bytes, as all that are written here.
-fn header(name: &str, size: u64) -> [u8; BLOCK] {
+pub(crate) fn header(name: &str, size: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     let mut put = |at: usize, bytes: &[u8]| {
         let rest = block.get_mut(at..).unwrap_or_default();
@@ -52,11 +58,6 @@ fn padding(size: usize) -> usize {
     size.next_multiple_of(BLOCK).saturating_sub(size)
 }
 
-/// How many bytes a file takes.
-pub(crate) fn length(size: usize) -> usize {
-    BLOCK.saturating_add(size.next_multiple_of(BLOCK))
-}
-
 /// Writes a file.
 pub(crate) fn write(out: &mut Vec<u8>, name: &str, content: &[u8]) {
     let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
@@ -73,17 +74,23 @@ pub(crate) fn finish(out: &mut Vec<u8>) {
 /// Reads file after file, each of which must be the one that is expected.
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
+    /// At which byte of the whole file they begin.
+    origin: usize,
     offset: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, offset: 0 }
+    pub(crate) fn new(bytes: &'a [u8], origin: usize) -> Self {
+        Self {
+            bytes,
+            origin,
+            offset: 0,
+        }
     }
 
-    /// Where the next file begins.
+    /// Where the next file begins, in the whole file.
     pub(crate) fn offset(&self) -> usize {
-        self.offset
+        self.origin.saturating_add(self.offset)
     }
 
     /// Whether the next file has this name.
@@ -94,17 +101,12 @@ impl<'a> Reader<'a> {
 
     /// The next file, which has this name and at most `limit` bytes.
     pub(crate) fn file(&mut self, name: &str, limit: usize) -> Result<&'a [u8], ArchiveError> {
-        let offset = self.offset;
+        let offset = self.offset();
         let altered = || ArchiveError::Altered {
             file: name.to_owned(),
             offset,
         };
-        let digits = self.peek(name)?.get(SIZE_AT..).unwrap_or_default();
-        let digits = str::from_utf8(digits.get(..SIZE_DIGITS).unwrap_or_default());
-        let size = digits
-            .ok()
-            .and_then(|text| u64::from_str_radix(text, 8).ok());
-        let size = size.ok_or_else(altered)?;
+        let size = stated_size(self.peek(name)?).ok_or_else(altered)?;
         if usize::try_from(size).map_or(true, |size| size > limit) {
             return Err(ArchiveError::TooLarge {
                 what: name.to_owned(),
@@ -118,7 +120,7 @@ impl<'a> Reader<'a> {
 
     /// The next file, which has this name and this size.
     pub(crate) fn file_of(&mut self, name: &str, size: u64) -> Result<&'a [u8], ArchiveError> {
-        let offset = self.offset;
+        let offset = self.offset();
         let altered = || ArchiveError::Altered {
             file: name.to_owned(),
             offset,
@@ -140,7 +142,7 @@ impl<'a> Reader<'a> {
 
     /// The end, behind which nothing stands.
     pub(crate) fn finish(&mut self) -> Result<(), ArchiveError> {
-        let offset = self.offset;
+        let offset = self.offset();
         let end = self.take("its end", END)?;
         if end.iter().any(|byte| *byte != 0) || self.offset != self.bytes.len() {
             return Err(ArchiveError::Surplus { offset });
@@ -162,7 +164,7 @@ impl<'a> Reader<'a> {
 
     fn truncated(&self, name: &str) -> ArchiveError {
         ArchiveError::Truncated {
-            size: self.bytes.len(),
+            size: self.origin.saturating_add(self.bytes.len()),
             file: name.to_owned(),
         }
     }

@@ -1,33 +1,25 @@
 //! What comes across an air gap in one file. The archive's signature says who put it together; every
 //! document and certificate in it enters as if it had come from an upstream, after the same checks.
 
-use std::collections::HashSet;
+mod past;
+
 use std::sync::Arc;
 
-use bulla_archive::{Archive, DocumentRow, Item, Manifest, PlatformRow, Sha256, key_sha256};
+use bulla_archive::{DocumentRow, Item, Manifest, PlatformName, PlatformRow, Sha256, Volume};
 use bulla_collateral::Slot;
 use bulla_pki::Timestamp;
 use bulla_protocol::pccs::PlatformCertificates;
-use bulla_store::audit::Event;
 use bulla_store::fleet::{Platform, PlatformId};
-use bulla_store::governance::Decision;
-use bulla_store::{Fleet as _, Governance as _, Store, StoreError};
+use bulla_store::{Fleet as _, Store, StoreError};
 use bulla_verifier::arrival::{CLOCK_SKEW, Received};
-use serde::{Deserialize, Serialize};
 
 use crate::collection::{Change, ROLLED_BACK, Rejection};
 use crate::fleet::{Brought, Fleet, NoCertificate};
 use crate::keeper::{Keeper, unhurried};
 use crate::want::{Choice, Want};
 
-/// Under which kind is kept which archives were imported.
-const KIND: &str = "archive";
-
-/// How many platforms are read from the store at a time.
-const PAGE: usize = 1_000;
-
-/// Why an archive is not imported. Nothing of it has entered then, but for the last two reasons, after
-/// which some of it may have.
+/// Why a volume of an archive is not imported. Nothing of it has entered then, but for the last two
+/// reasons, after which some of it may have.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotImported {
@@ -66,6 +58,15 @@ pub enum NotImported {
         /// When that was made.
         created: Timestamp,
     },
+    /// It goes on with what was not begun here.
+    #[error(
+        "it is volume {volume} of its archive, and the one before it was not the last that was imported \
+         here: import the archive from its beginning"
+    )]
+    VolumeMissing {
+        /// Which one it is.
+        volume: u32,
+    },
     /// Another import ended in between.
     #[error("another archive was imported at the same time; import this one again")]
     Overtaken,
@@ -99,23 +100,10 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Imported {
-    /// Each document that the archive lists.
+    /// Each document that the volume lists.
     pub documents: Vec<(Slot, Outcome)>,
-    /// Each platform that the archive lists.
+    /// Each platform that the volume lists.
     pub platforms: Vec<(Sha256, Outcome)>,
-}
-
-/// An archive that was imported, as it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Past {
-    sha256: Sha256,
-    created: Timestamp,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    sha256: String,
-    created: String,
 }
 
 /// Who takes archives.
@@ -129,28 +117,22 @@ impl Archives {
         Self { keeper, fleet }
     }
 
-    /// Takes what an archive has. That one document fails keeps none of the others from entering.
+    /// Takes what a volume of an archive has. That one document fails keeps none of the others from
+    /// entering. Volumes come in their order; the archive counts as imported with the last.
     pub(crate) async fn import(
         &self,
-        archive: &Archive<'_>,
+        volume: &Volume<'_>,
         actor: &str,
     ) -> Result<Imported, NotImported> {
-        let manifest = archive.manifest();
+        let manifest = volume.manifest();
         self.check_realm(manifest)?;
-        let name = self.name(archive);
-        let version = self.store().decision_version(KIND, &name)?;
-        let past = self.past(&name)?;
-        follows(archive, &past)?;
+        let place = self.place(volume)?;
         let source = format!("archive of {}", manifest.created);
-        let documents = unhurried(|| self.documents(archive, &source))?;
-        let platforms = self.platforms(archive, &source).await?;
         let imported = Imported {
-            documents,
-            platforms,
+            documents: unhurried(|| self.documents(volume, &source))?,
+            platforms: self.platforms(volume, &source).await?,
         };
-        if past.first() != Some(&Past::of(archive)) {
-            self.record(archive, name, version, &imported, actor)?;
-        }
+        unhurried(|| self.record(volume, &place, &imported, actor))?;
         Ok(imported)
     }
 
@@ -174,10 +156,10 @@ impl Archives {
     /// The documents, those first that others are looked up in.
     fn documents(
         &self,
-        archive: &Archive<'_>,
+        volume: &Volume<'_>,
         source: &str,
     ) -> Result<Vec<(Slot, Outcome)>, StoreError> {
-        let mut rows: Vec<_> = archive.documents().collect();
+        let mut rows: Vec<_> = volume.documents().collect();
         rows.sort_by_key(|(row, _)| row.slot != Slot::RootCaCrl);
         let mut outcomes = Vec::with_capacity(rows.len());
         for (row, item) in rows {
@@ -190,7 +172,7 @@ impl Archives {
         Ok(outcomes)
     }
 
-    /// A document enters as the one of its number first, then under each name that it is given out by.
+    /// A document enters as the one of its number, and under each name that it was given out by.
     fn document(
         &self,
         row: &DocumentRow,
@@ -212,29 +194,11 @@ impl Archives {
                 issuer_chain,
             },
         };
-        let outcome = self.admit(received, exactly(row.slot), source)?;
-        let Some(series) = row.slot.series() else {
-            return Ok(outcome);
-        };
-        for selector in &row.selected_as {
-            if !matches!(outcome, Outcome::Entered(_)) {
-                break;
-            }
-            let want = Want::Series(series, Choice::Selected(*selector));
-            if let refused @ Outcome::Refused { .. } = self.admit(received, want, source)? {
-                return Ok(refused);
-            }
-        }
-        Ok(outcome)
-    }
-
-    fn admit(
-        &self,
-        received: Received<'_>,
-        want: Want,
-        source: &str,
-    ) -> Result<Outcome, StoreError> {
-        match self.keeper.admit(received, want, source) {
+        let want = exactly(row.slot);
+        let admitted = self
+            .keeper
+            .admit_selected(received, want, &row.selected_as, source);
+        match admitted {
             Ok(admission) if admission.change == Change::Older => Ok(Outcome::Older),
             Ok(admission) => Ok(Outcome::Entered(admission.change)),
             Err(Rejection::Refused { code, .. }) if code == ROLLED_BACK => Ok(Outcome::Older),
@@ -256,24 +220,32 @@ impl Archives {
 
     async fn platforms(
         &self,
-        archive: &Archive<'_>,
+        volume: &Volume<'_>,
         source: &str,
     ) -> Result<Vec<(Sha256, Outcome)>, StoreError> {
-        let has_others = archive.platforms().any(|(_, item)| item.is_none());
-        let here = match has_others {
-            true => unhurried(|| self.certified())?,
-            false => HashSet::new(),
-        };
-        let mut outcomes = Vec::new();
-        for (row, item) in archive.platforms() {
+        let mut outcomes = Vec::with_capacity(volume.manifest().platforms.len());
+        for (row, item) in volume.platforms() {
             let outcome = match item {
                 Some(item) => self.platform(row, item, source).await?,
-                None if here.contains(&row.name) => Outcome::Present,
-                None => Outcome::Missing,
+                None => unhurried(|| self.not_carried_platform(row))?,
             };
-            outcomes.push((row.name, outcome));
+            outcomes.push((row.name.sha256(), outcome));
         }
         Ok(outcomes)
+    }
+
+    fn not_carried_platform(&self, row: &PlatformRow) -> Result<Outcome, StoreError> {
+        let is_here = match row.name.pce_id.parse() {
+            Ok(pce_id) => self.fleet.is_certified(&PlatformId {
+                qe_id: row.name.qe_id.clone(),
+                pce_id,
+            })?,
+            Err(_) => false,
+        };
+        Ok(match is_here {
+            true => Outcome::Present,
+            false => Outcome::Missing,
+        })
     }
 
     async fn platform(
@@ -346,127 +318,16 @@ impl Archives {
         }))
     }
 
-    /// The names of all platforms here that have certificates.
-    fn certified(&self) -> Result<HashSet<Sha256>, StoreError> {
-        let anchor = self.keeper.collection().realm().id();
-        let mut names = HashSet::new();
-        let mut after: Option<PlatformId> = None;
-        loop {
-            let page = self.store().platforms(anchor, None, after.as_ref(), PAGE)?;
-            let Some(last) = page.last() else {
-                return Ok(names);
-            };
-            after = Some(last.id.clone());
-            for platform in page {
-                if self.fleet.is_certified(&platform.id)? {
-                    names.insert(name_of(&platform.id));
-                }
-            }
-        }
-    }
-
-    /// Under which name is kept what came from a signer for this root.
-    fn name(&self, archive: &Archive<'_>) -> String {
-        let anchor = self.keeper.collection().realm().id();
-        format!("{}/{}", Sha256(anchor.0), key_sha256(archive.signer()))
-    }
-
-    /// The archives of a signer that were imported, latest first.
-    fn past(&self, name: &str) -> Result<Vec<Past>, StoreError> {
-        let decisions = self.store().decision_history(KIND, name)?;
-        let past = decisions.iter().filter_map(|decision| {
-            let kept: Kept = serde_json::from_str(decision.body.as_deref()?).ok()?;
-            Some(Past {
-                sha256: kept.sha256.parse().ok()?,
-                created: kept.created.parse().ok()?,
-            })
-        });
-        Ok(past.collect())
-    }
-
-    fn record(
-        &self,
-        archive: &Archive<'_>,
-        name: String,
-        version: u32,
-        imported: &Imported,
-        actor: &str,
-    ) -> Result<(), NotImported> {
-        let now = self.keeper.collection().now().at;
-        let Past { sha256, created } = Past::of(archive);
-        let kept = serde_json::json!({
-            "sha256": sha256.to_string(),
-            "created": created.to_string(),
-        });
-        let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused { .. });
-        let details = serde_json::json!({
-            "created": created.to_string(),
-            "signer": key_sha256(archive.signer()).to_string(),
-            "base": archive.manifest().base.map(|base| base.sha256.to_string()),
-            "documents": imported.documents.len(),
-            "documents_refused": imported.documents.iter().filter(|(_, it)| refused(it)).count(),
-            "platforms": imported.platforms.len(),
-            "platforms_refused": imported.platforms.iter().filter(|(_, it)| refused(it)).count(),
-        });
-        let decision = Decision {
-            kind: KIND.to_owned(),
-            name,
-            version: version.saturating_add(1),
-            body: Some(kept.to_string()),
-            at: now,
-            author: actor.to_owned(),
-        };
-        let event = Event {
-            at: now,
-            actor: actor.to_owned(),
-            action: "archive.import".to_owned(),
-            subject: sha256.to_string(),
-            details: details.to_string(),
-        };
-        match self.store().enact(&decision, &event)? {
-            true => Ok(()),
-            false => Err(NotImported::Overtaken),
-        }
-    }
-
     fn store(&self) -> &Arc<Store> {
         self.keeper.collection().store()
     }
 }
 
-impl Past {
-    fn of(archive: &Archive<'_>) -> Self {
-        Self {
-            sha256: archive.sha256(),
-            created: archive.manifest().created,
-        }
-    }
-}
-
 /// The name of a platform in an archive.
-pub(crate) fn name_of(id: &PlatformId) -> Sha256 {
-    Sha256::of(format!("{}/{}", id.qe_id, id.pce_id).as_bytes())
-}
-
-/// Whether an archive comes behind those of the same signer that were imported, latest first.
-fn follows(archive: &Archive<'_>, past: &[Past]) -> Result<(), NotImported> {
-    let own = Past::of(archive);
-    if past.first() == Some(&own) {
-        return Ok(());
-    }
-    let last = past.iter().map(|past| past.created).max();
-    if let Some(last) = last.filter(|last| own.created < *last) {
-        let created = own.created;
-        return Err(NotImported::Older { created, last });
-    }
-    match archive.manifest().base {
-        Some(base) if !past.iter().any(|past| past.sha256 == base.sha256) => {
-            Err(NotImported::BaseMissing {
-                base: base.sha256,
-                created: base.created,
-            })
-        }
-        _ => Ok(()),
+fn name_of(id: &PlatformId) -> PlatformName {
+    PlatformName {
+        qe_id: id.qe_id.clone(),
+        pce_id: id.pce_id.to_string(),
     }
 }
 

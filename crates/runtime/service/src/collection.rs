@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bulla_collateral::{Series, Slot};
+use bulla_collateral::{Selector, Series, Slot};
 use bulla_pki::certificate::Certificate;
 use bulla_pki::{Timestamp, pem};
 use bulla_store::audit::Event;
@@ -211,6 +211,29 @@ impl Collection {
         wanted: Option<Want>,
         source: &str,
     ) -> Result<Admission, Rejection> {
+        let selector = wanted.and_then(|wanted| wanted.selector());
+        self.enter(received, wanted, selector.as_slice(), source)
+    }
+
+    /// The same for a document that is given as that of its number, together with the names under which
+    /// the vendor gave it out. They count unless what is here is later. Blocks.
+    pub fn admit_selected(
+        &self,
+        received: Received<'_>,
+        wanted: Want,
+        selectors: &[Selector],
+        source: &str,
+    ) -> Result<Admission, Rejection> {
+        self.enter(received, Some(wanted), selectors, source)
+    }
+
+    fn enter(
+        &self,
+        received: Received<'_>,
+        wanted: Option<Want>,
+        selectors: &[Selector],
+        source: &str,
+    ) -> Result<Admission, Rejection> {
         let _alone = self.entering.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.now().at;
         let arrival = self
@@ -235,8 +258,16 @@ impl Collection {
             Succession::Newer => Change::Newer,
             Succession::Older => Change::Older,
         };
-        let selected = selected_by(wanted, &arrival, &snapshot, now);
-        if let Some((_, row)) = &selected {
+        let is_asked_by_selector = wanted.is_some_and(|wanted| wanted.selector().is_some());
+        let selectors = match change {
+            Change::Older if !is_asked_by_selector => &[],
+            _ => selectors,
+        };
+        let selected: Vec<(Selected, Selection)> = selectors
+            .iter()
+            .filter_map(|selector| selected_by(*selector, &arrival, &snapshot, now))
+            .collect();
+        for (_, row) in &selected {
             self.report_step_back(row, arrival.window.from, &snapshot, source)?;
         }
         let rows: Vec<Selection> = selected.iter().map(|(_, row)| *row).collect();
@@ -256,7 +287,7 @@ impl Collection {
             }
         };
         let mut next = Snapshot::clone(&snapshot).with(Arc::clone(&held));
-        if let Some((number, row)) = selected {
+        for (number, row) in selected {
             next = next.with_selected(row.series, row.selector, number);
         }
         self.snapshot.store(Arc::new(next));
@@ -493,15 +524,14 @@ fn rolled_back(arrival: &Arrival, held: Option<&Arc<Held>>) -> Option<(&'static 
     })
 }
 
-/// What the vendor gives out under the selector that was asked for; absent where none was, and for
-/// a late copy: one that was issued before the document that is selected now.
+/// What the vendor gives out under a selector; absent for a late copy: one that was issued before the
+/// document that is selected now.
 fn selected_by(
-    wanted: Option<Want>,
+    selector: Selector,
     arrival: &Arrival,
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Option<(Selected, Selection)> {
-    let selector = wanted?.selector()?;
     let series: Series = arrival.slot.series()?;
     let number = arrival.slot.number()?;
     let before = snapshot.selected(series, selector);

@@ -406,7 +406,25 @@ impl Keeper {
         want: Want,
         source: &str,
     ) -> Result<Admission, Rejection> {
-        let outcome = self.collection.admit(received, Some(want), source);
+        self.counted(self.collection.admit(received, Some(want), source))
+    }
+
+    /// The same of a document that is given as that of its number, with the names under which the vendor
+    /// gave it out. Blocks.
+    pub fn admit_selected(
+        &self,
+        received: Received<'_>,
+        want: Want,
+        selectors: &[Selector],
+        source: &str,
+    ) -> Result<Admission, Rejection> {
+        let admitted = self
+            .collection
+            .admit_selected(received, want, selectors, source);
+        self.counted(admitted)
+    }
+
+    fn counted(&self, outcome: Result<Admission, Rejection>) -> Result<Admission, Rejection> {
         match &outcome {
             Ok(admission) => {
                 if let Some(counter) = self.counters.arrived.get(place(admission.change)) {

@@ -1,48 +1,81 @@
 //! Archives for air gaps, as files: the keys that sign them, and reading one.
 
+mod base;
 mod export;
 mod import;
 mod keys;
 mod report;
+mod volumes;
 
 use std::path::Path;
 
-use bulla_archive::{Archive, ArchiveError, MAX_SIZE};
+use bulla_archive::{Signer, Whole};
 
-use crate::args::InspectArchiveArgs;
+use crate::args::{ExportArgs, ImportArgs, InspectArchiveArgs};
 use crate::error::{Error, Result};
-use crate::input;
 use crate::output::{Exit, Output, report_error};
+use crate::progress::Progress;
+use crate::time;
 
-pub(super) use export::run as export;
-pub(super) use import::run as import;
+use report::{Overview, Report};
+use volumes::Volumes;
+
 pub(super) use keys::generate as keygen;
+
+/// Writes what a service keeps into an archive.
+pub(super) fn export(args: &ExportArgs, output: &mut Output) -> Result<Exit> {
+    let done = export::run(args, output);
+    settled(done, output)
+}
+
+/// Gives a service an archive.
+pub(super) fn import(args: &ImportArgs, output: &mut Output) -> Result<Exit> {
+    let done = import::run(args, output);
+    settled(done, output)
+}
 
 /// Shows what an archive holds, without a service.
 pub(super) fn inspect(args: &InspectArchiveArgs, output: &mut Output) -> Result<Exit> {
+    let done = report(args, output);
+    settled(done, output)
+}
+
+fn report(args: &InspectArchiveArgs, output: &mut Output) -> Result<Exit> {
     let signer = args.signer.as_deref().map(keys::public).transpose()?;
-    let bytes = read(&args.archive)?;
-    let archive = match &signer {
-        Some(signer) => Archive::read(&bytes, signer),
-        None => Archive::read_of_anybody(&bytes),
-    };
-    let archive = match archive {
-        Ok(archive) => archive,
-        Err(source) => return Ok(refused(&args.archive, source, output)),
-    };
-    let report = report::Report::of(&args.archive, &archive, bytes.len(), signer.is_some());
+    let path = &args.archive;
+    let (whole, overview) = survey(path, signer.as_ref().map_or(Signer::Anybody, Signer::Key))?;
+    let report = Report::of(path, &whole, overview, signer.is_some());
     report.tell(output)?;
     Ok(Exit::Done)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    input::read("archive", path, MAX_SIZE)
+/// Reads all of an archive, and gives what there is in it.
+fn survey(path: &Path, signer: Signer<'_>) -> Result<(Whole, Overview)> {
+    let mut volumes = Volumes::open(path, signer)?;
+    let mut overview = Overview::at(time::now()?);
+    let progress = Progress::new(megabytes(volumes.size()));
+    loop {
+        let done = volumes.offset();
+        progress.show(megabytes(done), "MB of the archive are checked");
+        match volumes.next()? {
+            Some(volume) => overview.add(&volume),
+            None => return Ok((volumes.whole()?, overview.of_size(done))),
+        }
+    }
+}
+
+fn megabytes(bytes: u64) -> usize {
+    usize::try_from(bytes.div_ceil(1_000_000)).unwrap_or(usize::MAX)
 }
 
 /// An archive that is not as it was sealed, or not by whom it should be, is refused: that is the answer
 /// to what was asked.
-fn refused(path: &Path, source: ArchiveError, output: &Output) -> Exit {
-    let path = path.to_owned();
-    report_error(&Error::ArchiveRefused { path, source }, output.format());
-    Exit::Refused
+fn settled(done: Result<Exit>, output: &Output) -> Result<Exit> {
+    match done {
+        Err(error @ Error::ArchiveRefused { .. }) => {
+            report_error(&error, output.format());
+            Ok(Exit::Refused)
+        }
+        done => done,
+    }
 }

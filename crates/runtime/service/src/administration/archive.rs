@@ -1,6 +1,6 @@
 //! Across an air gap: the platforms with their certificates go out, archives come in.
 
-use bulla_archive::{Archive, ArchiveError, MAX_SIZE, Sha256, key_sha256};
+use bulla_archive::{ArchiveError, MAX_VOLUME_SIZE, Sha256, Signer, Volume, key_sha256};
 use bulla_protocol::wire::Status;
 use bulla_store::fleet::PlatformId;
 use serde::Serialize;
@@ -18,6 +18,8 @@ const PAGE: usize = 50;
 
 #[derive(Serialize)]
 struct Page {
+    /// How many there are in all, those without certificates included.
+    all: u64,
     platforms: Vec<Row>,
     /// Behind which platform to go on; absent at the end.
     next: Option<Next>,
@@ -32,6 +34,7 @@ struct Next {
 #[derive(Serialize)]
 struct Row {
     fmspc: String,
+    until: String,
     issuer_chain: String,
     /// As in the list `pck_certs` of the vendor's cache.
     platform: Box<RawValue>,
@@ -48,6 +51,8 @@ struct Answer {
 struct Named {
     sha256: String,
     created: String,
+    volume: u32,
+    last: bool,
     base: Option<String>,
     signer_sha256: String,
 }
@@ -65,6 +70,8 @@ struct Platforms {
     brought: usize,
     /// How many have those that are listed already.
     unchanged: usize,
+    /// How many are without certificates.
+    without: usize,
     failed: Vec<FailedPlatform>,
 }
 
@@ -96,6 +103,7 @@ impl Administration {
         };
         let (found, next) = self.fleet.certified(after.as_ref(), PAGE)?;
         let page = Page {
+            all: self.fleet.count()?,
             platforms: found.iter().map(row).collect::<Result<_, _>>()?,
             next: next.map(|id| Next {
                 qe_id: id.qe_id,
@@ -108,10 +116,10 @@ impl Administration {
     pub(super) async fn import(&self, query: &Query, asked: Asked, actor: &str) -> Outcome {
         query.only(&["signer"])?;
         let signer: Sha256 = query.required("signer")?;
-        let body = read(asked, MAX_SIZE).await?;
-        let archive = Archive::read_by_digest(&body, signer).map_err(|error| unread(&error))?;
-        let imported = self.archives.import(&archive, actor).await?;
-        json(&answer(&archive, imported))
+        let body = read(asked, MAX_VOLUME_SIZE).await?;
+        let volume = Volume::read(&body, Signer::Digest(signer)).map_err(|error| unread(&error))?;
+        let imported = self.archives.import(&volume, actor).await?;
+        json(&answer(&volume, imported))
     }
 }
 
@@ -128,16 +136,18 @@ fn row(certified: &Certified) -> Result<Row, Problem> {
     };
     Ok(Row {
         fmspc: certified.fmspc.to_string(),
+        until: certified.until.to_string(),
         issuer_chain: certified.issuer_chain.clone(),
         platform,
     })
 }
 
-fn answer(archive: &Archive<'_>, imported: Imported) -> Answer {
+fn answer(volume: &Volume<'_>, imported: Imported) -> Answer {
     let documents = imported.documents.into_iter();
     let mut platforms = Platforms {
         brought: 0,
         unchanged: 0,
+        without: 0,
         failed: Vec::new(),
     };
     for (name, outcome) in imported.platforms {
@@ -146,18 +156,24 @@ fn answer(archive: &Archive<'_>, imported: Imported) -> Answer {
                 platforms.unchanged += 1;
             }
             archive::Outcome::Entered(_) => platforms.brought += 1,
-            failed => platforms.failed.push(FailedPlatform {
-                name: name.to_string(),
-                outcome: told(failed),
-            }),
+            failed => {
+                platforms.without += 1;
+                platforms.failed.push(FailedPlatform {
+                    name: name.to_string(),
+                    outcome: told(failed),
+                });
+            }
         }
     }
+    let manifest = volume.manifest();
     Answer {
         archive: Named {
-            sha256: archive.sha256().to_string(),
-            created: archive.manifest().created.to_string(),
-            base: archive.manifest().base.map(|base| base.sha256.to_string()),
-            signer_sha256: key_sha256(archive.signer()).to_string(),
+            sha256: volume.sha256().to_string(),
+            created: manifest.created.to_string(),
+            volume: manifest.volume,
+            last: manifest.last,
+            base: manifest.base.map(|base| base.sha256.to_string()),
+            signer_sha256: key_sha256(volume.signer()).to_string(),
         },
         documents: documents
             .map(|(slot, outcome)| Document {
@@ -201,6 +217,7 @@ impl From<NotImported> for Problem {
             NotImported::Early { .. } => "archive-early",
             NotImported::Older { .. } => "archive-older",
             NotImported::BaseMissing { .. } => "archive-base-missing",
+            NotImported::VolumeMissing { .. } => "archive-volume-missing",
             NotImported::Overtaken => "archive-overtaken",
             NotImported::Store(_) => "store-unavailable",
         };

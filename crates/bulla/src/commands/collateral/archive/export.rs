@@ -1,14 +1,14 @@
 //! `bulla collateral export`: all that a service keeps, into one signed file.
 
-use std::path::Path;
-
-use bulla_archive::{Anchor, Archive, Contents, Document, Platform, SealError, Sha256};
+use bulla_archive::{Anchor, Contents, Document, Platform, PlatformName, Sealing, Sha256, Signer};
 use bulla_collateral::{Selector, Slot};
 use bulla_pki::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{keys, read, refused, report};
+use super::base::Base;
+use super::report::Report;
+use super::{keys, survey};
 use crate::args::ExportArgs;
 use crate::client::PATIENCE;
 use crate::commands::collateral::list::{Listing, Row};
@@ -29,6 +29,8 @@ struct Given {
 
 #[derive(Deserialize)]
 struct Page {
+    /// How many there are, those without certificates included.
+    all: usize,
     platforms: Vec<Certified>,
     next: Option<Next>,
 }
@@ -42,6 +44,7 @@ struct Next {
 #[derive(Deserialize)]
 struct Certified {
     fmspc: String,
+    until: String,
     issuer_chain: String,
     platform: Box<RawValue>,
 }
@@ -53,34 +56,40 @@ struct Named {
     pce_id: String,
 }
 
-pub(crate) fn run(args: &ExportArgs, output: &mut Output) -> Result<Exit> {
+pub(super) fn run(args: &ExportArgs, output: &mut Output) -> Result<Exit> {
     let key = keys::private(&args.key)?;
-    let base = args.since.as_deref().map(read).transpose()?;
-    let base = match (&args.since, &base) {
-        // Whoever makes archives builds on none but his own.
-        (Some(path), Some(bytes)) => match Archive::read(bytes, key.public_key()) {
-            Ok(archive) => Some(archive),
-            Err(source) => return Ok(refused(path, source, output)),
-        },
-        _ => None,
-    };
+    let signer = Signer::Key(key.public_key());
+    let base = args.since.as_deref();
+    let mut base = base.map(|path| Base::open(path, signer)).transpose()?;
     let service = Service::open_for(&args.at, args.token_file.as_deref(), PATIENCE)?;
-    let contents = contents(&service, !args.without_platforms)?;
-    let sealed = contents.seal(&key, base.as_ref());
-    let bytes = sealed.map_err(|source| unsealable(&args.output, source))?;
-    let archive = Archive::read(&bytes, key.public_key());
-    let archive = archive.map_err(|source| Error::ArchiveRefused {
+    let contents = contents(&service)?;
+    // Certificates are personal to machines.
+    let mut file = PrivateFile::begin(&args.output)?;
+    let unsealable = |source| Error::ArchiveUnsealable {
         path: args.output.clone(),
         source,
-    })?;
-    // Certificates are personal to machines.
-    PrivateFile::begin(&args.output)?.finish(&bytes)?;
-    let report = report::Report::of(&args.output, &archive, bytes.len(), true);
-    report.tell(output)?;
+    };
+    let sealing = Sealing::begin(contents, &key, base.as_ref().map(Base::whole));
+    let mut sealing = sealing.map_err(unsealable)?;
+    if !args.without_platforms {
+        platforms(&service, |platform| {
+            let known = match &mut base {
+                Some(base) => base.platform(&platform.name)?,
+                None => None,
+            };
+            let piece = sealing.platform(platform, known.as_ref());
+            file.write(&piece.map_err(unsealable)?)
+        })?;
+    }
+    file.write(&sealing.finish().map_err(unsealable)?)?;
+    // What was written is read again before it gets its name.
+    let (whole, overview) = survey(file.beside(), signer)?;
+    file.finish(&[])?;
+    Report::of(&args.output, &whole, overview, true).tell(output)?;
     Ok(Exit::Done)
 }
 
-fn contents(service: &Service, with_platforms: bool) -> Result<Contents> {
+fn contents(service: &Service) -> Result<Contents> {
     let listing = service.get::<Listing>("/collateral", &[])?.value;
     let created: Timestamp = parsed(service, &listing.now)?;
     let mut documents = Vec::with_capacity(listing.documents.len());
@@ -92,10 +101,6 @@ fn contents(service: &Service, with_platforms: bool) -> Result<Contents> {
             documents.push(document(service, row, &listing.now)?);
         }
     }
-    let platforms = match with_platforms {
-        true => platforms(service, &progress)?,
-        false => Vec::new(),
-    };
     let anchor = listing.trust_anchor;
     Ok(Contents {
         created,
@@ -106,7 +111,6 @@ fn contents(service: &Service, with_platforms: bool) -> Result<Contents> {
             simulated: anchor.simulated,
         },
         documents,
-        platforms,
     })
 }
 
@@ -140,27 +144,27 @@ fn document(service: &Service, row: &Row, at: &str) -> Result<Document> {
     })
 }
 
-fn platforms(service: &Service, progress: &Progress) -> Result<Vec<Platform>> {
-    let mut platforms: Vec<Platform> = Vec::new();
+/// Hands over the platforms, in the order of their names.
+fn platforms(service: &Service, mut each: impl FnMut(Platform) -> Result<()>) -> Result<()> {
+    let mut done = 0;
+    let mut progress = None;
     let mut after: Option<Next> = None;
     loop {
-        progress.show(
-            progress.all(),
-            format_args!("{} platforms", platforms.len()),
-        );
         let query: Vec<(&str, &str)> = match &after {
             Some(last) => vec![("after_qe_id", &last.qe_id), ("after_pce_id", &last.pce_id)],
             None => Vec::new(),
         };
-        let page = service
-            .get::<Page>("/platforms/certificates", &query)?
-            .value;
+        let page = service.get::<Page>("/platforms/certificates", &query)?;
+        let page = page.value;
+        done += page.platforms.len();
+        let progress = progress.get_or_insert_with(|| Progress::new(page.all));
+        progress.show(done, "platforms");
         for certified in page.platforms {
-            platforms.push(platform(service, certified)?);
+            each(platform(service, certified)?)?;
         }
         match page.next {
             Some(next) => after = Some(next),
-            None => return Ok(platforms),
+            None => return Ok(()),
         }
     }
 }
@@ -170,8 +174,9 @@ fn platform(service: &Service, certified: Certified) -> Result<Platform> {
     let Named { qe_id, pce_id } =
         serde_json::from_str(body).map_err(|error| unknown(service, &error.to_string()))?;
     Ok(Platform {
-        name: format!("{qe_id}/{pce_id}"),
+        name: PlatformName { qe_id, pce_id },
         fmspc: certified.fmspc,
+        until: parsed(service, &certified.until)?,
         body: body.as_bytes().to_vec(),
         issuer_chain: certified.issuer_chain.into_bytes(),
     })
@@ -188,16 +193,5 @@ fn unknown(service: &Service, what: &str) -> Error {
     Error::ServiceAnswerUnknown {
         url: service.url.clone(),
         reason: format!("`{what}`"),
-    }
-}
-
-fn unsealable(path: &Path, source: SealError) -> Error {
-    Error::ArchiveUnsealable {
-        path: path.to_owned(),
-        remedy: match &source {
-            SealError::TooLarge(_) => "; leave the platforms out by --without-platforms",
-            _ => "",
-        },
-        source,
     }
 }

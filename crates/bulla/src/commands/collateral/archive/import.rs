@@ -1,9 +1,9 @@
 //! `bulla collateral import`: an archive into a service, which verifies all that is in it.
 
-use bulla_archive::{Archive, key_sha256};
+use bulla_archive::{Signer, key_sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{keys, read, refused};
+use super::{Volumes, keys, survey};
 use crate::args::{Format, ImportArgs};
 use crate::commands::collateral::{Answer, counted, headline};
 use crate::error::{Error, Result};
@@ -14,6 +14,9 @@ use crate::render::table;
 use crate::service::{REFRESH_PATIENCE, Role, Service, Told};
 
 const PATH: &str = "/collateral/archive";
+
+/// Most platforms without certificates that are told one by one.
+const MOST_TOLD: usize = 1_000;
 
 #[derive(Deserialize, Serialize)]
 struct Imported {
@@ -26,6 +29,8 @@ struct Imported {
 struct Named {
     sha256: String,
     created: String,
+    #[serde(rename(serialize = "volumes"))]
+    volume: u32,
     base: Option<String>,
     signer_sha256: String,
 }
@@ -44,6 +49,8 @@ struct Row {
 struct Platforms {
     brought: usize,
     unchanged: usize,
+    /// How many are without certificates; of those the first are told.
+    without: usize,
     failed: Vec<FailedPlatform>,
 }
 
@@ -57,36 +64,79 @@ struct FailedPlatform {
     reason: Option<String>,
 }
 
-pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<Exit> {
-    let signer = keys::public(&args.signer)?;
-    let progress = Progress::new(2);
-    progress.show(0, "checking the archive");
-    let bytes = read(&args.archive)?;
-    // The service would refuse it too; here no byte of it leaves this machine.
-    if let Err(source) = Archive::read(&bytes, &signer) {
-        drop(progress);
-        return Ok(refused(&args.archive, source, output));
-    }
-    progress.show(1, "the service verifies what is in it");
+pub(super) fn run(args: &ImportArgs, output: &mut Output) -> Result<Exit> {
+    let key = keys::public(&args.signer)?;
+    let signer = Signer::Key(&key);
+    // The service would refuse it too; here no byte of it leaves this machine, and of an archive whose
+    // last volume is bad none enters.
+    let (_, overview) = survey(&args.archive, signer)?;
+    let all = overview.entries();
     let service = Service::open_with_token(&args.at, REFRESH_PATIENCE)?;
-    let digest = key_sha256(&signer).to_string();
+    let digest = key_sha256(&key).to_string();
     let query = [("signer", digest.as_str())];
-    let body = Some(("application/octet-stream", bytes));
-    let told = service.ask("POST", PATH, &query, body, Role::Administrator);
-    drop(progress);
-    let Told { simulated, value } = match told {
-        // What is here does not allow it, or it is not what was sealed: a refusal, and the answer.
-        Err(
-            error @ Error::ServiceRefused {
-                status: 409 | 422, ..
-            },
-        ) => {
-            report_error(&error, output.format());
-            return Ok(Exit::Refused);
+    let mut volumes = Volumes::open(&args.archive, signer)?;
+    let progress = Progress::new(all);
+    let mut done = 0;
+    let mut taken: Option<Told<Imported>> = None;
+    while let Some(volume) = volumes.next()? {
+        progress.show(done, "documents and platforms are verified by the service");
+        let body = Some(("application/octet-stream", volume.bytes().to_vec()));
+        let told = service.ask("POST", PATH, &query, body, Role::Administrator);
+        let told: Told<Imported> = match told {
+            // What is here does not allow it: a refusal, and the answer.
+            Err(error) if is_refusal(&error) && taken.is_none() => {
+                drop(progress);
+                report_error(&error, output.format());
+                return Ok(Exit::Refused);
+            }
+            Err(error) if taken.is_some() => {
+                let source = Box::new(error);
+                return Err(Error::ImportBrokenOff { done, all, source });
+            }
+            told => told?,
+        };
+        let manifest = volume.manifest();
+        done += manifest.documents.len() + manifest.platforms.len();
+        match &mut taken {
+            Some(before) => before.value.extend(told.value),
+            None => taken = Some(told),
         }
-        told => told?,
+    }
+    drop(progress);
+    let Some(Told { simulated, value }) = taken else {
+        return Ok(Exit::Done);
     };
     tell(&service, simulated, value, output)
+}
+
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::ServiceRefused {
+            status: 409 | 422,
+            ..
+        }
+    )
+}
+
+impl Imported {
+    /// Takes what became of the next volume.
+    fn extend(&mut self, next: Self) {
+        self.archive = next.archive;
+        self.documents.extend(next.documents);
+        let Platforms {
+            brought,
+            unchanged,
+            without,
+            failed,
+        } = next.platforms;
+        let own = &mut self.platforms;
+        own.brought += brought;
+        own.unchanged += unchanged;
+        own.without += without;
+        own.failed.extend(failed);
+        own.failed.truncate(MOST_TOLD);
+    }
 }
 
 fn tell(
@@ -96,8 +146,8 @@ fn tell(
     output: &mut Output,
 ) -> Result<Exit> {
     let failed = |outcome: &str| matches!(outcome, "refused" | "missing");
-    let has_failed = imported.documents.iter().any(|row| failed(&row.outcome))
-        || !imported.platforms.failed.is_empty();
+    let has_failed =
+        imported.documents.iter().any(|row| failed(&row.outcome)) || imported.platforms.without > 0;
     match output.format() {
         Format::Json => output.json(&Answer {
             service: &service.url,
@@ -141,12 +191,12 @@ fn text(service: &Service, simulated: bool, imported: &Imported) -> String {
     let Platforms {
         brought,
         unchanged,
+        without,
         failed,
     } = &imported.platforms;
     text.push_str(&format!(
-        "\n{} with new certificates, {unchanged} unchanged, {} without\n",
+        "\n{} with new certificates, {unchanged} unchanged, {without} without\n",
         counted(*brought, "platform"),
-        failed.len()
     ));
     for one in failed {
         let name: String = one.name.chars().take(16).collect();

@@ -1,13 +1,14 @@
-//! Reading archives.
+//! Reading a volume.
 
 use bulla_pki::PublicKey;
 
 use crate::digest::Sha256;
 use crate::error::ArchiveError;
-use crate::manifest::{DocumentRow, Manifest, Part, PlatformRow};
-use crate::signature::{self, key_sha256};
+use crate::manifest::{DocumentRow, Manifest, Part};
+use crate::platform::PlatformRow;
+use crate::signature::{self, Signer};
 use crate::tar::Reader;
-use crate::{MAX_MANIFEST_SIZE, MAX_SIZE};
+use crate::{MAX_MANIFEST_SIZE, MAX_VOLUME_SIZE};
 
 /// The file of the manifest, the second of all.
 pub(crate) const MANIFEST: &str = "manifest.json";
@@ -22,9 +23,10 @@ pub struct Item<'a> {
     pub issuer_chain: &'a [u8],
 }
 
-/// An archive that is whole and as it was sealed.
+/// A volume that is whole and as it was sealed. Whether all others are there is not its to say.
 #[derive(Clone, Debug)]
-pub struct Archive<'a> {
+pub struct Volume<'a> {
+    bytes: &'a [u8],
     manifest: Manifest,
     sha256: Sha256,
     signer: PublicKey,
@@ -32,47 +34,27 @@ pub struct Archive<'a> {
     platforms: Vec<Option<Item<'a>>>,
 }
 
-impl<'a> Archive<'a> {
-    /// Reads an archive that was sealed with this key.
-    pub fn read(bytes: &'a [u8], signer: &PublicKey) -> Result<Self, ArchiveError> {
-        Self::read_signed(bytes, |found| match found == signer {
-            true => Ok(()),
-            false => Err(ArchiveError::SignerOther {
-                found: key_sha256(found).to_string(),
-                expected: key_sha256(signer).to_string(),
-            }),
-        })
+impl<'a> Volume<'a> {
+    /// Reads a volume that was sealed by `signer`.
+    pub fn read(bytes: &'a [u8], signer: Signer<'_>) -> Result<Self, ArchiveError> {
+        Self::read_at(bytes, 0, signer)
     }
 
-    /// Reads an archive that was sealed with the key of this digest ([`key_sha256`]).
-    pub fn read_by_digest(bytes: &'a [u8], signer: Sha256) -> Result<Self, ArchiveError> {
-        Self::read_signed(bytes, |found| match key_sha256(found) == signer {
-            true => Ok(()),
-            false => Err(ArchiveError::SignerOther {
-                found: key_sha256(found).to_string(),
-                expected: signer.to_string(),
-            }),
-        })
-    }
-
-    /// Reads an archive, whoever sealed it: to look into it. Nothing of it may be used.
-    pub fn read_of_anybody(bytes: &'a [u8]) -> Result<Self, ArchiveError> {
-        Self::read_signed(bytes, |_| Ok(()))
-    }
-
-    fn read_signed(
+    /// The same; for whom errors are told the volume begins at byte `origin`.
+    pub(crate) fn read_at(
         bytes: &'a [u8],
-        trusted: impl FnOnce(&PublicKey) -> Result<(), ArchiveError>,
+        origin: usize,
+        trusted: Signer<'_>,
     ) -> Result<Self, ArchiveError> {
-        if bytes.len() > MAX_SIZE {
+        if bytes.len() > MAX_VOLUME_SIZE {
             return Err(ArchiveError::TooLarge {
-                what: "the archive".to_owned(),
+                what: "the volume".to_owned(),
                 found: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-                limit: MAX_SIZE,
+                limit: MAX_VOLUME_SIZE,
                 unit: "bytes",
             });
         }
-        let mut reader = Reader::new(bytes);
+        let mut reader = Reader::new(bytes, origin);
         if !reader.is_next(signature::FILE) {
             return Err(ArchiveError::NotAnArchive);
         }
@@ -80,7 +62,7 @@ impl<'a> Archive<'a> {
         let text = reader.file(MANIFEST, MAX_MANIFEST_SIZE)?;
         // Nothing is read that nobody has signed.
         let signer = signature::read(signature, text)?;
-        trusted(&signer)?;
+        trusted.check(&signer)?;
         let manifest = Manifest::parse(text)?;
         let documents = manifest.documents.iter().map(|row| {
             let names = (row.file(), row.chain_file());
@@ -94,6 +76,7 @@ impl<'a> Archive<'a> {
         let platforms = platforms.collect::<Result<_, _>>()?;
         reader.finish()?;
         Ok(Self {
+            bytes,
             sha256: Sha256::of(text),
             manifest,
             signer,
@@ -102,12 +85,17 @@ impl<'a> Archive<'a> {
         })
     }
 
+    /// All of it, as whoever takes archives takes it.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// What it says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Its name: SHA-256 of its manifest.
+    /// SHA-256 of its manifest, which the next one names. That of the last is the archive's.
     pub fn sha256(&self) -> Sha256 {
         self.sha256
     }
