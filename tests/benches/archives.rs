@@ -5,7 +5,7 @@
 //! real binary export, inspect and import. It needs `time` (GNU) and 3 GB in `/dev/shm`.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use bulla_service::daemon::DATABASE_FILE;
@@ -48,7 +48,7 @@ fn carry(size: usize) {
         let file = folder.write(&format!("{name}.toml"), text);
         let mut command = bulla();
         command.arg("serve").arg("--config").arg(file);
-        Daemon::start(command.stderr(Stdio::null()))
+        Daemon::start(&mut command, &folder.path("log"))
     };
     let upstream = format!(
         "[[upstream]]\nname = \"box\"\nurl = \"http://{}\"",

@@ -6,7 +6,6 @@
 //! of the process's memory after each. An argument is another number of platforms.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Instant;
 
 use bulla_service::daemon::DATABASE_FILE;
@@ -43,7 +42,7 @@ fn main() {
         false => Folder::new(),
     };
     let (configuration, store) = lay_out(&folder, &site, &root);
-    let service = start(&configuration);
+    let service = start(&folder, &configuration);
     let tcb = format!("/sgx/certification/v4/tcb?fmspc={fmspc}");
     let identity = "/sgx/certification/v4/qe/identity";
     for target in [&*tcb, identity, &host.target_with_ppid()] {
@@ -57,7 +56,7 @@ fn main() {
 
     println!("| after | seconds | resident | at most |\n|---|---:|---:|---:|");
     let begin = Instant::now();
-    let service = start(&configuration);
+    let service = start(&folder, &configuration);
     while service.get("/readyz").status() != 200 {
         assert!(begin.elapsed().as_secs() < 600, "never ready");
     }
@@ -123,10 +122,10 @@ fn lay_out(folder: &Folder, site: &Site, root: &[u8]) -> (String, PathBuf) {
     (folder.text_path("million.toml"), store)
 }
 
-fn start(configuration: &str) -> Daemon {
+fn start(folder: &Folder, configuration: &str) -> Daemon {
     let mut command = bulla();
     command.args(["serve", "--config", configuration]);
-    Daemon::start(command.stderr(Stdio::null()))
+    Daemon::start(&mut command, &folder.path("log"))
 }
 
 /// A row: what was done since `begin`, and the memory of the service.

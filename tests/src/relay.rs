@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -15,6 +15,8 @@ pub struct Relay {
 struct Shared {
     target: SocketAddr,
     is_cut: AtomicBool,
+    /// How many bytes may go towards the target until the way is cut.
+    left: AtomicUsize,
     connections: Mutex<Vec<TcpStream>>,
     /// What was sent towards the target, of all connections.
     sent: Mutex<Vec<Vec<u8>>>,
@@ -32,6 +34,7 @@ impl Relay {
         let shared = Arc::new(Shared {
             target,
             is_cut: AtomicBool::new(false),
+            left: AtomicUsize::new(usize::MAX),
             connections: Mutex::default(),
             sent: Mutex::default(),
         });
@@ -58,8 +61,14 @@ impl Relay {
         }
     }
 
+    /// Cuts the way when so many bytes more have gone towards the target.
+    pub fn cut_after(&self, bytes: usize) {
+        self.shared.left.store(bytes, Ordering::SeqCst);
+    }
+
     /// Lets connections through again.
     pub fn mend(&self) {
+        self.shared.left.store(usize::MAX, Ordering::SeqCst);
         self.shared.is_cut.store(false, Ordering::SeqCst);
     }
 
@@ -103,18 +112,30 @@ impl Shared {
             carry(&from, &to, |octets| {
                 let mut sent = shared.sent.lock().expect("no panic before");
                 sent[place].extend_from_slice(octets);
+                shared.may_send(octets.len())
             });
         });
         let [from, to] = [&far, near].map(|one| one.try_clone().expect("a descriptor"));
-        thread::spawn(move || carry(&from, &to, |_| {}));
+        thread::spawn(move || carry(&from, &to, |_| true));
+    }
+
+    /// Counts what is to be sent; `false` from when on the way is cut.
+    fn may_send(&self, bytes: usize) -> bool {
+        let left = self.left.load(Ordering::SeqCst).saturating_sub(bytes);
+        if left == 0 {
+            self.is_cut.store(true, Ordering::SeqCst);
+        }
+        if self.left.load(Ordering::SeqCst) != usize::MAX {
+            self.left.store(left, Ordering::SeqCst);
+        }
+        left > 0
     }
 }
 
-fn carry(mut from: &TcpStream, mut to: &TcpStream, note: impl Fn(&[u8])) {
+fn carry(mut from: &TcpStream, mut to: &TcpStream, may_pass: impl Fn(&[u8]) -> bool) {
     let mut octets = [0; 16 * 1024];
     while let Ok(size @ 1..) = from.read(&mut octets) {
-        note(&octets[..size]);
-        if to.write_all(&octets[..size]).is_err() {
+        if !may_pass(&octets[..size]) || to.write_all(&octets[..size]).is_err() {
             break;
         }
     }

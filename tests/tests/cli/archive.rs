@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use bulla_archive::{Contents, Document, Platform, PlatformName};
 use bulla_tests::archives::{read, seal, volumes};
 use bulla_tests::daemon::{Daemon, found_vendor, with_tokens};
 use bulla_tests::gap::{FMSPC, Gap, ask, certificate, register, service, token};
+use bulla_tests::relay::Relay;
 use bulla_tests::workbench::{Answer, Folder, run};
 use serde_json::{Value, json};
 
@@ -235,7 +237,7 @@ fn a_signature_over_the_archive_makes_no_document_genuine() {
                 let text = String::from_utf8(body).expect("text");
                 body = text.replacen("UpToDate", "OutOfDate", 1).into_bytes();
             }
-            documents.push(bulla_archive::Document {
+            documents.push(Document {
                 slot: row.slot,
                 selected_as: row.selected_as.clone(),
                 issued: row.issued,
@@ -245,7 +247,7 @@ fn a_signature_over_the_archive_makes_no_document_genuine() {
             });
         }
     });
-    let contents = bulla_archive::Contents {
+    let contents = Contents {
         created: whole.manifest().created,
         trust_anchor: whole.manifest().trust_anchor.clone(),
         documents,
@@ -271,6 +273,113 @@ fn a_signature_over_the_archive_makes_no_document_genuine() {
             .iter()
             .all(|(slot, _)| !slot.starts_with("tcb-info/sgx"))
     );
+}
+
+/// An archive of several volumes in the outer folder, as `large`, sealed with the key of the gap: the
+/// documents of another, and the one platform of the outer service under many names, with blanks in what
+/// is known of it. Gives how many there are.
+fn write_large(gap: &Gap, documents: &[u8]) -> usize {
+    let token = fs::read_to_string(token(&gap.outside)).expect("a token");
+    let header = [("admin-token", token.trim())];
+    let page = gap
+        .open
+        .send("GET", "/platforms/certificates", &header, b"");
+    let row = page.json()["platforms"][0].clone();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let known = row["platform"].to_string();
+    let names = (0..20).map(|number| format!("{number:032X}"));
+    let platforms: Vec<Platform> = names
+        .map(|qe_id| {
+            let own = text(&row["platform"]["qe_id"]);
+            let mut body = known.replacen(&own, &qe_id, 1).into_bytes();
+            body.resize(1_000_000, b' ');
+            Platform {
+                name: PlatformName {
+                    qe_id,
+                    pce_id: text(&row["platform"]["pce_id"]),
+                },
+                fmspc: text(&row["fmspc"]),
+                until: text(&row["until"]).parse().expect("an instant"),
+                body,
+                issuer_chain: text(&row["issuer_chain"]).into_bytes(),
+            }
+        })
+        .collect();
+    let mut contents = None;
+    read(documents, |volume| {
+        let rows = volume.documents().map(|(row, item)| {
+            let item = item.expect("it is whole");
+            Document {
+                slot: row.slot,
+                selected_as: row.selected_as.clone(),
+                issued: row.issued,
+                until: row.until,
+                body: item.body.to_vec(),
+                issuer_chain: item.issuer_chain.to_vec(),
+            }
+        });
+        contents = Some(Contents {
+            created: volume.manifest().created,
+            trust_anchor: volume.manifest().trust_anchor.clone(),
+            documents: rows.collect(),
+        });
+    });
+    let pem = fs::read(gap.outside.path("archive.key")).expect("a key");
+    let der = bulla_pki::pem::decode(&pem, "PRIVATE KEY", 1).expect("PEM");
+    let key = bulla_pki::SigningKey::from_pkcs8(&der[0]).expect("a key");
+    let contents = contents.expect("a volume");
+    gap.outside
+        .write("large", seal(&contents, &platforms, &key, None));
+    platforms.len()
+}
+
+#[test]
+fn an_import_that_was_broken_off_goes_on_when_it_is_repeated() {
+    let gap = Gap::new();
+    register(&gap, &gap.open, &gap.outside.text_path("user"));
+    assert_eq!(gap.export("small", &[]).status, 0);
+    let small = fs::read(gap.outside.path("small")).expect("it is there");
+    let count = write_large(&gap, &small);
+    let archive = gap.outside.text_path("large");
+    let inspected = run(&["collateral", "inspect", &archive, "--format", "json"]).json();
+    assert_eq!(inspected["volumes"], 3, "{inspected}");
+    assert_eq!(inspected["platforms"]["listed"], count);
+
+    // The way to the service is cut within the second volume.
+    let relay = Relay::to(gap.closed.address.parse().expect("an address"));
+    relay.cut_after(12_000_000);
+    let signer = gap.outside.text_path("archive.key.pub");
+    let token = token(&gap.inside);
+    let url = format!("http://{}", relay.address());
+    let import = ["collateral", "import", &archive, "--signer", &signer];
+    let by = [
+        "--token-file",
+        &token,
+        "--service",
+        &url,
+        "--format",
+        "json",
+    ];
+    let import = [&import[..], &by].concat();
+    let broken = run(&import);
+    assert_eq!(broken.status, 2, "{} {}", broken.stdout, broken.stderr);
+    let error = broken.json()["error"].clone();
+    assert_eq!(error["code"], "ServiceUnreachable", "{error}");
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains("import the archive again"), "{message}");
+    let secret = fs::read_to_string(&token).expect("a token");
+    let header = [("admin-token", secret.trim())];
+    let rows = gap.closed.send("GET", "/platforms?limit=100", &header, b"");
+    let listed = rows.json().as_array().expect("a list").len();
+    assert!((1..count).contains(&listed), "{listed} of {count}");
+
+    relay.mend();
+    let repeated = run(&import);
+    assert_eq!(repeated.status, 0, "{}", repeated.stdout);
+    let told = repeated.json();
+    assert_eq!(told["archive"]["volumes"], 3, "{told}");
+    assert_eq!(told["platforms"]["unchanged"], listed, "{told}");
+    assert_eq!(told["platforms"]["brought"], count - listed, "{told}");
 }
 
 #[test]

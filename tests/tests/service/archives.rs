@@ -1,5 +1,7 @@
 //! Archives at a service, by a clock that the test turns: what becomes of each thing in them.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use bulla_archive::{Anchor, Contents, Document, Platform, PlatformName, Sha256, key_sha256};
 use bulla_collateral::Selector;
 use bulla_pki::SigningKey;
@@ -211,6 +213,27 @@ fn what_is_older_than_what_is_here_replaces_nothing() {
     assert_eq!(outcome(&imported, "root-ca-crl"), "same");
     assert_eq!(world.inside.get(QE).body, served);
     assert_eq!(world.refused(&world.seal(&first, None)), "archive-older");
+}
+
+#[test]
+fn a_document_under_several_selectors_is_verified_once() {
+    let world = World::new();
+    let early = format!("{QE}?update=early");
+    for target in [QE, &early, "/sgx/certification/v4/rootcacrl"] {
+        assert_eq!(world.outside.get(target).status(), 200, "{target}");
+    }
+    let contents = world.contents();
+    let identity = contents.documents.iter();
+    let identity = identity.filter(|document| document.selected_as.len() == 2);
+    assert_eq!(identity.count(), 1);
+    world.imported(&world.seal(&contents, None));
+    let arrived = &world.inside.keeping.keeper.counters().arrived;
+    let arrived: u64 = arrived.iter().map(|count| count.load(Relaxed)).sum();
+    assert_eq!(usize::try_from(arrived), Ok(contents.documents.len()));
+    for target in [QE, &early] {
+        let (outside, inside) = (world.outside.get(target), world.inside.get(target));
+        assert_eq!((inside.status(), inside.body), (200, outside.body));
+    }
 }
 
 #[test]
