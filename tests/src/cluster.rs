@@ -73,10 +73,7 @@ impl Cluster {
     /// The same, with a clock that is so many seconds ahead of this machine's.
     pub fn start_ahead(&self, name: &str, way: &Relay, seconds: i64, clocks: &Clocks) -> Daemon {
         let mut command = self.command(name, way);
-        command
-            .env("LD_PRELOAD", &clocks.0)
-            .env("FAKETIME", format!("{seconds:+}"))
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        clocks.set(&mut command, seconds);
         Daemon::start(&mut command, &self.log_of(name))
     }
 
@@ -147,6 +144,14 @@ impl Clocks {
             eprintln!("{test}: skipped, there is no libfaketime");
         }
         found.map(Self)
+    }
+
+    /// Gives a command a clock that is so many seconds ahead of this machine's, or behind it.
+    pub fn set(&self, command: &mut Command, seconds: i64) {
+        command
+            .env("LD_PRELOAD", &self.0)
+            .env("FAKETIME", format!("{seconds:+}"))
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     }
 }
 

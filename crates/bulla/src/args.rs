@@ -92,7 +92,8 @@ Collateral is one of
 
 Or --service URL fetches the set that is in force now, for the platform that the quote names: from
 Intel's cache or what speaks like it, from Intel's own service, or from below /pcs of bulla. What
-comes is verified like any other collateral, and is as good as its signatures.
+comes is verified like any other collateral, and is as good as its signatures. With --at it is the
+set that the service had at that instant, which only a service of bulla can tell.
 
 Several quotes come as JSON Lines: {\"quote\": hex or base64, \"id\": any text, \"collateral\":
 object as above, \"at\": time} on each line, all but the quote optional; what --collateral or --at

@@ -19,6 +19,7 @@ mod input;
 mod inspect;
 mod judge;
 mod output;
+mod past;
 mod private_file;
 mod progress;
 mod render;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An instant after everything that has happened, and before everything that will.
-fn between() -> Timestamp {
+pub(super) fn between() -> Timestamp {
     let (at, end) = (now(), Instant::now() + PATIENCE);
     let passes = || now() > at;
     while !passes() {
@@ -29,7 +29,7 @@ fn between() -> Timestamp {
 }
 
 /// The vendor, which has published number 2, gives out what he had a day ago.
-fn with_old_documents() -> World {
+pub(super) fn with_old_documents() -> World {
     let founded = now().saturating_sub(3 * DAY);
     let recovery = "recover --raises microcode --advisory SIMULATED-SA-00002";
     let world = World::founded(founded, &[&format!("{recovery} --at {founded}")]);
@@ -37,7 +37,7 @@ fn with_old_documents() -> World {
     world
 }
 
-fn faults(world: &World, faults: &Value) {
+pub(super) fn faults(world: &World, faults: &Value) {
     let headers = [("Content-Type", "application/json")];
     let body = faults.to_string();
     let set = world
@@ -78,7 +78,7 @@ fn story(world: &World, at: Timestamp, appraisal: &str) -> Value {
 
 /// The code of an error, and what it says.
 #[track_caller]
-fn error(answer: &Answer) -> (String, String) {
+pub(super) fn error(answer: &Answer) -> (String, String) {
     assert_eq!(answer.status, 2, "{}", answer.stdout);
     let error = answer.json()["error"].clone();
     let text = |name: &str| error[name].as_str().expect("text").to_owned();

@@ -35,4 +35,5 @@ mod vendor;
 mod vendor_serve;
 mod verify;
 mod verify_baseline;
+mod verify_past;
 mod verify_service;

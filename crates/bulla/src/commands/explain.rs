@@ -71,12 +71,13 @@ fn tell(args: &ExplainArgs) -> Result<Told> {
     if let Some(demand) = &demand {
         judge = judge.under(demand.clone());
     }
-    let (set, issues) = match &record {
-        Some(record) if args.terms.at.is_some() => {
-            let (set, issues) = record.set(judge.need(quote.bytes())?)?;
-            (set, Some(issues))
-        }
-        _ => (set(&args.from, &judge, &quote)?, None),
+    let of_then = match &record {
+        Some(record) => record.set(judge.need(quote.bytes())?),
+        None => None,
+    };
+    let (set, issues) = match of_then.transpose()? {
+        Some((set, issues)) => (set, Some(issues)),
+        None => (set(&args.from, &judge, &quote, None)?, None),
     };
     let moment =
         record.map(|record| record.moment(demand.as_ref(), issues.as_ref(), shown.as_ref()));

@@ -1,9 +1,11 @@
 //! `bulla verify`: one quote, or many as JSON Lines.
 
 mod lines;
+mod provider;
 
 use bulla_collateral::CollateralSet;
 use bulla_evidence::input::MAX_TEXT_SIZE;
+use bulla_pki::Timestamp;
 use bulla_verifier::PreparedCollateral;
 
 use crate::args::{CollateralArgs, Format, VerifyArgs};
@@ -14,7 +16,8 @@ use crate::judge::{Judge, Outcome, QuoteInput};
 use crate::output::{Exit, Output};
 use crate::render::json::Answer;
 use crate::render::text;
-use crate::supply::{self, Supplier, Way};
+
+use provider::Provider;
 
 /// What the quote is called in error messages.
 pub(crate) const QUOTE: &str = "quote";
@@ -26,7 +29,8 @@ pub(crate) fn run(args: &VerifyArgs, output: &mut Output) -> Result<Exit> {
     }
     let quote = read_quote(source)?;
     let judge = Judge::from_args(&args.terms)?;
-    let set = set(&args.from, &judge, &quote)?;
+    let at = args.terms.at.as_ref().map(|_| judge.at);
+    let set = set(&args.from, &judge, &quote, at)?;
     let (_, outcome) = judge_one(&judge, quote, &set);
     match output.format() {
         Format::Json => output.json(&Answer::from(&outcome))?,
@@ -40,15 +44,17 @@ pub(crate) fn read_quote(source: Source) -> Result<QuoteInput> {
     Ok(QuoteInput::decode(&source.read_all(MAX_TEXT_SIZE)?))
 }
 
-/// The collateral of a quote, from where it is to come.
+/// The collateral of a quote, from where it is to come; of a service that of an instant, or what is in
+/// force now.
 pub(crate) fn set(
     from: &CollateralArgs,
     judge: &Judge,
     quote: &QuoteInput,
+    at: Option<Timestamp>,
 ) -> Result<CollateralSet> {
-    match (&from.collateral, supplier(from)?) {
+    match (&from.collateral, Provider::open(from)?) {
         (Some(path), _) => collateral::load(path),
-        (None, Some(supplier)) => supplier.set(judge.need(quote.bytes())?),
+        (None, Some(mut provider)) => provider.set(judge.need(quote.bytes())?, at),
         (None, None) => Err(Error::CollateralNotGiven),
     }
 }
@@ -62,18 +68,6 @@ pub(crate) fn judge_one(
     let prepared = PreparedCollateral::new(set, &judge.anchors);
     let outcome = judge.judge(quote, |quote| prepared.verify(quote, judge.at));
     (prepared, outcome)
-}
-
-/// The service that collateral is to come from; absent where none is named.
-fn supplier(from: &CollateralArgs) -> Result<Option<Supplier>> {
-    let open = |text: &String| {
-        let way = Way {
-            ca_file: from.ca_file.as_deref(),
-            ..Way::default()
-        };
-        Supplier::open("--service", supply::kind(text, supply::service), way)
-    };
-    from.service.as_ref().map(open).transpose()
 }
 
 /// Whether the content is JSON: no quote begins so, in any encoding.

@@ -2,10 +2,9 @@
 
 use bulla_appraisal::Demand;
 use bulla_appraisal::baseline::Name;
-use bulla_collateral::{CollateralSet, SignedText};
+use bulla_collateral::CollateralSet;
 use bulla_pki::Timestamp;
 use bulla_service::judging::Need;
-use bulla_service::want::Want;
 use serde::Deserialize;
 
 use crate::args::ExplainArgs;
@@ -14,14 +13,11 @@ use crate::describe::Fields;
 use crate::error::{Error, Result};
 use crate::in_force::Shown;
 use crate::judge::QuoteInput;
+use crate::past::{self, Issue};
 use crate::service::{Service, Told};
-use crate::time;
 
 /// Where the last quotes of a platform are.
 const QUOTES: &str = "/platforms/evidence/quotes";
-
-/// Where a document of an instant is.
-const DOCUMENT: &str = "/collateral/document";
 
 /// A service that is asked about an instant.
 pub(crate) struct Record {
@@ -46,19 +42,6 @@ pub(crate) struct LastQuote {
     quote_hex: String,
 }
 
-/// An issue of a document.
-#[derive(Deserialize)]
-pub(crate) struct Issue {
-    slot: String,
-    issued: String,
-    arrived: String,
-    /// A signed document.
-    document: Option<String>,
-    /// A CRL in DER.
-    document_hex: Option<String>,
-    issuer_chain: String,
-}
-
 impl Record {
     /// The service, where its own routes are needed: for what it demands, and for the past. `judged_at`
     /// is the instant to judge by.
@@ -71,14 +54,9 @@ impl Record {
             (Some(place), _) => Service::open_with_token(&place, PATIENCE)?,
             (None, None) => return Ok(None),
             (None, Some(_)) if args.terms.baseline.is_some() => Service::open(&place)?,
-            (None, Some(_)) => return Err(wrong_at(WITHOUT_BASELINE.to_owned())),
+            (None, Some(_)) => return Err(past::wrong_at(WITHOUT_BASELINE.to_owned())),
         };
-        if at > Some(time::now()?) {
-            return Err(wrong_at(format!(
-                "{judged_at} is to come, and nobody has its documents; `bulla baseline preview --at` \
-                 says who would fall out"
-            )));
-        }
+        at.map_or(Ok(()), past::has_come)?;
         Ok(Some(Self { service, at }))
     }
 
@@ -115,64 +93,9 @@ impl Record {
         Ok(QuoteInput::binary(bytes))
     }
 
-    /// The documents that the service had, for what a quote needs.
-    pub(crate) fn set(&self, need: Need) -> Result<(CollateralSet, [Issue; 4])> {
-        let wants = need.wants();
-        let [tcb_info, identity, pck_crl, root_ca_crl] = &wants;
-        let issues = [
-            self.issue(tcb_info)?,
-            self.issue(identity)?,
-            self.issue(pck_crl)?,
-            self.issue(root_ca_crl)?,
-        ];
-        let [tcb_info, identity, pck_crl, root_ca_crl] = &issues;
-        let set = CollateralSet {
-            tcb_info: self.signed(tcb_info)?,
-            tcb_info_issuer_chain: tcb_info.issuer_chain.clone().into_bytes(),
-            qe_identity: self.signed(identity)?,
-            qe_identity_issuer_chain: identity.issuer_chain.clone().into_bytes(),
-            pck_crl: self.der(pck_crl)?,
-            pck_crl_issuer_chain: pck_crl.issuer_chain.clone().into_bytes(),
-            root_ca_crl: self.der(root_ca_crl)?,
-            pck_certificate_chain: None,
-        };
-        Ok((set, issues))
-    }
-
-    fn issue(&self, want: &Want) -> Result<Issue> {
-        let slot = want.to_string();
-        let told = self.service.get_at(DOCUMENT, &[("slot", &slot)], self.at);
-        match told {
-            Ok(Told { value, .. }) => Ok(value),
-            Err(Error::ServiceRefused {
-                status: 404,
-                reason,
-                url,
-                ..
-            }) => Err(Error::CollateralUnavailable {
-                url,
-                what: format!("{slot} of that instant"),
-                reason: format!(
-                    "{reason}; give another --at (`bulla collateral history` lists what is kept), or \
-                     without --service the documents of then by --collateral, and the baseline of \
-                     then by --baseline"
-                ),
-            }),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn signed(&self, issue: &Issue) -> Result<SignedText> {
-        let document = issue.document.as_deref().unwrap_or_default();
-        SignedText::from_wrapped(document.as_bytes())
-            .map(|(_, text)| text)
-            .map_err(|error| self.unknown(DOCUMENT, &format!("{}: {error}", issue.slot)))
-    }
-
-    fn der(&self, issue: &Issue) -> Result<Vec<u8>> {
-        let digits = issue.document_hex.as_deref().unwrap_or_default();
-        hex::decode(digits)
-            .map_err(|error| self.unknown(DOCUMENT, &format!("{}: {error}", issue.slot)))
+    /// The documents that the service had, for what a quote needs; absent where now is meant.
+    pub(crate) fn set(&self, need: Need) -> Option<Result<(CollateralSet, [Issue; 4])>> {
+        self.at.map(|at| past::set(&self.service, at, need))
     }
 
     fn unknown(&self, path: &str, reason: &str) -> Error {
@@ -234,10 +157,3 @@ impl Record {
 
 const WITHOUT_BASELINE: &str = "what a service demanded then is for an administrator to ask: give his \
                                 token by --token-file, or a baseline by --baseline";
-
-fn wrong_at(reason: String) -> Error {
-    Error::ArgumentInvalid {
-        option: "--at",
-        reason,
-    }
-}

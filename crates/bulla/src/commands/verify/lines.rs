@@ -21,8 +21,9 @@ use crate::input::{MAX_COLLATERAL_SIZE, Source};
 use crate::judge::{Judge, Outcome, QuoteInput};
 use crate::output::{Exit, Output};
 use crate::render::line::{self, Id};
-use crate::supply::Supplier;
 use crate::time;
+
+use super::provider::Provider;
 
 /// Longest line: the largest collateral set, and as much as that again for the quote and white
 /// space.
@@ -31,8 +32,8 @@ const MAX_LINE_SIZE: usize = MAX_COLLATERAL_SIZE + 2 * MAX_TEXT_SIZE;
 /// Platforms that are remembered under the shared collateral: about 16 MB.
 const KNOWN_PLATFORMS: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
 
-/// Most sets of a service that are kept prepared: one for each family, technology and CA. The vendor
-/// has about fifty families; quotes that name more are forged.
+/// Most sets of a service that are kept prepared: one for each family, technology and CA, and each
+/// instant where lines name one. The vendor has about fifty families; quotes that name more are forged.
 const MOST_SETS: usize = 128;
 
 /// After how many quotes a person who waits is told how far we are.
@@ -40,9 +41,9 @@ const PROGRESS_STEP: u64 = 1000;
 
 pub(super) fn run(source: Source, args: &VerifyArgs, output: &mut Output) -> Result<Exit> {
     let judge = Judge::from_args(&args.terms)?;
-    let shared = match (&args.from.collateral, super::supplier(&args.from)?) {
+    let shared = match (&args.from.collateral, Provider::open(&args.from)?) {
         (Some(path), _) => Shared::Set(prepare(&collateral::load(path)?, &judge.anchors)),
-        (None, Some(supplier)) => Shared::Service(supplier, HashMap::new()),
+        (None, Some(provider)) => Shared::Service(Box::new(provider), HashMap::new()),
         (None, None) => Shared::Nothing,
     };
     let mut bench = Bench {
@@ -84,8 +85,11 @@ struct Bench {
 enum Shared {
     Nothing,
     Set(KnownPlatforms),
-    /// What a service has, each set fetched once, when the first quote needs it.
-    Service(Supplier, HashMap<Need, KnownPlatforms>),
+    /// What a service has, or had at an instant; each set fetched once, when the first quote needs it.
+    Service(
+        Box<Provider>,
+        HashMap<(Need, Option<Timestamp>), KnownPlatforms>,
+    ),
 }
 
 fn prepare(set: &CollateralSet, anchors: &TrustAnchors) -> KnownPlatforms {
@@ -158,16 +162,18 @@ impl Bench {
         let known = match (request.collateral, &mut self.shared) {
             (Some(own), _) => return self.judge_with(own, quote, at, number),
             (None, Shared::Set(known)) => known,
-            (None, Shared::Service(supplier, sets)) => {
+            (None, Shared::Service(provider, sets)) => {
                 let need = self.judge.need(quote.bytes())?;
-                if !sets.contains_key(&need) {
-                    let set = prepare(&supplier.set(need)?, &self.judge.anchors);
+                let is_of_then = self.at_given || request.at.is_some();
+                let key = (need, is_of_then.then_some(at));
+                if !sets.contains_key(&key) {
+                    let set = prepare(&provider.set(key.0, key.1)?, &self.judge.anchors);
                     if sets.len() >= MOST_SETS {
                         sets.clear();
                     }
-                    sets.insert(need, set);
+                    sets.insert(key, set);
                 }
-                sets.get(&need).ok_or(Error::CollateralNotGiven)?
+                sets.get(&key).ok_or(Error::CollateralNotGiven)?
             }
             (None, Shared::Nothing) => return Err(Error::CollateralNotGiven),
         };
