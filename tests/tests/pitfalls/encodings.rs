@@ -1,7 +1,5 @@
 //! Pitfalls in how certificates and CRLs are written down: PEM, chains, DER.
 
-use std::time::{Duration, Instant};
-
 use bulla_collateral::{CollateralSet, TcbStatus};
 
 use bulla_issuer::{Certification, Documents, QuoteKind, pem};
@@ -180,7 +178,7 @@ fn pitfall_29_ten_thousand_certificates() {
     let chain = [
         pem::chain(&[&leaf]),
         pem::chain(&[&ca]).repeat(9_998),
-        pem::chain(&[&root]),
+        b"Nobody reads on to this, which is no certificate.".to_vec(),
     ];
     let chain = chain.concat();
     documents
@@ -190,18 +188,18 @@ fn pitfall_29_ten_thousand_certificates() {
     documents.quote.certification = Certification::PckChain(chain);
     let attestation = documents.assemble();
     let anchors = trusting(&root);
-    let start = Instant::now();
     let verdict = bulla_verifier::verify(
         &attestation.quote,
         &attestation.collateral,
         &anchors,
         scenario.at,
     );
-    assert!(
-        start.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        start.elapsed()
-    );
+    let malformed = verdict.findings.iter();
+    let malformed = malformed.filter(|finding| finding.code == Code::ChainMalformed);
+    for finding in malformed {
+        let message = &finding.message;
+        assert!(message.contains("there are more than"), "{message}");
+    }
     let in_documents = [
         (Code::ChainMalformed, "tcb_info_issuer_chain"),
         (Code::CertificateMissing, "tcb_info_signer"),
