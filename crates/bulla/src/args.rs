@@ -5,6 +5,7 @@ mod collateral;
 mod doctor;
 mod enclave;
 mod explain;
+mod flow;
 mod gate;
 mod generate;
 mod pccs;
@@ -17,7 +18,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::Error;
 use crate::output::{self, Exit};
@@ -169,7 +170,7 @@ pub(crate) enum Command {
     #[command(after_long_help = serve::DETAILS)]
     Serve(ServiceArgs),
     /// See, fetch and carry collateral: what a service keeps, what an upstream has, archives
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = collateral::DETAILS)]
     Collateral(CollateralCommand),
     /// Take over from Intel's cache, or go back
     #[command(subcommand)]
@@ -178,13 +179,13 @@ pub(crate) enum Command {
     #[command(subcommand, after_long_help = baseline::DETAILS)]
     Baseline(BaselineCommand),
     /// Look after the platforms that a service knows
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = platform::DETAILS)]
     Platform(FleetCommand),
     /// Examine any cache of collateral, and print the settings for its clients
     #[command(after_long_help = doctor::DETAILS)]
     Doctor(DoctorArgs),
     /// Attest, and run what may run only while attested
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = gate::DETAILS)]
     Gate(GateCommand),
     /// Make, measure, sign and compare enclave images, without hardware or toolchain
     #[command(subcommand)]
@@ -315,7 +316,7 @@ pub(crate) enum Format {
 
 /// All commands with their arguments and help, for what is made from them.
 pub(crate) fn definition() -> clap::Command {
-    CommandLine::command()
+    flow::flowing(CommandLine::command())
 }
 
 /// Why no command is run.
@@ -326,7 +327,9 @@ pub(crate) struct Stop {
 
 /// Reads the command line.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Command, Stop> {
-    CommandLine::try_parse_from(arguments)
+    definition()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| CommandLine::from_arg_matches(&matches))
         .map(|line| line.command)
         .map_err(|reason| Stop {
             reason,

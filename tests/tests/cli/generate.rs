@@ -25,7 +25,7 @@ fn generated() -> (Folder, BTreeSet<String>) {
 }
 
 /// The commands below one, as its help lists them.
-fn below(words: &[String]) -> Vec<Vec<String>> {
+pub(super) fn below(words: &[String]) -> Vec<Vec<String>> {
     let help = [words, &["--help".to_owned()]].concat();
     let answer = run(&help);
     assert_eq!(answer.status, 0, "{words:?}: {}", answer.stderr);

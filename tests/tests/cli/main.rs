@@ -26,6 +26,7 @@ mod explain_past;
 mod gate;
 mod gate_run;
 mod generate;
+mod help;
 mod inspect;
 mod lines;
 mod platform_lists;

@@ -186,7 +186,7 @@ pub(crate) struct BaselinePreviewArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 
-    /// List everybody who does not pass, not only the first
+    /// List everybody who does not pass, and not only the first 30, in JSON the first 1,000
     #[arg(long)]
     pub(crate) all: bool,
 

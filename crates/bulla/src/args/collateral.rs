@@ -7,6 +7,15 @@ use clap::{Args, Subcommand};
 use super::Format;
 use super::service::{RootArgs, ServiceAt, TokenAt};
 
+pub(super) const DETAILS: &str = "\
+Examples:
+  bulla collateral list
+  bulla collateral history root-ca-crl
+  bulla collateral refresh --token-file state/administrator-token
+  bulla collateral fetch --upstream https://api.trustedservices.intel.com --out documents
+  bulla collateral export --key archive.key --token-file admin --output monday.bulla
+  bulla collateral import monday.bulla --signer archive.key.pub --token-file admin";
+
 const FETCH_DETAILS: &str = "\
 Every document is verified when it arrives: chain to the root, signature over the received bytes,
 window, revocation. What fails is named and not written, and what is in the directory already is

@@ -15,6 +15,13 @@ pub(crate) use client::{
     AttestArgs, EvidenceArgs, ExecArgs, GateAt, GateRunArgs, SecretArg, SecretTarget,
 };
 
+pub(super) const DETAILS: &str = "\
+Who looks after a gate gives it policies and secrets; who attests runs what needs them:
+  bulla gate policy set payroll --file payroll.toml --token-file token
+  bulla gate secret set database --policy payroll --file database.key --token-file token
+  bulla gate run --policy payroll --secret database=file:DATABASE_KEY -- payroll
+  bulla gate decisions --token-file token";
+
 /// What can be done with the gate.
 #[derive(Debug, Subcommand)]
 pub(crate) enum GateCommand {

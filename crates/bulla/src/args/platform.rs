@@ -5,7 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Format;
-use super::service::TokenAt;
+use super::service::{TOKEN_OF_A_USER, TokenAt};
+
+pub(super) const DETAILS: &str = "\
+Examples:
+  bulla platform list --token-file state/administrator-token
+  bulla platform observe --quote quote.bin --token-file user
+  bulla platform register --file platform_list.json --token-file user
+  bulla platform export --output platform_list.json --token-file state/administrator-token";
 
 const REGISTER_DETAILS: &str = "\
 The file is JSON, one object or a list of them, with qe_id, pce_id, cpu_svn, pce_svn, enc_ppid and
@@ -13,6 +20,10 @@ platform_manifest, as Intel's tools write it; or the CSV of Intel's PCKIDRetriev
 pce_id, cpu_svn, pce_svn, qe_id and perhaps platform_manifest, without a line of titles.
 
 A file with a bad line is refused as a whole, before anything is sent; each such line is named.
+
+Examples:
+  bulla platform register --file platform_list.json --token-file admin
+  bulla platform register --file - --token-file user < pckid_retrieval.csv
 
 Exit status: 0 all are registered, 1 the service refused one, 2 usage, input or other error.";
 
@@ -34,11 +45,13 @@ pub(crate) enum FleetCommand {
     /// List the platforms that a service knows
     List(FleetListArgs),
     /// Give a service a quote as evidence of the state of its platform
+    #[command(mut_arg("token_file", |arg| arg.help(TOKEN_OF_A_USER)))]
     Observe(ObserveArgs),
     /// Remove a platform from a service, and everything about it
     Remove(RemoveArgs),
     /// Register platforms with a service
     #[command(after_long_help = REGISTER_DETAILS)]
+    #[command(mut_arg("token_file", |arg| arg.help(TOKEN_OF_A_USER)))]
     Register(RegisterArgs),
     /// List platforms in a file for whoever fetches their certificates elsewhere
     #[command(after_long_help = EXPORT_DETAILS)]

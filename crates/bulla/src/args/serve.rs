@@ -47,7 +47,7 @@ pub(crate) struct ServiceArgs {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Vec<String>,
 
-    /// The directory to keep everything in
+    /// The directory to keep everything in [default: the first of those named below]
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
 

@@ -25,10 +25,14 @@ pub(crate) struct TokenAt {
     #[command(flatten)]
     pub(crate) at: ServiceAt,
 
-    /// A file with the token of an administrator; to observe and register that of a user will do
+    /// A file with the token of an administrator of the service
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: PathBuf,
 }
+
+/// What is said of the token where one of a user is enough.
+pub(super) const TOKEN_OF_A_USER: &str =
+    "A file with the token of a user or administrator of the service";
 
 /// The one root that documents are checked by.
 #[derive(Debug, Args)]

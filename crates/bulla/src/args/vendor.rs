@@ -331,8 +331,13 @@ pub(crate) struct QuoteArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 
-    /// Data for the quote to carry: at most 128 hexadecimal digits, filled up with zeros
-    #[arg(long, value_name = "HEX", default_value = "")]
+    /// Data for the quote to carry: at most 128 hexadecimal digits, filled up with zeros [default: none]
+    #[arg(
+        long,
+        value_name = "HEX",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) report_data: String,
 
     /// Leave the enclave or trust domain open to debugging

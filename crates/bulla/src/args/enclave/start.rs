@@ -75,7 +75,7 @@ pub(crate) struct OnPlatformArgs {
     #[arg(long, value_name = "NAME", requires = "vendor")]
     pub(crate) platform: Option<String>,
 
-    /// The instant at which it starts: RFC 3339 or Unix seconds [default: now]
+    /// What time it is there at the start: RFC 3339 or Unix seconds [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 }
@@ -97,7 +97,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) platform: OnPlatformArgs,
 
-    /// Stop it once it has computed for so long; waiting does not count
+    /// Stop it once it has computed for so long; waiting does not count [default: never]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) compute_limit: Option<u32>,
 
@@ -147,8 +147,13 @@ pub(crate) struct EnclaveQuoteArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 
-    /// Data for the quote to carry: at most 128 hexadecimal digits, filled up with zeros
-    #[arg(long, value_name = "HEX", default_value = "")]
+    /// Data for the quote to carry: at most 128 hexadecimal digits, filled up with zeros [default: none]
+    #[arg(
+        long,
+        value_name = "HEX",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) report_data: String,
 
     /// Which collateral to write: standard, early, or an evaluation data number
@@ -199,7 +204,7 @@ pub(crate) struct AesmArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) platform: String,
 
-    /// The instant at which it starts: RFC 3339 or Unix seconds [default: now]
+    /// What time it is there at the start: RFC 3339 or Unix seconds [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 

@@ -14,7 +14,8 @@ counted from the start.
 
 Examples:
   bulla gate secret set database --policy payroll --file database.key --token-file token
-  openssl rand 32 | bulla gate secret set disk --policy payroll --file - --times 1 --token-file token";
+  openssl rand 32 | bulla gate secret set disk --policy payroll --file - --times 1 \\
+      --token-file token";
 
 /// The gate that is administered, and how it is answered for.
 #[derive(Debug, Args)]

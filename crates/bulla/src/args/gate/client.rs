@@ -75,7 +75,7 @@ pub(crate) struct EvidenceArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "simulated_platform")]
     pub(crate) tsm_reports: Option<PathBuf>,
 
-    /// The privilege level (VMPL) that a report of SEV-SNP is asked for, 0 to 3
+    /// The privilege level (VMPL) that a report of SEV-SNP is asked for, 0 to 3 [default: the kernel's]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3),
           conflicts_with = "simulated_platform")]
     pub(crate) privilege_level: Option<u8>,
