@@ -17,6 +17,7 @@ mod openapi;
 mod outage;
 mod page;
 mod page_browser;
+mod page_nodes;
 mod replays;
 mod revocations;
 mod routes_documents;

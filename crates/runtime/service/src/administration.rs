@@ -15,6 +15,7 @@ mod store;
 use std::sync::Arc;
 
 use bulla_protocol::wire::Status;
+use bulla_store::Store;
 use serde::Serialize;
 
 use crate::archive::Archives;
@@ -84,6 +85,11 @@ impl Administration {
         let mut reply = outcome.unwrap_or_else(Problem::reply);
         reply.route = name;
         reply
+    }
+
+    /// What the service remembers.
+    pub(crate) fn store(&self) -> &Store {
+        self.keeper.collection().store()
     }
 
     /// Which level is mandatory.

@@ -100,6 +100,14 @@ impl Visitor {
 
 type Outcome = Result<Reply, Problem>;
 
+/// Why somebody is not let in.
+enum Shut {
+    /// He has no right.
+    Out(Denied),
+    /// Whether he is signed in cannot be said.
+    Unknown(Problem),
+}
+
 impl Page {
     /// Answers one request, from what the house has, to whoever the tokens let in.
     pub(crate) async fn respond(
@@ -109,17 +117,18 @@ impl Page {
         asked: Asked,
         (administration, tokens): (&Administration, &Tokens),
     ) -> Reply {
-        let (visitor, denied) = match self.visitor(route.access, &asked, tokens) {
-            Ok(visitor) => (visitor, None),
-            Err(denied) => (Visitor::Stranger, Some(denied)),
-        };
-        let frame = Frame::new(administration, &visitor);
-        let outcome = match denied {
-            Some(denied) => Ok(sign_in::refused(frame.clone(), route.path, denied)),
-            None => {
+        let visitor = self.visitor(route.access, &asked, (administration, tokens));
+        let frame = Frame::new(
+            administration,
+            visitor.as_ref().unwrap_or(&Visitor::Stranger),
+        );
+        let outcome = match visitor {
+            Ok(visitor) => {
                 let act = self.act(action, asked, (administration, tokens), &visitor, &frame);
                 act.await
             }
+            Err(Shut::Out(denied)) => Ok(sign_in::refused(frame.clone(), route.path, denied)),
+            Err(Shut::Unknown(problem)) => Err(problem),
         };
         let mut reply = outcome.unwrap_or_else(|problem| reply::problem(frame, &problem));
         reply.route = route.name;
@@ -157,14 +166,16 @@ impl Page {
             }
             Action::SignIn => {
                 query.only(&[])?;
-                self.sign_in(asked, tokens, frame(Place::SignIn)).await
+                let house = (administration, tokens);
+                self.sign_in(asked, house, frame(Place::SignIn)).await
             }
             Action::SignOut => {
                 query.only(&[])?;
                 let headers = asked.headers.clone();
                 let form = Form::read(asked, &[form::CHECK]).await?;
                 visitor.check(&form)?;
-                self.sessions.end(&headers);
+                self.sessions
+                    .end(administration.store(), tokens, &headers)?;
                 Ok(
                     reply::see_other("/page")
                         .with_header(session::SET_COOKIE, session::no_cookie()),
@@ -177,30 +188,43 @@ impl Page {
 
     /// Who looks, if he may. What everybody may see is shown to whoever signed in as well as to
     /// others, and no token is looked at for it.
-    fn visitor(&self, access: Access, asked: &Asked, tokens: &Tokens) -> Result<Visitor, Denied> {
+    fn visitor(
+        &self,
+        access: Access,
+        asked: &Asked,
+        (administration, tokens): (&Administration, &Tokens),
+    ) -> Result<Visitor, Shut> {
         let now = Instant::now();
-        if let Some(session) = self.sessions.find(&asked.headers, now) {
-            return Ok(Visitor::SignedIn(session));
-        }
-        if access == Access::Anybody {
-            return Ok(Visitor::Stranger);
+        let store = administration.store();
+        match self.sessions.find(store, tokens, &asked.headers, now) {
+            Ok(Some(session)) => return Ok(Visitor::SignedIn(session)),
+            // Without the database that nodes share, strangers see what they may.
+            _ if access == Access::Anybody => return Ok(Visitor::Stranger),
+            Ok(None) => {}
+            Err(problem) => return Err(Shut::Unknown(problem)),
         }
         let token = asked.headers.get(pccs::ADMIN_TOKEN);
         let token = token.map(HeaderValue::as_bytes);
         let peer = asked.connection.peer();
-        let token = tokens.check(Role::Administrator, token, peer, now)?;
+        let token = tokens.check(Role::Administrator, token, peer, now);
+        let token = token.map_err(Shut::Out)?;
         Ok(Visitor::Token(token.name.clone()))
     }
 
     /// Lets somebody in who gives a token in the form, and leads him to where he wanted to go.
-    async fn sign_in(&self, asked: Asked, tokens: &Tokens, frame: Frame) -> Outcome {
+    async fn sign_in(
+        &self,
+        asked: Asked,
+        (administration, tokens): (&Administration, &Tokens),
+        frame: Frame,
+    ) -> Outcome {
         let (connection, now) = (asked.connection.clone(), Instant::now());
         let form = Form::read(asked, &[form::TOKEN, form::DESTINATION]).await?;
         let token = form.required(form::TOKEN)?.as_bytes();
         let destination = sign_in::destination(form.find(form::DESTINATION));
         match tokens.check(Role::Administrator, Some(token), connection.peer(), now) {
             Ok(token) => {
-                let cookie = self.sessions.begin(&token.name, now)?;
+                let cookie = self.sessions.begin(administration.store(), token, now)?;
                 tracing::info!(
                     token = token.name,
                     peer = connection.peer().map(tracing::field::display),

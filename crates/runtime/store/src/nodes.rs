@@ -65,6 +65,15 @@ pub trait Nodes {
     /// have it used again.
     fn use_once(&self, thing: &[u8; 32], until: Timestamp) -> Result<bool>;
 
+    /// Keeps something for `seconds` by the clock of the database, for all nodes.
+    fn hold(&self, thing: &[u8; 32], seconds: u32) -> Result<()>;
+
+    /// Whether something is kept, and has not ended. Where nobody else has the store nothing ever is.
+    fn is_held(&self, thing: &[u8; 32]) -> Result<bool>;
+
+    /// Keeps something no longer.
+    fn let_go(&self, thing: &[u8; 32]) -> Result<()>;
+
     /// How far the store has come under an anchor.
     fn marks(&self, anchor: AnchorId) -> Result<Marks>;
 

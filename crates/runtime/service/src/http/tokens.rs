@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bulla_pki::digest::sha512;
+use bulla_pki::digest::{sha256, sha512};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::address::Origin;
@@ -70,6 +70,13 @@ impl Token {
                 digits: sha512.chars().count(),
             }),
         }
+    }
+}
+
+impl Token {
+    /// A digest of this token and something else, which nobody has without both.
+    pub(crate) fn bind(&self, purpose: &str, value: &[u8]) -> [u8; 32] {
+        sha256(&[purpose.as_bytes(), &self.sha512, value].concat())
     }
 }
 
@@ -192,7 +199,8 @@ impl Tokens {
         found.ok_or(Denied::Wrong)
     }
 
-    fn of(&self, role: Role) -> &[Token] {
+    /// The tokens of a role.
+    pub(crate) fn of(&self, role: Role) -> &[Token] {
         match role {
             Role::User => &self.users,
             Role::Administrator => &self.administrators,

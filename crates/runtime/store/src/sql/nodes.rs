@@ -1,4 +1,4 @@
-//! Turns, what was used, and how far the store has come. Only a database that several nodes share
+//! Turns, what was used or is kept for a while, and how far the store has come. Only a database that several nodes share
 //! has the tables.
 
 use bulla_pki::Timestamp;
@@ -72,6 +72,50 @@ impl Nodes for Store {
                 &[thing, &until.unix_seconds()],
             )?;
             Ok(used == 1)
+        })
+    }
+
+    fn hold(&self, thing: &[u8; 32], seconds: u32) -> Result<()> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            transaction.execute(
+                "DELETE FROM used WHERE until < extract(epoch FROM clock_timestamp())",
+                &[],
+            )?;
+            transaction.execute(
+                "INSERT INTO used (thing, until)
+                 VALUES (?1, CAST(floor(extract(epoch FROM clock_timestamp())) AS BIGINT) + ?2)
+                 ON CONFLICT (thing) DO UPDATE SET until = excluded.until",
+                &[thing, &seconds],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn is_held(&self, thing: &[u8; 32]) -> Result<bool> {
+        if !self.is_shared() {
+            return Ok(false);
+        }
+        self.read(|transaction| {
+            let held = transaction.first(
+                "SELECT until FROM used
+                 WHERE thing = ?1 AND until > extract(epoch FROM clock_timestamp())",
+                &[thing],
+                |row| row.get::<i64>("until"),
+            )?;
+            Ok(held.is_some())
+        })
+    }
+
+    fn let_go(&self, thing: &[u8; 32]) -> Result<()> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM used WHERE thing = ?1", &[thing])?;
+            Ok(())
         })
     }
 

@@ -316,6 +316,22 @@ fn what_may_be_used_once_is_used_once_at_all_nodes() {
 }
 
 #[test]
+fn what_is_held_is_held_for_all_nodes_until_its_end_or_it_is_let_go() {
+    let Some(one) = in_database() else { return };
+    let other = one.another();
+    assert!(!other.is_held(&[1; 32]).unwrap());
+    for thing in [[1; 32], [2; 32]] {
+        one.hold(&thing, 600).unwrap();
+        assert!(other.is_held(&thing).unwrap());
+    }
+    other.let_go(&[1; 32]).unwrap();
+    assert!(!one.is_held(&[1; 32]).unwrap());
+    assert!(one.is_held(&[2; 32]).unwrap());
+    one.hold(&[2; 32], 0).unwrap();
+    assert!(!other.is_held(&[2; 32]).unwrap());
+}
+
+#[test]
 fn nodes_hear_of_what_the_others_did() {
     let Some(one) = in_database() else { return };
     let other = one.another();
