@@ -47,6 +47,17 @@ pub fn tools(test: &str) -> Option<Tools> {
     }
 }
 
+/// Something of which a screen reader is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// What it is, by the names of WAI-ARIA: `heading`, `table`.
+    pub role: String,
+    /// What it is called; empty where it has no name.
+    pub name: String,
+    /// Of a heading: 1 for that of the page.
+    pub level: Option<u64>,
+}
+
 /// One page of a browser, which ends with the test. Scripts of pages do not run in it.
 pub struct Browser {
     child: Child,
@@ -285,6 +296,33 @@ impl Browser {
         self.allow_scripts(false);
         let found = found.as_array().expect("a list").iter();
         found.map(ToString::to_string).collect()
+    }
+
+    /// What a screen reader is given of the page, in the order in which it reads.
+    #[track_caller]
+    pub fn heard(&mut self) -> Vec<Heard> {
+        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let nodes = tree["nodes"].as_array().expect("a list");
+        let of = |id: &Value| nodes.iter().find(|node| node["nodeId"] == *id);
+        let mut open: Vec<&Value> = nodes.first().into_iter().collect();
+        let mut heard = Vec::new();
+        while let Some(node) = open.pop() {
+            let children = node["childIds"].as_array().into_iter().flatten();
+            open.extend(children.rev().filter_map(of));
+            if node["ignored"] == false {
+                let text = |field: &str| node[field]["value"].as_str().unwrap_or_default();
+                let properties = node["properties"].as_array().into_iter().flatten();
+                let level = properties
+                    .filter(|property| property["name"] == "level")
+                    .find_map(|property| property["value"]["value"].as_u64());
+                heard.push(Heard {
+                    role: text("role").to_owned(),
+                    name: text("name").to_owned(),
+                    level,
+                });
+            }
+        }
+        heard
     }
 
     fn allow_scripts(&mut self, allow: bool) {

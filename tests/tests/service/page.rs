@@ -1,6 +1,8 @@
 //! The operator's page: who sees it, what it shows, and what no other site can have it do.
 
 use bulla_service::keeper::Mode;
+use bulla_store::Documents as _;
+use bulla_store::documents::SetAside;
 use bulla_tests::baselines::{apply, recovering};
 use bulla_tests::daemon::Reply;
 use bulla_tests::front::{ADMINISTRATOR, Front, USER};
@@ -251,6 +253,13 @@ fn pages_show_what_the_routes_tell() {
     let plan = "[rollouts.later]\nring = \"default\"\nbaseline = \"next\"\nfrom = \"2026-12-01T00:00:00Z\"\n\
                 [baselines.next.sgx]\nnumber = \"early\"\n";
     apply(front, plan);
+    // Whoever may decide may write what he likes.
+    let text = "<b onclick='a'>&\"</b>";
+    let exception = format!(
+        "[exceptions.one]\nadvisory = \"INTEL-SA-00828\"\nuntil = \"2026-12-24T00:00:00Z\"\n\
+         reason = '''{text}'''\nauthor = '''{text}'''\n"
+    );
+    apply(front, &exception);
     front.block_on(front.baselines.look());
     let page = |path: &str| front.administrate("GET", path).text().to_owned();
 
@@ -296,6 +305,10 @@ fn pages_show_what_the_routes_tell() {
         "what raises them"
     );
 
+    let escaped = "&#60;b onclick=&#39;a&#39;&#62;&#38;&#34;&#60;/b&#62;";
+    assert_eq!(coming.matches(&format!("<td>{escaped}</td>")).count(), 2);
+    assert!(!coming.contains("<b "), "{coming}");
+
     assert!(page("/page/upstreams").contains("<th scope=\"row\">vendor</th>"));
 
     fleet.refuse("<script>alert('a') & \"b\"</script>");
@@ -311,6 +324,57 @@ fn pages_show_what_the_routes_tell() {
     let reason = "&#60;script&#62;alert(&#39;a&#39;) &#38; &#34;b&#34;&#60;/script&#62;";
     assert!(refusals.contains(reason), "{refusals}");
     assert!(!refusals.contains("<script"));
+}
+
+#[test]
+fn refusals_come_in_parts_and_every_one_is_there() {
+    let fleet = Fleet::new(recovering());
+    let front = &fleet.front;
+    let anchor = front.keeping.keeper.collection().realm().id();
+    for number in 0..120 {
+        let refused = SetAside {
+            arrived: fleet.clock.now(),
+            source: "vendor".to_owned(),
+            what: "root-ca-crl".to_owned(),
+            code: "CrlMalformed".to_owned(),
+            reason: format!("reason {number:03}"),
+            body: format!("{number}").into_bytes(),
+        };
+        front.store.set_aside(anchor, &refused).expect("kept");
+    }
+    let page = |target: &str| {
+        let reply = front.administrate("GET", target);
+        assert_eq!(reply.status(), 200, "{target}");
+        reply.text().to_owned()
+    };
+    let link = |text: &str, relation: &str| {
+        text.split("<a href=\"").find_map(|link| {
+            let (target, rest) = link.split_once('"')?;
+            let is_it = rest.starts_with(&format!(" rel=\"{relation}\""));
+            is_it.then(|| target.replace("&#38;", "&"))
+        })
+    };
+    let mut seen = Vec::new();
+    let mut targets = vec!["/page/refusals".to_owned()];
+    loop {
+        let text = page(targets.last().expect("one"));
+        let reasons = text.split("<td>reason ").skip(1);
+        seen.extend(reasons.map(|rest| rest[..3].parse::<u32>().expect("a number")));
+        let Some(next) = link(&text, "next") else {
+            break;
+        };
+        targets.push(next);
+    }
+    assert_eq!(targets.len(), 3);
+    assert_eq!(seen, (0..120).rev().collect::<Vec<_>>());
+    let back = link(&page(&targets[2]), "prev").expect("the way back");
+    assert_eq!(back, targets[1]);
+    let beyond = page("/page/refusals?documents=7000&gate=7000");
+    assert!(beyond.contains("There are no entries here."), "{beyond}");
+    for wrong in ["documents=x", "from=0", "gate=-1"] {
+        let reply = front.administrate("GET", &format!("/page/refusals?{wrong}"));
+        assert_eq!(reply.status(), 400, "{wrong}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use bulla_tests::baselines::{apply, recovering};
-use bulla_tests::browser::{Browser, tools};
+use bulla_tests::browser::{Browser, Heard, tools};
 use bulla_tests::front::ADMINISTRATOR;
 use bulla_tests::watched::Fleet;
 use serde_json::json;
@@ -106,6 +106,115 @@ fn the_page_is_used_by_the_keyboard_alone_and_found_accessible() {
     for address in &browser.requests {
         assert!(address.starts_with(&origin), "{address}");
     }
+}
+
+/// What a screen reader is told of a page: where its parts are, in which order its headings come, and
+/// what everything is called that one reads by its name.
+#[track_caller]
+fn is_heard_well(browser: &mut Browser, path: &str) {
+    let heard = browser.heard();
+    let with = |role: &str| -> Vec<&Heard> { heard.iter().filter(|it| it.role == role).collect() };
+    let language = browser.evaluate("document.documentElement.lang");
+    assert_eq!(language, "en", "{path}");
+    assert!(!with("RootWebArea")[0].name.is_empty(), "{path}: the title");
+    for landmark in ["banner", "main", "contentinfo"] {
+        assert_eq!(with(landmark).len(), 1, "{path}: {landmark}");
+    }
+
+    let levels: Vec<u64> = with("heading").iter().filter_map(|it| it.level).collect();
+    assert_eq!(levels.first(), Some(&1), "{path}");
+    assert!(
+        levels[1..].iter().all(|level| *level > 1),
+        "{path}: {levels:?}"
+    );
+    let jumps = levels.windows(2).find(|pair| pair[1] > pair[0] + 1);
+    assert_eq!(jumps, None, "{path}");
+
+    for role in [
+        "heading",
+        "navigation",
+        "region",
+        "table",
+        "columnheader",
+        "rowheader",
+        "link",
+        "button",
+        "textbox",
+        "image",
+    ] {
+        let nameless = with(role)
+            .iter()
+            .filter(|it| it.name.trim().is_empty())
+            .count();
+        assert_eq!(nameless, 0, "{path}: {role} without a name in {heard:#?}");
+    }
+    // Whoever goes from part to part, or from table to table, tells them apart.
+    for role in ["navigation", "region", "table"] {
+        let mut names: Vec<&str> = with(role).iter().map(|it| it.name.as_str()).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all, "{path}: {role} {names:?}");
+    }
+    // Whoever reads a cell is told of which column and row it is.
+    let mut inside = heard.as_slice();
+    while let Some(start) = inside.iter().position(|it| it.role == "table") {
+        let rest = &inside[start + 1..];
+        let end = rest.iter().position(|it| it.role == "table");
+        let table = &rest[..end.unwrap_or(rest.len())];
+        let count = |role: &str| table.iter().filter(|it| it.role == role).count();
+        let told = (
+            &inside[start].name,
+            count("columnheader"),
+            count("rowheader"),
+        );
+        assert!(told.1 > 1 && told.2 > 0, "{path}: {told:?}");
+        inside = rest;
+    }
+}
+
+#[test]
+fn a_screen_reader_is_told_what_there_is_and_what_was_done() {
+    let Some(tools) = tools("page_browser") else {
+        return;
+    };
+    let fleet = world();
+    let origin = format!("http://{}", fleet.front.address);
+    let mut browser = Browser::start(&tools);
+    let said = |browser: &mut Browser, role: &str| -> Vec<String> {
+        let heard = browser.heard();
+        let place = heard.iter().position(|it| it.role == role);
+        let place = place.unwrap_or_else(|| panic!("no {role} in {heard:#?}"));
+        let text = heard[place + 1..].iter();
+        text.take_while(|it| it.role == "StaticText")
+            .map(|it| it.name.clone())
+            .collect()
+    };
+
+    browser.open(&format!("{origin}/page/sign-in"));
+    is_heard_well(&mut browser, "/page/sign-in");
+    for (token, role) in [("wrong", Some("alert")), (ADMINISTRATOR.1, None)] {
+        browser.tab_to("token");
+        browser.call("Input.insertText", json!({ "text": token }));
+        browser.lead(|browser| browser.press("Enter"));
+        if let Some(role) = role {
+            let refusal = "This is not the token of an administrator.";
+            assert_eq!(said(&mut browser, role), [refusal]);
+            is_heard_well(&mut browser, "a refusal");
+        }
+    }
+    for (heading, path) in PAGES {
+        browser.open(&format!("{origin}{path}"));
+        is_heard_well(&mut browser, path);
+        let current = browser.evaluate("document.querySelector('[aria-current=page]').textContent");
+        assert_eq!(current, heading);
+    }
+    browser.open(&format!("{origin}/page"));
+    browser.tab_to("Ask the upstreams now");
+    browser.lead(|browser| browser.press("Enter"));
+    let done = said(&mut browser, "status").concat();
+    assert!(done.contains("documents were asked for"), "{done}");
+    is_heard_well(&mut browser, "what was done");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(super) fn show(frame: Frame, administration: &Administration, query: &Query)
     query.only(&["from"])?;
     let mut rows = administration.listing().documents;
     rows.sort_by_key(|row| row.until);
-    let part = Part::read(query, rows.len())?;
+    let part = Part::read(query, "from", rows.len())?;
     let rows = part.of(&rows);
     let shown = DocumentsPage {
         frame,

@@ -15,10 +15,10 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The part of a list of this length that the parameter `from` names: how many entries to pass
-    /// over; the first where it is absent.
-    pub(super) fn read(query: &Query, all: usize) -> Result<Self, Problem> {
-        let from = query.number("from")?.unwrap_or(0);
+    /// The part of a list of this length that a parameter names: how many entries to pass over; the
+    /// first where it is absent.
+    pub(super) fn read(query: &Query, name: &str, all: usize) -> Result<Self, Problem> {
+        let from = query.number(name)?.unwrap_or(0);
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         Ok(Self { from, all })
     }

@@ -2,36 +2,54 @@
 
 use askama::Template;
 
-use crate::administration::{Administration, Query, Refused};
+use crate::administration::{Administration, MOST, Query, Refused};
 use crate::gate::Decided;
 use crate::http::StatusCode;
 
 use super::Outcome;
 use super::frame::Frame;
-use super::list::LENGTH;
+use super::list::Part;
 use super::reply::page;
 
 #[derive(Template)]
 #[template(path = "page/refusals.html")]
-struct RefusalsPage {
+struct RefusalsPage<'a> {
     frame: Frame,
-    documents: Vec<Refused>,
+    documents: &'a [Refused],
+    documents_part: Part,
     /// Absent where there is no gate.
-    at_gate: Option<Vec<Decided>>,
+    at_gate: Option<&'a [Decided]>,
+    gate_part: Part,
 }
 
-/// The latest of each kind.
+impl RefusalsPage<'_> {
+    /// This page with other parts of its lists, which begin behind so many entries.
+    fn link(&self, documents: &usize, gate: &usize) -> String {
+        format!("/page/refusals?{DOCUMENTS}={documents}&{GATE}={gate}")
+    }
+}
+
+/// The parameters with how many entries to pass over.
+const DOCUMENTS: &str = "documents";
+const GATE: &str = "gate";
+
+/// The latest of each kind, and from there on those before.
 pub(super) fn show(frame: Frame, administration: &Administration, query: &Query) -> Outcome {
-    query.only(&[])?;
+    query.only(&[DOCUMENTS, GATE])?;
+    let documents = administration.latest_refused(MOST)?;
+    let documents_part = Part::read(query, DOCUMENTS, documents.len())?;
     let at_gate = administration.gate().map(|gate| {
         let all = gate.latest_decisions(usize::MAX).into_iter();
-        let refused = all.filter(|decided| decided.outcome == "refused");
-        refused.take(LENGTH).collect()
+        all.filter(|decided| decided.outcome == "refused")
+            .collect::<Vec<_>>()
     });
+    let gate_part = Part::read(query, GATE, at_gate.as_ref().map_or(0, Vec::len))?;
     let shown = RefusalsPage {
         frame,
-        documents: administration.latest_refused(LENGTH)?,
-        at_gate,
+        documents: documents_part.of(&documents),
+        documents_part,
+        at_gate: at_gate.as_deref().map(|decisions| gate_part.of(decisions)),
+        gate_part,
     };
     Ok(page(StatusCode::OK, &shown))
 }
@@ -67,8 +85,10 @@ mod tests {
         };
         let shown = RefusalsPage {
             frame: Frame::plain(),
-            documents: vec![refused],
-            at_gate: Some(vec![decided]),
+            documents: &[refused],
+            documents_part: Part { from: 50, all: 101 },
+            at_gate: Some(&[decided]),
+            gate_part: Part { from: 50, all: 101 },
         };
         shown.render().unwrap()
     }
