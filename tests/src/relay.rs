@@ -1,10 +1,11 @@
-//! A way between two programs that can be cut, and that remembers what was said.
+//! A way between two programs that can be cut or fall silent, and that remembers what was said.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// A relay on a port of its own. Its threads end with the connections, and with the process.
 pub struct Relay {
@@ -17,6 +18,8 @@ struct Shared {
     is_cut: AtomicBool,
     /// How many bytes may go towards the target until the way is cut.
     left: AtomicUsize,
+    /// Whether nothing passes, though nobody is told.
+    is_silent: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
     /// What was sent towards the target, of all connections.
     sent: Mutex<Vec<Vec<u8>>>,
@@ -35,6 +38,7 @@ impl Relay {
             target,
             is_cut: AtomicBool::new(false),
             left: AtomicUsize::new(usize::MAX),
+            is_silent: AtomicBool::new(false),
             connections: Mutex::default(),
             sent: Mutex::default(),
         });
@@ -66,10 +70,16 @@ impl Relay {
         self.shared.left.store(bytes, Ordering::SeqCst);
     }
 
+    /// Carries nothing any more, and tells nobody: what is sent is taken, and kept until it is mended.
+    pub fn fall_silent(&self) {
+        self.shared.is_silent.store(true, Ordering::SeqCst);
+    }
+
     /// Lets connections through again.
     pub fn mend(&self) {
         self.shared.left.store(usize::MAX, Ordering::SeqCst);
         self.shared.is_cut.store(false, Ordering::SeqCst);
+        self.shared.is_silent.store(false, Ordering::SeqCst);
     }
 
     /// The targets of all requests of HTTP that went through, in their order.
@@ -95,6 +105,7 @@ impl Shared {
         if self.is_cut.load(Ordering::SeqCst) {
             return;
         }
+        self.wait_while_silent();
         let Ok(far) = TcpStream::connect(self.target) else {
             return;
         };
@@ -110,13 +121,20 @@ impl Shared {
         let shared = Arc::clone(self);
         thread::spawn(move || {
             carry(&from, &to, |octets| {
+                shared.wait_while_silent();
                 let mut sent = shared.sent.lock().expect("no panic before");
                 sent[place].extend_from_slice(octets);
                 shared.may_send(octets.len())
             });
         });
         let [from, to] = [&far, near].map(|one| one.try_clone().expect("a descriptor"));
-        thread::spawn(move || carry(&from, &to, |_| true));
+        let shared = Arc::clone(self);
+        thread::spawn(move || {
+            carry(&from, &to, |_| {
+                shared.wait_while_silent();
+                true
+            });
+        });
     }
 
     /// Counts what is to be sent; `false` from when on the way is cut.
@@ -129,6 +147,12 @@ impl Shared {
             self.left.store(left, Ordering::SeqCst);
         }
         left > 0
+    }
+
+    fn wait_while_silent(&self) {
+        while self.is_silent.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
