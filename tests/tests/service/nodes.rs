@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bulla_pki::hpke::KeyPair;
 use bulla_tests::cluster::{Cluster, TOKEN, condition, count, until};
 use bulla_tests::daemon::Daemon;
+use bulla_tests::gate_daemon::wish;
 use bulla_tests::gatehouse::{Attempt, POLICY};
 use bulla_tests::workbench::run;
 use bulla_token::binding;
@@ -138,6 +139,26 @@ fn what_is_decided_at_one_holds_at_the_other_and_a_nonce_is_good_once_at_all() {
         let again = node.send("POST", "/attest", &[], attempt.as_bytes());
         assert_ne!(again.status(), 200);
         assert!(again.text().contains("nonce-used"), "{}", again.text());
+    }
+
+    // A key that was retired a moment ago at one counts at the other as it stands now.
+    let service = format!("http://{}", one.address);
+    let file = cluster.folder.write("secret", "open sesame");
+    let token_file = cluster.folder.text_path("token");
+    let at_one = |words: &[&str]| {
+        let rest = ["--service", &service, "--token-file", &token_file];
+        let done = run(&[&["gate"], words, &rest].concat());
+        assert_eq!(done.status, 0, "{words:?}: {}", done.stderr);
+    };
+    let file = file.display().to_string();
+    at_one(&["secret", "set", "door", "--policy", POLICY, "--file", &file]);
+    let token = attested.json()["token"].as_str().map(str::to_owned);
+    let wish = wish(&token.expect("a token"), "door");
+    for _ in 0..3 {
+        let rotated = one.send("POST", "/gate/keys/rotate", &ADMINISTRATOR, b"");
+        assert_eq!(rotated.status(), 200, "{}", rotated.text());
+        let released = other.send("POST", "/release", &[], &wish);
+        assert_eq!(released.status(), 200, "{}", cluster.log("other"));
     }
 }
 

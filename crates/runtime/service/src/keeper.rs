@@ -264,11 +264,9 @@ impl Keeper {
                 self.unavailable(want, STORE_OUT_OF_REACH.to_owned(), COME_AGAIN)
             })?;
             match chance {
-                Chance::Ask => {
-                    let asking = self.ask_alone(want);
-                    let answer = turns::hold(store, anchor, &what, asking).await;
-                    let asked = answer.as_ref().ok().map(|held| held.age().asked);
-                    turns::end(store, anchor, &what, asked);
+                Chance::Ask(mut turn) => {
+                    let answer = turn.hold(self.ask_alone(want)).await;
+                    turn.end(answer.as_ref().ok().map(|held| held.age().asked));
                     return answer;
                 }
                 Chance::Asked(at) => {

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bulla_pki::Timestamp;
-use bulla_store::nodes::Turn;
+use bulla_store::nodes::{Held, Turn};
 use bulla_store::{AnchorId, Nodes as _, Store, StoreError};
 
 use crate::keeper::unhurried;
@@ -20,46 +20,70 @@ const EXTENDED: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(150);
 
 /// What a node may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chance {
+pub(crate) enum Chance<'a> {
     /// Ask, and say afterwards what came of it.
-    Ask,
+    Ask(Mine<'a>),
     /// Nothing: another node has asked with success, at this instant.
     Asked(Timestamp),
 }
 
-/// Waits until it is this node's turn to ask for `what`, or another has asked since `known`.
-pub(crate) async fn take(
-    store: &Store,
+/// A turn of this node's.
+pub(crate) struct Mine<'a> {
+    store: &'a Store,
     anchor: AnchorId,
-    what: &str,
+    what: &'a str,
+    held: Held,
+}
+
+/// Waits until it is this node's turn to ask for `what`, or another has asked since `known`.
+pub(crate) async fn take<'a>(
+    store: &'a Store,
+    anchor: AnchorId,
+    what: &'a str,
     known: Option<Timestamp>,
-) -> Result<Chance, StoreError> {
+) -> Result<Chance<'a>, StoreError> {
     loop {
         match unhurried(|| store.take_turn(anchor, what, known, SECONDS))? {
-            Turn::Ours => return Ok(Chance::Ask),
+            Turn::Ours(held) => {
+                return Ok(Chance::Ask(Mine {
+                    store,
+                    anchor,
+                    what,
+                    held,
+                }));
+            }
             Turn::Asked(at) => return Ok(Chance::Asked(at)),
             Turn::Theirs => tokio::time::sleep(LOOK).await,
         }
     }
 }
 
-/// Does what a turn was taken for, and keeps the turn as long as that takes.
-pub(crate) async fn hold<T>(
-    store: &Store,
-    anchor: AnchorId,
-    what: &str,
-    work: impl Future<Output = T>,
-) -> T {
-    let mut work = pin!(work);
-    loop {
-        match tokio::time::timeout(EXTENDED, work.as_mut()).await {
-            Ok(done) => return done,
-            Err(_) => {
-                if let Err(error) = unhurried(|| store.extend_turn(anchor, what, SECONDS)) {
-                    tracing::warn!(what, %error, "the turn to ask cannot be extended");
-                }
+impl Mine<'_> {
+    /// Does what the turn was taken for, and keeps the turn as long as that takes.
+    pub(crate) async fn hold<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            match tokio::time::timeout(EXTENDED, work.as_mut()).await {
+                Ok(done) => return done,
+                Err(_) => self.extend(),
             }
+        }
+    }
+
+    fn extend(&mut self) {
+        let (store, what) = (self.store, self.what);
+        match unhurried(|| store.extend_turn(self.anchor, what, self.held, SECONDS)) {
+            Ok(Some(held)) => self.held = held,
+            Ok(None) => tracing::warn!(what, "the turn to ask was over; another node asks too"),
+            Err(error) => tracing::warn!(what, %error, "the turn to ask cannot be extended"),
+        }
+    }
+
+    /// Ends it: `asked` is when there was success. Where that cannot be said, the turn ends by itself.
+    pub(crate) fn end(self, asked: Option<Timestamp>) {
+        let (store, what) = (self.store, self.what);
+        if let Err(error) = unhurried(|| store.end_turn(self.anchor, what, self.held, asked)) {
+            tracing::warn!(what, %error, "the turn to ask ends by itself");
         }
     }
 }
@@ -67,13 +91,5 @@ pub(crate) async fn hold<T>(
 /// Whether a duty that is done every now and then is this node's for the next `seconds`.
 pub(crate) fn has_duty(store: &Store, anchor: AnchorId, duty: &str, seconds: u32) -> bool {
     let turn = unhurried(|| store.take_turn(anchor, duty, None, seconds));
-    matches!(turn, Ok(Turn::Ours))
-}
-
-/// Ends a turn: `asked` is when there was success. Where that cannot be said, the turn ends by
-/// itself.
-pub(crate) fn end(store: &Store, anchor: AnchorId, what: &str, asked: Option<Timestamp>) {
-    if let Err(error) = unhurried(|| store.end_turn(anchor, what, asked)) {
-        tracing::warn!(what, %error, "the turn to ask ends by itself");
-    }
+    matches!(turn, Ok(Turn::Ours(_)))
 }

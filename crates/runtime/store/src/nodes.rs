@@ -9,6 +9,12 @@ use bulla_pki::Timestamp;
 use crate::documents::StoredDocument;
 use crate::{AnchorId, Result};
 
+/// That a node has a turn: until when, by the clock of the database, in seconds. No later turn for
+/// the same thing ends at that instant, so that whoever was silent for too long, and lost his turn to
+/// another, can neither extend nor end that one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held(pub(crate) i64);
+
 /// Whose turn it is to ask for something outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
@@ -17,7 +23,7 @@ use crate::{AnchorId, Result};
 )]
 pub enum Turn {
     /// That of whoever asked for it, until it is ended or its time is over.
-    Ours,
+    Ours(Held),
     /// That of another node, for so long at most.
     Theirs,
     /// Another node has asked with success, at this instant by its clock: later than what the one
@@ -52,12 +58,25 @@ pub trait Nodes {
         seconds: u32,
     ) -> Result<Turn>;
 
-    /// Has a turn last for `seconds` from now: whoever asks is still about it.
-    fn extend_turn(&self, anchor: AnchorId, what: &str, seconds: u32) -> Result<()>;
+    /// Has a turn last for `seconds` from now: whoever asks is still about it. Absent where it was over
+    /// and is another node's.
+    fn extend_turn(
+        &self,
+        anchor: AnchorId,
+        what: &str,
+        held: Held,
+        seconds: u32,
+    ) -> Result<Option<Held>>;
 
-    /// Ends a turn. `asked` is when there was success, by the node's clock; absent where there was
-    /// none, and somebody else may try.
-    fn end_turn(&self, anchor: AnchorId, what: &str, asked: Option<Timestamp>) -> Result<()>;
+    /// Ends a turn, unless it is another node's by now. `asked` is when there was success, by the node's
+    /// clock; absent where there was none, and somebody else may try.
+    fn end_turn(
+        &self,
+        anchor: AnchorId,
+        what: &str,
+        held: Held,
+        asked: Option<Timestamp>,
+    ) -> Result<()>;
 
     /// Uses something that may be used once, up to the instant `until` by the clock of the database;
     /// `false` where it was used before, or has ended. What has ended is forgotten: for this no node's

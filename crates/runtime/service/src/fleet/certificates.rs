@@ -78,11 +78,9 @@ impl Fleet {
         );
         match turns::take(store, self.anchor(), &what, Some(now)).await? {
             Chance::Asked(_) => Ok(()),
-            Chance::Ask => {
-                let asking = self.fetch_now(platform);
-                let fetched = turns::hold(store, self.anchor(), &what, asking).await;
-                let asked = fetched.is_ok().then(|| self.keeper.collection().now().at);
-                turns::end(store, self.anchor(), &what, asked);
+            Chance::Ask(mut turn) => {
+                let fetched = turn.hold(self.fetch_now(platform)).await;
+                turn.end(fetched.is_ok().then(|| self.keeper.collection().now().at));
                 fetched
             }
         }

@@ -202,9 +202,17 @@ impl Keys {
         if believed.count() >= MOST {
             return Err(KeysError::TooMany);
         }
-        let kid = self.make(seal, now, author, Some("token-key.rotate"))?;
-        self.take_up_keeping(seal, now, Some(&kid))?;
-        Ok(kid)
+        self.make(seal, now, author, Some("token-key.rotate"))?;
+        self.take_up(seal, now)?;
+        self.signing()
+            .ok_or_else(|| KeysError::NotMade("it was withdrawn at once".to_owned()))
+    }
+
+    /// The id of the key that signs.
+    fn signing(&self) -> Option<String> {
+        let present = self.present();
+        let signing = present.signing.as_ref();
+        signing.map(|key| key.id().to_owned())
     }
 
     /// Has nothing count any more that a key signed; gives the id of the one that signs now, or
@@ -233,9 +241,7 @@ impl Keys {
             return Err(KeysError::Changed { kid });
         }
         self.take_up(seal, now)?;
-        let present = self.present();
-        let signing = present.signing.as_ref();
-        Ok(signing.map(|key| key.id().to_owned()))
+        Ok(self.signing())
     }
 
     /// Reads anew what the store has, by whatever node. Blocks.
@@ -244,36 +250,25 @@ impl Keys {
         self.take_up(seal, now)
     }
 
+    /// Reads what the store has, and sees to it that one key signs. Of several the one signs that began
+    /// last, and the others are retired, as after a rotation that was broken off. Whichever nodes do
+    /// so at the same time choose from what they read, and none retires the last: so one goes on.
     fn take_up(&self, seal: &SealingKey, now: Timestamp) -> Result<(), KeysError> {
-        self.take_up_keeping(seal, now, None)
-    }
-
-    /// Reads what the store has. One key signs: the one that is named, else the one that began
-    /// last, else a new one. Any other is retired, as after a rotation that was broken off.
-    fn take_up_keeping(
-        &self,
-        seal: &SealingKey,
-        now: Timestamp,
-        named: Option<&str>,
-    ) -> Result<(), KeysError> {
-        let mut kept = self.read()?;
-        let current = kept
-            .iter()
-            .filter(|(_, one)| one.state == KeyState::Current);
-        let chosen = match named {
-            Some(kid) => Some(kid.to_owned()),
-            None => current
-                .max_by_key(|(decision, _)| (decision.at, decision.name.clone()))
-                .map(|(decision, _)| decision.name.clone()),
-        };
-        let signing = match chosen {
-            Some(kid) => kid,
-            None => self.make(seal, now, SERVICE, None)?,
-        };
-        for (decision, one) in self.read()? {
-            if one.state == KeyState::Current && decision.name != signing {
+        let mut kept = loop {
+            let kept = self.read()?;
+            let current = |one: &Kept| one.state == KeyState::Current;
+            let Some(last) = began_last(&kept) else {
+                self.make(seal, now, SERVICE, None)?;
+                continue;
+            };
+            let before = kept
+                .iter()
+                .filter(|(it, one)| current(one) && it.name != last);
+            let mut is_alone = true;
+            for (decision, one) in before {
+                is_alone = false;
                 let until = now.saturating_add(self.lifetime);
-                let public = public_key(&decision.name, &one)?;
+                let public = public_key(&decision.name, one)?;
                 let retired = Step {
                     state: KeyState::Retired { until },
                     private: None,
@@ -283,8 +278,10 @@ impl Keys {
                 // what a withdrawn key signed must not count again.
                 let _is_retired = self.decide(&public, retired, decision.version, now, SERVICE)?;
             }
-        }
-        kept = self.read()?;
+            if is_alone {
+                break kept;
+            }
+        };
         // Last the withdrawn, as far as there is room: one that is not known is refused as well.
         kept.sort_by_key(|(_, one)| one.state == KeyState::Withdrawn);
         let mut present = Present {
@@ -335,7 +332,8 @@ impl Keys {
         read.collect()
     }
 
-    /// Makes a key that signs; gives its id.
+    /// Makes a key that signs; gives its id. It begins behind every other, also where the node that made
+    /// that one has a clock that is ahead.
     fn make(
         &self,
         seal: &SealingKey,
@@ -354,7 +352,10 @@ impl Keys {
             private: Some(STANDARD.encode(sealed)),
             told_as,
         };
-        match self.decide(key.public_key(), current, 0, now, author)? {
+        let kept = self.read()?;
+        let latest = kept.iter().map(|(decision, _)| decision.at).max();
+        let begins = latest.map_or(now, |latest| now.max(latest.saturating_add(1)));
+        match self.decide(key.public_key(), current, 0, begins, author)? {
             true => Ok(kid),
             false => Err(KeysError::Changed { kid }),
         }
@@ -391,6 +392,15 @@ impl Keys {
             None => self.store.supersede(&decision),
         }
     }
+}
+
+/// The key that began to sign last, of those that sign.
+fn began_last(kept: &[(Decision, Kept)]) -> Option<String> {
+    let current = kept
+        .iter()
+        .filter(|(_, one)| one.state == KeyState::Current);
+    let last = current.max_by_key(|(decision, _)| (decision.at, &decision.name));
+    last.map(|(decision, _)| decision.name.clone())
 }
 
 fn has_ended(state: KeyState, now: Timestamp) -> bool {
@@ -564,5 +574,34 @@ mod tests {
         let again = opened(&store, &seal, 1_600);
         assert_eq!(current(&again), second);
         assert_eq!(states(&again, 1_600)[&first], "retired");
+    }
+
+    /// Two nodes, one of whose clocks is an hour ahead.
+    #[test]
+    fn a_rotation_counts_whatever_the_clock_of_the_node_before_it() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        let ahead = opened(&store, &seal, 5_000);
+        let behind = opened(&store, &seal, 1_400);
+        ahead.rotate(&seal, at(5_001), "me").unwrap();
+        let kid = behind.rotate(&seal, at(1_401), "me").unwrap();
+        ahead.catch_up(&seal, at(5_002)).unwrap();
+        assert_eq!((current(&behind), current(&ahead)), (kid.clone(), kid));
+    }
+
+    /// The one has made a key, and the other looks before the one before it is retired; then it goes on.
+    #[test]
+    fn nodes_that_rotate_at_once_agree_on_one_key_and_retire_no_more() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        let ahead = opened(&store, &seal, 1_460);
+        let behind = opened(&store, &seal, 1_400);
+        let made = behind.make(&seal, at(1_400), "me", None).unwrap();
+        let later = ahead.make(&seal, at(1_460), "me", None).unwrap();
+        assert_ne!(made, later);
+        behind.catch_up(&seal, at(1_400)).unwrap();
+        ahead.catch_up(&seal, at(1_460)).unwrap();
+        assert_eq!((current(&behind), current(&ahead)), (later.clone(), later));
+        assert_eq!(states(&ahead, 1_400)[&made], "retired");
     }
 }

@@ -142,6 +142,16 @@ impl Gate {
                 return given;
             }
             attempt += 1;
+            self.read_anew();
+        }
+    }
+
+    /// Takes up what was decided, by whatever node. Where that fails, the next attempt goes by what is
+    /// known, and the store lets nothing out by it that has changed.
+    fn read_anew(&self) {
+        let baselines = self.baselines.catch_up().map_err(|error| error.to_string());
+        if let Err(error) = baselines.and_then(|()| self.catch_up()) {
+            tracing::error!(error, "what was decided meanwhile is not taken up");
         }
     }
 

@@ -8,8 +8,11 @@ use super::connection::Connection;
 use super::documents;
 use super::fault::Outcome;
 use crate::documents::StoredDocument;
-use crate::nodes::{Marks, Turn};
+use crate::nodes::{Held, Marks, Turn};
 use crate::{AnchorId, Nodes, Result, Store};
+
+/// The turn of a node that has the store alone.
+const ALONE: Held = Held(0);
 
 impl Nodes for Store {
     fn take_turn(
@@ -20,36 +23,48 @@ impl Nodes for Store {
         seconds: u32,
     ) -> Result<Turn> {
         match self.is_shared() {
-            false => Ok(Turn::Ours),
+            false => Ok(Turn::Ours(ALONE)),
             true => self.write(|transaction| take_turn(transaction, anchor, what, known, seconds)),
         }
     }
 
-    fn extend_turn(&self, anchor: AnchorId, what: &str, seconds: u32) -> Result<()> {
+    fn extend_turn(
+        &self,
+        anchor: AnchorId,
+        what: &str,
+        held: Held,
+        seconds: u32,
+    ) -> Result<Option<Held>> {
         if !self.is_shared() {
-            return Ok(());
+            return Ok(Some(ALONE));
         }
         self.write(|transaction| {
-            transaction.execute(
-                "UPDATE turns
-                 SET until = CAST(ceil(extract(epoch FROM clock_timestamp())) AS BIGINT) + ?3
-                 WHERE anchor = ?1 AND what = ?2",
-                &[&anchor.0, &what, &seconds],
+            let until = in_seconds(transaction, seconds)?;
+            let extended = transaction.execute(
+                "UPDATE turns SET until = ?4 WHERE anchor = ?1 AND what = ?2 AND until = ?3",
+                &[&anchor.0, &what, &held.0, &until],
             )?;
-            Ok(())
+            Ok((extended == 1).then_some(Held(until)))
         })
     }
 
-    fn end_turn(&self, anchor: AnchorId, what: &str, asked: Option<Timestamp>) -> Result<()> {
+    fn end_turn(
+        &self,
+        anchor: AnchorId,
+        what: &str,
+        held: Held,
+        asked: Option<Timestamp>,
+    ) -> Result<()> {
         if !self.is_shared() {
             return Ok(());
         }
         self.write(|transaction| {
             let asked = asked.map(|asked| asked.unix_seconds());
             transaction.execute(
-                "UPDATE turns SET until = 0, asked = greatest(asked, coalesce(?3, asked))
+                "UPDATE turns SET until = CASE WHEN until = ?3 THEN 0 ELSE until END,
+                                  asked = greatest(asked, coalesce(?4, asked))
                  WHERE anchor = ?1 AND what = ?2",
-                &[&anchor.0, &what, &asked],
+                &[&anchor.0, &what, &held.0, &asked],
             )?;
             Ok(())
         })
@@ -173,11 +188,21 @@ fn take_turn(
         }
         _ => {}
     }
+    let until = in_seconds(connection, seconds)?;
     connection.execute(
-        "INSERT INTO turns (anchor, what, asked, until)
-         VALUES (?1, ?2, 0, CAST(ceil(extract(epoch FROM clock_timestamp())) AS BIGINT) + ?3)
+        "INSERT INTO turns (anchor, what, asked, until) VALUES (?1, ?2, 0, ?3)
          ON CONFLICT (anchor, what) DO UPDATE SET until = excluded.until",
-        &[&anchor.0, &what, &seconds],
+        &[&anchor.0, &what, &until],
     )?;
-    Ok(Turn::Ours)
+    Ok(Turn::Ours(Held(until)))
+}
+
+/// The instant so many seconds from now, by the clock of the database.
+fn in_seconds(connection: &Connection<'_>, seconds: u32) -> Outcome<i64> {
+    let now = connection.first(
+        "SELECT CAST(ceil(extract(epoch FROM clock_timestamp())) AS BIGINT) AS now",
+        &[],
+        |row| row.get::<i64>("now"),
+    )?;
+    Ok(now.unwrap_or_default().saturating_add(seconds.into()))
 }

@@ -276,27 +276,49 @@ fn a_turn_is_one_nodes_until_it_ends_it_or_falls_silent() {
     let Some(one) = in_database() else { return };
     let other = one.another();
     let turn = |node: &Store, known| node.take_turn(ANCHOR, "a", known, 60).unwrap();
-    assert_eq!(turn(&one, None), Turn::Ours);
+    let ours = |turn| match turn {
+        Turn::Ours(held) => held,
+        other => panic!("{other:?}"),
+    };
+    let held = ours(turn(&one, None));
     assert_eq!(turn(&other, None), Turn::Theirs);
-    assert_eq!(other.take_turn(ANCHOR, "b", None, 60).unwrap(), Turn::Ours);
-    one.extend_turn(ANCHOR, "a", 60).unwrap();
+    ours(other.take_turn(ANCHOR, "b", None, 60).unwrap());
+    let held = one.extend_turn(ANCHOR, "a", held, 90).unwrap().unwrap();
     assert_eq!(turn(&other, None), Turn::Theirs);
-    one.end_turn(ANCHOR, "a", Some(day(5))).unwrap();
+    one.end_turn(ANCHOR, "a", held, Some(day(5))).unwrap();
     assert_eq!(turn(&other, None), Turn::Asked(day(5)));
     assert_eq!(turn(&other, Some(day(4))), Turn::Asked(day(5)));
-    assert_eq!(turn(&other, Some(day(5))), Turn::Ours);
-    other.end_turn(ANCHOR, "a", None).unwrap();
-    assert_eq!(turn(&one, Some(day(5))), Turn::Ours, "it failed");
-    one.end_turn(ANCHOR, "a", None).unwrap();
-    assert_eq!(
-        other.take_turn(ANCHOR, "a", Some(day(5)), 0).unwrap(),
-        Turn::Ours
-    );
+    let held = ours(turn(&other, Some(day(5))));
+    other.end_turn(ANCHOR, "a", held, None).unwrap();
+    let held = ours(turn(&one, Some(day(5))));
+    one.end_turn(ANCHOR, "a", held, None).unwrap();
+    ours(other.take_turn(ANCHOR, "a", Some(day(5)), 0).unwrap());
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while turn(&one, Some(day(5))) == Turn::Theirs {
         assert!(std::time::Instant::now() < until);
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
+}
+
+#[test]
+fn a_turn_that_was_taken_over_is_not_ended_by_whoever_had_it() {
+    let Some(one) = in_database() else { return };
+    let other = one.another();
+    let take = |node: &Store, seconds| node.take_turn(ANCHOR, "a", None, seconds).unwrap();
+    let Turn::Ours(first) = take(&one, 0) else {
+        panic!("nobody else has it")
+    };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while take(&other, 60) == Turn::Theirs {
+        assert!(std::time::Instant::now() < until);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(one.extend_turn(ANCHOR, "a", first, 60).unwrap(), None);
+    one.end_turn(ANCHOR, "a", first, None).unwrap();
+    assert_eq!(take(&one, 60), Turn::Theirs);
+    // What it brought is there all the same.
+    one.end_turn(ANCHOR, "a", first, Some(day(5))).unwrap();
+    assert_eq!(take(&one, 60), Turn::Theirs);
 }
 
 #[test]
