@@ -23,6 +23,7 @@ pub mod load;
 pub mod nodes;
 pub mod openapi;
 pub mod pages;
+pub mod pccs_database;
 #[path = "../../crates/runtime/store/tests/store/server.rs"]
 pub mod postgres;
 pub mod qvl;

@@ -2,13 +2,13 @@
 //! same before and after.
 
 mod cache;
-mod database;
 mod serve;
 mod shadow;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
+use bulla_issuer::{DocumentKind, QuoteKind, Scenario, Seed, sign_text};
 use bulla_protocol::pccs::{PlatformCollateral, Version};
 use bulla_protocol::percent;
 use bulla_service::keeper::Mode;
@@ -17,7 +17,8 @@ use bulla_store::pccs_database::PccsDatabase;
 use bulla_tests::daemon::{Reply, exchange};
 use bulla_tests::front::{ADMINISTRATOR, Front};
 use bulla_tests::host::Host;
-use bulla_tests::site::{Clock, vendor};
+use bulla_tests::pccs_database as database;
+use bulla_tests::site::{Clock, DAY, Site, vendor};
 use bulla_tests::workbench::{Answer, Folder, run};
 use bulla_vendor::{PLATFORM_FMSPC, PROCESSOR_FMSPC};
 use rusqlite::params;
@@ -462,6 +463,80 @@ fn a_value_that_cannot_be_is_left_out_wherever_it_stands() {
     assert!(made > 100, "{made} changes");
 }
 
+#[test]
+fn whoever_cannot_be_asked_about_now_waits() {
+    let world = world();
+    let clock = &world.clock;
+    let site = Site::open(vendor(), clock);
+    let front = Front::open(clock, vec![site.upstream("vendor")], Mode::Lazy);
+    let lazy = World { front, ..world };
+    let database = database::empty(&lazy.folder.path("pckcache.db"));
+    let host = lazy.host("one");
+    database::queue(&database, &host);
+    drop(database);
+    site.set(&["* status=503"]);
+    let answer = lazy.import("--database", "pckcache.db", &["--format", "json"]);
+    assert_eq!(answer.status, 0, "{}{}", answer.stdout, answer.stderr);
+    let told = answer.json();
+    assert_eq!(
+        (&told["waiting"], &told["refused"]),
+        (&1.into(), &json!([]))
+    );
+    let anchor = lazy.front.keeping.keeper.collection().realm().id();
+    assert_eq!(lazy.front.store.queue_length(anchor).expect("a queue"), 1);
+    // Its host asks once the vendor is back.
+    site.set(&[]);
+    lazy.clock.pass(DAY);
+    assert_eq!(lazy.front.get(&host.target_with_ppid()).status(), 200);
+}
+
+#[test]
+fn tcb_info_of_version_3_is_taken_over_for_version_3() {
+    let world = world();
+    let at = world.clock.now();
+    let path = world.folder.path("pckcache.db");
+    let database = database::filled(&path, &vendor(), &world.hosts(), at);
+    // What the vendor signed for the interface that it has closed: by the keys of its seed.
+    let charter = vendor().charter().clone();
+    let address = charter.public_url.as_str();
+    let authorities = bulla_issuer::Vendor::new(&Seed::from(6), address, charter.founded);
+    let mut scenario = Scenario::new(&Seed::from("version 3"), QuoteKind::SgxV3, at);
+    scenario.tcb_info.version = 2;
+    scenario.tcb_info.fmspc = PROCESSOR_FMSPC;
+    let signed = sign_text(scenario.tcb_info.to_json(), &authorities.tcb_signer.key);
+    let document = DocumentKind::TcbInfo.served(&signed);
+    let family = hex::encode_upper(PROCESSOR_FMSPC);
+    for (kind, body) in [("STANDARD", &document[..]), ("EARLY", b"{}")] {
+        let row = "INSERT INTO fmspc_tcbs VALUES (?1, 0, 3, ?2, ?3, 1, 3, '', '')";
+        let done = database.execute(row, params![family, kind, body]);
+        assert_eq!(done, Ok(1));
+    }
+    drop(database);
+    let answer = world.import("--database", "pckcache.db", &["--format", "json"]);
+    let told = answer.json();
+    let left_out = told["left_out"].as_array().expect("a list");
+    let what = format!("fmspc_tcbs {family}/0/3/EARLY");
+    assert_eq!(
+        (left_out.len(), &left_out[0]["what"]),
+        (1, &what.into()),
+        "{told}"
+    );
+    assert_eq!(told["refused"], json!([]), "{told}");
+
+    let target = format!("/sgx/certification/v3/tcb?fmspc={family}");
+    let reply = world.front.get(&target);
+    assert_eq!((reply.status(), &reply.body), (200, &document));
+    assert!(reply.header("SGX-TCB-Info-Issuer-Chain").is_some());
+    assert!(
+        reply
+            .header("Warning")
+            .is_some_and(|text| text.starts_with("299 "))
+    );
+    // Azure's client can be set to it as well.
+    let azures = format!("/thim/sgx/certificates/v3/tcb/{family}?clientid=a");
+    assert_eq!(world.front.get(&azures).body, document);
+}
+
 fn error(answer: &Answer) -> Value {
     answer.json()["error"].clone()
 }
@@ -492,6 +567,20 @@ fn what_is_no_database_of_the_cache_is_said_to_be_none() {
     assert!(
         message.contains("its schema is 4, and 5 is known"),
         "{message}"
+    );
+    // What is computed while it is read need not end.
+    let path = world.folder.path("view.db");
+    let view = database::empty(&path);
+    let endless = "DROP TABLE platforms_registered; CREATE VIEW platforms_registered AS \
+                   WITH RECURSIVE more(x) AS (SELECT 1 UNION ALL SELECT x FROM more) \
+                   SELECT x AS qe_id, x AS pce_id, x AS cpu_svn, x AS pce_svn, x AS enc_ppid, \
+                   x AS platform_manifest, 0 AS state, x AS created_time FROM more";
+    view.execute_batch(endless).expect("a view");
+    drop(view);
+    let view = world.import("--database", "view.db", &["--format", "json"]);
+    assert_eq!(
+        (view.status, code(&view)),
+        (2, "PccsDatabaseUnreadable".into())
     );
     let file = world.import("--file", "text", &["--format", "json"]);
     assert_eq!((file.status, code(&file)), (2, "PccsFileMalformed".into()));

@@ -12,6 +12,7 @@ use bulla_tests::binary::bulla;
 use bulla_tests::daemon::{Daemon, Reply};
 use bulla_tests::host::Host;
 use bulla_tests::pages;
+use bulla_tests::pccs_database as database;
 use bulla_tests::site::DAY;
 use bulla_tests::tls::Identity;
 use bulla_tests::workbench::{Answer, Folder, now, run};
@@ -21,7 +22,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
-use super::{cache, database, get, read, requests};
+use super::{cache, get, read, requests};
 
 const ADMINISTRATOR: &str = "the-administrator-s-token";
 
@@ -248,6 +249,33 @@ fn every_setting_of_the_cache_is_accounted_for() {
         assert!(text.stdout.contains(part), "{part}: {}", text.stdout);
     }
     assert!(!text.stdout.contains(API_KEY), "{}", text.stdout);
+}
+
+#[test]
+fn what_the_cache_does_without_a_setting_is_done_likewise() {
+    let folder = Folder::new();
+    // An empty host is every address, and without a `uri` key and proxy are for Intel's service.
+    let proxy = "http://proxy.example:3128";
+    install(
+        &folder,
+        &json!({ "hosts": "", "uri": "", "proxy": proxy, "CachingFillMode": "LAZY" }),
+    );
+    let answer = check(&folder, &["--format", "json"]);
+    assert_eq!(answer.status, 0, "{}{}", answer.stdout, answer.stderr);
+    let told = answer.json();
+    assert_eq!(told["listen"], json!(["https://[::]:8081"]));
+    let upstream = "pccs-uri (pcs) https://api.trustedservices.intel.com";
+    assert_eq!(told["upstreams"], json!([upstream]));
+    let settings = told["as_pccs"].as_array().expect("a list");
+    for (name, became) in [
+        ("hosts", "taken over"),
+        ("uri", "left"),
+        ("ApiKey", "taken over"),
+        ("proxy", "taken over"),
+    ] {
+        let found = settings.iter().find(|one| one["setting"] == name);
+        assert_eq!(found.expect(name)["became"], became, "{told}");
+    }
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use bulla_issuer::pem;
 use bulla_tests::daemon::Daemon;
 use bulla_tests::host::Host;
+use bulla_tests::pccs_database as database;
 use bulla_tests::workbench::{Folder, now, run};
 use rusqlite::Connection;
 
 use super::serve::{found, install};
-use super::{cache, database, requests};
+use super::{cache, requests};
 
 /// How long an answer may take to be compared, far longer than any does.
 const PATIENCE: Duration = Duration::from_secs(60);

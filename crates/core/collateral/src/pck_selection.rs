@@ -122,17 +122,7 @@ pub fn select_certificate(
     pce_id: [u8; 2],
     raw: &PckTcb,
 ) -> Result<Option<usize>, PckSelectionError> {
-    // What else Intel's library demands of TCB info (`tcbType` 0, at least one level, components
-    // in each) holds for every `TcbInfo`; a certificate with the extension is of version 3.
-    if tcb_info.id != TcbInfoId::Sgx {
-        return Err(PckSelectionError::NotForSgx);
-    }
-    if tcb_info.pce_id != pce_id {
-        return Err(PckSelectionError::PceOfPlatform {
-            tcb_info: tcb_info.pce_id,
-            platform: pce_id,
-        });
-    }
+    check_tcb_info(tcb_info, pce_id)?;
     let first = certificates
         .first()
         .ok_or(PckSelectionError::NoCertificates)?;
@@ -158,6 +148,28 @@ pub fn select_certificate(
             return Err(PckSelectionError::CpusvnOfCertificate { index });
         }
     }
+    let tcbs: Vec<PckTcb> = certificates
+        .iter()
+        .map(|certificate| PckTcb {
+            components: certificate.cpusvn,
+            pcesvn: certificate.pcesvn,
+        })
+        .collect();
+    select_verified(tcb_info, &tcbs, pce_id, raw)
+}
+
+/// As [`select_certificate`], among the TCBs of certificates that were verified before as those of one
+/// platform of the family of `tcb_info`.
+pub fn select_verified(
+    tcb_info: &TcbInfo,
+    certificates: &[PckTcb],
+    pce_id: [u8; 2],
+    raw: &PckTcb,
+) -> Result<Option<usize>, PckSelectionError> {
+    check_tcb_info(tcb_info, pce_id)?;
+    if certificates.is_empty() {
+        return Err(PckSelectionError::NoCertificates);
+    }
     let levels: Vec<PckTcb> = tcb_info
         .tcb_levels
         .iter()
@@ -166,14 +178,22 @@ pub fn select_certificate(
             pcesvn: level.pcesvn,
         })
         .collect();
-    let tcbs: Vec<PckTcb> = certificates
-        .iter()
-        .map(|certificate| PckTcb {
-            components: certificate.cpusvn,
-            pcesvn: certificate.pcesvn,
-        })
-        .collect();
-    Ok(select(&levels, &tcbs, raw))
+    Ok(select(&levels, certificates, raw))
+}
+
+fn check_tcb_info(tcb_info: &TcbInfo, pce_id: [u8; 2]) -> Result<(), PckSelectionError> {
+    // What else Intel's library demands of TCB info (`tcbType` 0, at least one level, components
+    // in each) holds for every `TcbInfo`; a certificate with the extension is of version 3.
+    if tcb_info.id != TcbInfoId::Sgx {
+        return Err(PckSelectionError::NotForSgx);
+    }
+    if tcb_info.pce_id != pce_id {
+        return Err(PckSelectionError::PceOfPlatform {
+            tcb_info: tcb_info.pce_id,
+            platform: pce_id,
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

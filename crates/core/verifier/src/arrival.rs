@@ -24,7 +24,7 @@ use crate::document;
 use crate::finding::{Code, Finding, Findings, Stage};
 use chain::IssuerChain;
 
-pub use pck::{PckArrival, PckExpectation, PckLeaf, receive_pck_certificates};
+pub use pck::{PckArrival, PckExpectation, PckIssuer, PckLeaf, receive_pck_certificates};
 pub use refusal::Refusal;
 pub use revocations::RevocationList;
 pub use succession::{

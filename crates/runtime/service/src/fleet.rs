@@ -1,5 +1,6 @@
 //! The fleet: platforms, their PCK certificates, and who waits for some.
 
+mod bringing;
 mod certificates;
 mod certified;
 mod error;

@@ -11,12 +11,11 @@ use bulla_protocol::pccs::{
 use bulla_protocol::value::Pem;
 use bulla_store::StoreError;
 use bulla_store::fleet::{Platform, PlatformId, Registration};
-use bulla_verifier::Code;
 use bulla_verifier::arrival::Received;
 
 use crate::collection::{Change, Rejection};
-use crate::fleet::{Brought, Fleet, NoCertificate, Queued};
-use crate::keeper::Keeper;
+use crate::fleet::{Fleet, NoCertificate, Queued};
+use crate::keeper::{Absent, Keeper};
 use crate::want::{self, Choice, Want};
 
 /// What became of one thing.
@@ -107,12 +106,21 @@ impl Intake {
     ) -> Result<Vec<Taken>, StoreError> {
         let mut all = Vec::new();
         self.documents(version, put, source, &mut all)?;
-        let mut chains: Vec<&Pem> = [put.processor_chain.as_ref(), put.platform_chain.as_ref()]
-            .into_iter()
-            .flatten()
-            .collect();
+        let chains = [put.processor_chain.as_ref(), put.platform_chain.as_ref()];
+        let chains: Vec<&Pem> = chains.into_iter().flatten().collect();
+        let ids = put.pck_certificates.iter().map(named).collect();
+        let mut bringing = self.fleet.bringing(ids, &chains, source)?;
+        let registered = self.keeper.collection().now().at;
         for certificates in &put.pck_certificates {
-            let outcome = self.certificates(certificates, &mut chains, source).await;
+            let platform = Platform {
+                id: named(certificates),
+                encrypted_ppid: certificates.encrypted_ppid.clone(),
+                manifest: certificates.manifest.clone(),
+                fmspc: None,
+                ca: None,
+                registered,
+            };
+            let outcome = bringing.bring(&platform, &certificates.certificates).await;
             all.push(Taken {
                 what: format!("certificates of {}", certificates.qe_id),
                 outcome: match outcome {
@@ -121,10 +129,21 @@ impl Intake {
                 },
             });
         }
+        let mut reported = Vec::with_capacity(put.platforms.len());
         for platform in &put.platforms {
-            let outcome = self.platform(platform, uncertified).await;
+            let registration = registration(platform);
+            let selected = bringing.report(&registration).await;
+            reported.push((registration, selected));
+        }
+        bringing.keep()?;
+        for (registration, selected) in reported {
+            let what = format!("platform {}", registration.id.qe_id);
+            let outcome = match selected {
+                Some(selected) => selected.map(|()| Entered::Tcb),
+                None => self.platform(registration, uncertified).await,
+            };
             all.push(Taken {
-                what: format!("platform {}", platform.qe_id),
+                what,
                 outcome: match outcome {
                     Ok(entered) => Ok(entered),
                     Err(error) => Err(NotTaken::Platform(unless_store(error)?)),
@@ -224,60 +243,12 @@ impl Intake {
         Ok(())
     }
 
-    /// A platform's certificates. Which of the chains is theirs shows where one fits; it is tried
-    /// first for the next platform.
-    async fn certificates(
-        &self,
-        put: &PlatformCertificates,
-        chains: &mut [&Pem],
-        source: &str,
-    ) -> Result<(), NoCertificate> {
-        let platform = Platform {
-            id: PlatformId {
-                qe_id: put.qe_id.as_str().to_owned(),
-                pce_id: put.pce_id,
-            },
-            encrypted_ppid: put.encrypted_ppid.clone(),
-            manifest: put.manifest.clone(),
-            fmspc: None,
-            ca: None,
-            registered: self.keeper.collection().now().at,
-        };
-        let mut last = NoCertificate::Refused {
-            code: "ChainMissing",
-            reason: "There is no issuer chain of PCK certificates.".to_owned(),
-        };
-        for place in 0..chains.len() {
-            let Some(chain) = chains.get(place) else {
-                break;
-            };
-            let brought = Brought {
-                entries: put.certificates.clone(),
-                issuer_chain: chain.as_str().as_bytes().to_vec(),
-                fmspc: None,
-                source: source.to_owned(),
-            };
-            match self.fleet.bring(platform.clone(), brought).await {
-                Ok(()) => {
-                    chains.swap(0, place);
-                    return Ok(());
-                }
-                // That the other CA did not sign them says nothing.
-                Err(error) if is_of_another_ca(&error) && place > 0 => {}
-                Err(error) => last = error,
-            }
-        }
-        self.fleet
-            .set_aside(&platform.id, &put.certificates, source, &last);
-        Err(last)
-    }
-
+    /// A platform of which nobody brought certificates here.
     async fn platform(
         &self,
-        listed: &ListedPlatform,
+        registration: Registration,
         uncertified: Uncertified,
     ) -> Result<Entered, NoCertificate> {
-        let registration = registration(listed);
         let selected = self.fleet.select_for(&registration).await;
         let has_key = registration.manifest.is_some() || registration.encrypted_ppid.is_some();
         match selected {
@@ -285,13 +256,25 @@ impl Intake {
             Err(NoCertificate::NotStored | NoCertificate::PlatformUnknown)
                 if uncertified == Uncertified::Register && has_key =>
             {
-                match self.fleet.register(registration).await? {
-                    Queued::Waiting => Ok(Entered::Waiting),
-                    Queued::Known | Queued::Fetched => Ok(Entered::Certificates),
+                match self.fleet.register(registration).await {
+                    // Who cannot be asked about now is asked about later.
+                    Ok(Queued::Waiting)
+                    | Err(NoCertificate::Absent(Absent::Unavailable { .. })) => {
+                        Ok(Entered::Waiting)
+                    }
+                    Ok(Queued::Known | Queued::Fetched) => Ok(Entered::Certificates),
+                    Err(error) => Err(error),
                 }
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+fn named(platform: &PlatformCertificates) -> PlatformId {
+    PlatformId {
+        qe_id: platform.qe_id.as_str().to_owned(),
+        pce_id: platform.pce_id,
     }
 }
 
@@ -314,12 +297,6 @@ fn selector(update: Update) -> Selector {
         Update::Standard => Selector::Standard,
         Update::Early => Selector::Early,
     }
-}
-
-/// Whether certificates were looked at under the chain of a CA that they do not name.
-fn is_of_another_ca(error: &NoCertificate) -> bool {
-    let name = Code::CertificateNameMismatch.as_str();
-    matches!(error, NoCertificate::Refused { code, .. } if *code == name)
 }
 
 /// That the store failed is no answer about one platform.

@@ -65,6 +65,21 @@ pub struct RawTcb {
     pub selected: Option<Tcbm>,
 }
 
+/// A platform with its certificates, and every TCB that it reported with what was selected for it.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever brings a platform brings all of it"
+)]
+pub struct CertifiedPlatform {
+    /// The platform, with the family and the CA of its certificates.
+    pub platform: Platform,
+    /// Its certificates.
+    pub certificates: PckCertificates,
+    /// What it reported.
+    pub raw_tcbs: Vec<RawTcb>,
+}
+
 /// What is served for a platform and a TCB. The certificate holds the platform's PPID.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PckAnswer {
@@ -134,6 +149,14 @@ pub trait Fleet {
     /// One platform; absent where there is none of this name.
     fn platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<Option<Platform>>;
 
+    /// What is known of each of these platforms, in their order: itself and what it reported; absent
+    /// where there is none of its name.
+    fn known_platforms(
+        &self,
+        anchor: AnchorId,
+        ids: &[PlatformId],
+    ) -> Result<Vec<Option<(Platform, Vec<RawTcb>)>>>;
+
     /// Platforms in the order of their names, behind `after`, at most `limit`; with an FMSPC,
     /// those of that family.
     fn platforms(
@@ -184,6 +207,10 @@ pub trait Fleet {
         certificates: &PckCertificates,
         raw_tcbs: &[RawTcb],
     ) -> Result<()>;
+
+    /// Keeps many platforms in one transaction, each as [`Self::put_platform`],
+    /// [`Self::put_pck_certificates`] and [`Self::acknowledge`] do one after the other.
+    fn put_certified(&self, anchor: AnchorId, platforms: &[CertifiedPlatform]) -> Result<()>;
 
     /// A platform's certificates; absent where there are none.
     fn pck_certificates(

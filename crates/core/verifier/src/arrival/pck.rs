@@ -71,6 +71,37 @@ pub struct PckLeaf {
     pub window: Window,
 }
 
+/// A CA of PCK certificates, verified once for all the platforms that it has certified.
+pub struct PckIssuer(IssuerChain);
+
+impl PckIssuer {
+    /// Checks the chain of a CA. `root_ca_crl` is as for [`receive`](super::receive).
+    pub fn receive(
+        issuer_chain: &[u8],
+        anchors: &TrustAnchors,
+        root_ca_crl: Option<&RevocationList>,
+        at: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let mut findings = Findings::new(Stage::PckChain);
+        let chain = IssuerChain::of_pck_ca(issuer_chain, anchors, root_ca_crl, at, &mut findings);
+        match chain {
+            Some(chain) if !findings.failed() => Ok(Self(chain)),
+            _ => Err(Refusal::new(findings)),
+        }
+    }
+
+    /// Checks certificates that arrive as those of one platform, as [`receive_pck_certificates`] does.
+    pub fn receive_certificates(
+        &self,
+        leaves: &[&[u8]],
+        expectation: &PckExpectation,
+        at: Timestamp,
+    ) -> Result<PckArrival, Refusal> {
+        let findings = Findings::new(Stage::PckChain);
+        receive_leaves(&self.0, leaves, expectation, at, findings)
+    }
+}
+
 /// Checks certificates that arrive as those of one platform.
 ///
 /// `leaves` are in PEM or DER, each alone; at least one. `root_ca_crl` is as for
@@ -86,9 +117,19 @@ pub fn receive_pck_certificates(
 ) -> Result<PckArrival, Refusal> {
     let mut findings = Findings::new(Stage::PckChain);
     let chain = IssuerChain::of_pck_ca(issuer_chain, anchors, root_ca_crl, at, &mut findings);
-    let Some(chain) = chain else {
-        return Err(Refusal::new(findings));
-    };
+    match chain {
+        Some(chain) => receive_leaves(&chain, leaves, expectation, at, findings),
+        None => Err(Refusal::new(findings)),
+    }
+}
+
+fn receive_leaves(
+    chain: &IssuerChain,
+    leaves: &[&[u8]],
+    expectation: &PckExpectation,
+    at: Timestamp,
+    mut findings: Findings,
+) -> Result<PckArrival, Refusal> {
     let mut read: Vec<(PlatformFacts, Serial, Window)> = Vec::with_capacity(leaves.len());
     let mut until = chain.until;
     for text in leaves {
@@ -141,9 +182,9 @@ pub fn receive_pck_certificates(
                 window: *window,
             })
             .collect(),
-        anchor: chain.anchor,
+        anchor: chain.anchor.clone(),
         until,
-        issuer_chain: chain.pem,
+        issuer_chain: chain.pem.clone(),
         ca_key: chain.key_bytes,
     })
 }

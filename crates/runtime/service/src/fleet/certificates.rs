@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use bulla_collateral::pck_selection::{PckTcb, select_certificate};
+use bulla_collateral::pck_selection::{PckTcb, select_verified};
 use bulla_collateral::{Selector, Series, SignedText, Slot, TcbInfo, TcbInfoId};
-use bulla_pki::certificate::Certificate;
-use bulla_pki::{SgxExtension, Timestamp, pem};
+use bulla_pki::Timestamp;
 use bulla_protocol::pcs::{Answer, PckCertificateEntry, PlatformKey, Request};
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn, Tcbm};
 use bulla_store::Fleet as _;
@@ -14,7 +13,7 @@ use bulla_store::documents::SetAside;
 use bulla_store::fleet::{PckAnswer, PckCertificates, Platform, PlatformId, RawTcb};
 use bulla_upstream::{Failure, Supplied};
 use bulla_verifier::Code;
-use bulla_verifier::arrival::{self, PckExpectation};
+use bulla_verifier::arrival::{self, PckArrival, PckExpectation};
 
 use super::unknown::Question;
 use super::{Fleet, NoCertificate};
@@ -317,46 +316,49 @@ impl Fleet {
 
     fn check(&self, id: &PlatformId, brought: Brought) -> Result<PckCertificates, NoCertificate> {
         let collection = self.keeper.collection();
-        let now = collection.now().at;
-        let leaves: Vec<(Tcbm, &[u8])> = brought
-            .entries
-            .iter()
-            .filter_map(|entry| {
-                let certificate = entry.certificate.as_ref()?;
-                Some((entry.tcbm, certificate.as_str().as_bytes()))
-            })
-            .collect();
-        let texts: Vec<&[u8]> = leaves.iter().map(|(_, text)| *text).collect();
         let expectation = PckExpectation {
             pce_id: id.pce_id.0,
             fmspc: brought.fmspc.map(|fmspc| fmspc.0),
         };
         let revocations = collection.revocations();
         let arrival = arrival::receive_pck_certificates(
-            &texts,
+            &texts(&brought.entries),
             &brought.issuer_chain,
             collection.realm().anchors(),
             revocations.as_deref(),
             &expectation,
-            now,
-        )
-        .map_err(|refusal| NoCertificate::Refused {
-            code: refusal.code().as_str(),
-            reason: refusal.to_string(),
-        })?;
+            collection.now().at,
+        );
+        let arrival = arrival.map_err(|refusal| refused(&refusal))?;
+        let known = self.store().platform(self.anchor(), id)?;
+        let family = known.and_then(|platform| platform.fmspc);
+        self.accept(arrival, &brought.entries, family, brought.source)
+    }
+
+    /// Certificates that hold, as they are kept, if they are of this realm, of the family that is known
+    /// of the platform, and for the TCBs that whoever brings them names.
+    pub(super) fn accept(
+        &self,
+        arrival: PckArrival,
+        entries: &[PckCertificateEntry],
+        family: Option<Fmspc>,
+        source: String,
+    ) -> Result<PckCertificates, NoCertificate> {
+        let collection = self.keeper.collection();
         if arrival.anchor.public_key_sha256() != &collection.realm().id().0 {
             return Err(NoCertificate::Refused {
                 code: "AnchorsDiffer",
                 reason: format!("The certificates end in {}.", arrival.anchor.name()),
             });
         }
-        self.check_family(id, Fmspc(arrival.fmspc))?;
+        check_family(family, Fmspc(arrival.fmspc))?;
+        let available = || entries.iter().filter(|entry| entry.certificate.is_some());
         let certified = arrival.certificates.iter().map(|leaf| Tcbm {
             cpusvn: CpuSvn(leaf.cpusvn),
             pcesvn: PceSvn(leaf.pcesvn),
         });
-        for ((stated, _), certified) in leaves.iter().zip(certified) {
-            if *stated != certified {
+        for (stated, certified) in available().map(|entry| entry.tcbm).zip(certified) {
+            if stated != certified {
                 return Err(NoCertificate::Refused {
                     code: "TcbMismatch",
                     reason: format!(
@@ -366,12 +368,11 @@ impl Fleet {
             }
         }
         Ok(PckCertificates {
-            certificates: leaves
-                .into_iter()
-                .map(|(tcbm, text)| (tcbm, text.to_vec()))
+            certificates: available()
+                .map(|entry| entry.tcbm)
+                .zip(texts(entries).into_iter().map(<[u8]>::to_vec))
                 .collect(),
-            not_available: brought
-                .entries
+            not_available: entries
                 .iter()
                 .filter(|entry| entry.certificate.is_none())
                 .map(|entry| entry.tcbm)
@@ -379,23 +380,9 @@ impl Fleet {
             issuer_chain: arrival.issuer_chain,
             fmspc: Fmspc(arrival.fmspc),
             ca: arrival.ca,
-            arrived: now,
-            source: brought.source,
+            arrived: collection.now().at,
+            source,
         })
-    }
-
-    /// A machine stays in its family: certificates of another are those of another machine.
-    fn check_family(&self, id: &PlatformId, given: Fmspc) -> Result<(), NoCertificate> {
-        let platform = self.store().platform(self.anchor(), id)?;
-        match platform.and_then(|platform| platform.fmspc) {
-            Some(known) if known != given => Err(NoCertificate::Refused {
-                code: Code::FmspcMismatch.as_str(),
-                reason: format!(
-                    "The platform is of the family {known}, the certificates are of {given}."
-                ),
-            }),
-            _ => Ok(()),
-        }
     }
 
     /// Keeps a platform with verified certificates, and selects anew for every TCB that it has
@@ -483,7 +470,7 @@ impl Fleet {
 
     /// The TCB info by which certificates are selected: that for SGX, also for TDX platforms; the
     /// newest set where it is kept, else the one in force.
-    async fn tcb_info(&self, fmspc: Fmspc) -> Result<TcbInfo, NoCertificate> {
+    pub(super) async fn tcb_info(&self, fmspc: Fmspc) -> Result<TcbInfo, NoCertificate> {
         let series = sgx_tcb_info(fmspc);
         let want = |selector| Want::Series(series, Choice::Selected(selector));
         let held = match self.keeper.at_hand(want(Selector::Early)) {
@@ -523,17 +510,49 @@ fn sgx_tcb_info(fmspc: Fmspc) -> Series {
     }
 }
 
-/// The certificate for each TCB, by the rule of Intel's library.
-fn select(
+/// A machine stays in its family: certificates of another are those of another machine.
+fn check_family(known: Option<Fmspc>, given: Fmspc) -> Result<(), NoCertificate> {
+    match known {
+        Some(known) if known != given => Err(NoCertificate::Refused {
+            code: Code::FmspcMismatch.as_str(),
+            reason: format!(
+                "The platform is of the family {known}, the certificates are of {given}."
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The certificates that there are, in PEM.
+pub(super) fn texts(entries: &[PckCertificateEntry]) -> Vec<&[u8]> {
+    let certificates = entries
+        .iter()
+        .filter_map(|entry| entry.certificate.as_ref());
+    certificates.map(|pem| pem.as_str().as_bytes()).collect()
+}
+
+pub(super) fn refused(refusal: &arrival::Refusal) -> NoCertificate {
+    NoCertificate::Refused {
+        code: refusal.code().as_str(),
+        reason: refusal.to_string(),
+    }
+}
+
+/// The certificate for each TCB, by the rule of Intel's library. What is kept of a certificate's TCB was
+/// compared with the certificate when it arrived.
+pub(super) fn select(
     tcb_info: &TcbInfo,
     certificates: &PckCertificates,
     id: &PlatformId,
     reported: &[RawTcb],
 ) -> Result<Vec<RawTcb>, NoCertificate> {
-    let mut candidates = Vec::with_capacity(certificates.certificates.len());
-    for (_, text) in &certificates.certificates {
-        candidates.push(candidate(text)?);
-    }
+    let certified = certificates.certificates.iter();
+    let candidates: Vec<PckTcb> = certified
+        .map(|(tcbm, _)| PckTcb {
+            components: tcbm.cpusvn.0,
+            pcesvn: tcbm.pcesvn.0,
+        })
+        .collect();
     reported
         .iter()
         .map(|raw| {
@@ -541,7 +560,7 @@ fn select(
                 components: raw.cpu_svn.0,
                 pcesvn: raw.pce_svn.0,
             };
-            let selected = select_certificate(tcb_info, &candidates, id.pce_id.0, &tcb)
+            let selected = select_verified(tcb_info, &candidates, id.pce_id.0, &tcb)
                 .map_err(|error| NoCertificate::Selection(error.to_string()))?;
             let selected = selected
                 .and_then(|index| certificates.certificates.get(index))
@@ -549,17 +568,6 @@ fn select(
             Ok(RawTcb { selected, ..*raw })
         })
         .collect()
-}
-
-/// What selection needs of a certificate.
-fn candidate(text: &[u8]) -> Result<SgxExtension, NoCertificate> {
-    let unreadable = |error: &dyn std::fmt::Display| NoCertificate::Selection(error.to_string());
-    let blocks = pem::decode(text, "CERTIFICATE", 1).map_err(|error| unreadable(&error))?;
-    let der = blocks.first().ok_or_else(|| unreadable(&"it is empty"))?;
-    let certificate = Certificate::parse(der).map_err(|error| unreadable(&error))?;
-    let content = certificate.extensions().sgx;
-    let content = content.ok_or_else(|| unreadable(&"a certificate has no SGX extension"))?;
-    SgxExtension::parse(content).map_err(|error| unreadable(&error))
 }
 
 /// How the vendor is asked for all certificates of a platform.

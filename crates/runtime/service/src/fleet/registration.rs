@@ -101,7 +101,7 @@ impl Fleet {
     }
 }
 
-fn raw_tcb(registration: &Registration) -> Option<RawTcb> {
+pub(super) fn raw_tcb(registration: &Registration) -> Option<RawTcb> {
     Some(RawTcb {
         cpu_svn: registration.cpu_svn?,
         pce_svn: registration.pce_svn?,

@@ -12,8 +12,8 @@ use bulla_protocol::value::{CpuSvn, EncryptedPpid, Fmspc, PceId, PceSvn, Platfor
 use super::connection::{Connection, Row};
 use super::fault::{Fault, Outcome};
 use crate::fleet::{
-    Evidence, PckAnswer, PckCertificates, Platform, PlatformId, RawTcb, Registration,
-    RegistrationState,
+    CertifiedPlatform, Evidence, PckAnswer, PckCertificates, Platform, PlatformId, RawTcb,
+    Registration, RegistrationState,
 };
 use crate::{AnchorId, Fleet, Result, Store};
 
@@ -24,6 +24,25 @@ impl Fleet for Store {
 
     fn platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<Option<Platform>> {
         self.read(|transaction| platforms::one(transaction, anchor, id))
+    }
+
+    fn known_platforms(
+        &self,
+        anchor: AnchorId,
+        ids: &[PlatformId],
+    ) -> Result<Vec<Option<(Platform, Vec<RawTcb>)>>> {
+        self.read(|transaction| {
+            let known = |id| {
+                let Some(platform) = platforms::one(transaction, anchor, id)? else {
+                    return Ok(None);
+                };
+                Ok(Some((
+                    platform,
+                    certificates::raw_tcbs(transaction, anchor, id)?,
+                )))
+            };
+            ids.iter().map(known).collect()
+        })
     }
 
     fn platforms(
@@ -87,6 +106,22 @@ impl Fleet for Store {
                 certificates::put_raw_tcb(transaction, platform, tcb)?;
             }
             platforms::certified(transaction, anchor, id, certificates)
+        })
+    }
+
+    fn put_certified(&self, anchor: AnchorId, all: &[CertifiedPlatform]) -> Result<()> {
+        self.write(|transaction| {
+            for one in all {
+                let id = &one.platform.id;
+                platforms::put(transaction, anchor, &one.platform)?;
+                let platform = platforms::number(transaction, anchor, id)?;
+                certificates::put(transaction, platform, &one.certificates)?;
+                for tcb in &one.raw_tcbs {
+                    certificates::put_raw_tcb(transaction, platform, tcb)?;
+                }
+                queue::remove(transaction, anchor, id)?;
+            }
+            Ok(())
         })
     }
 

@@ -38,6 +38,7 @@ macro_rules! conformance {
                 platforms_without_evidence_are_listed_in_pages
                 certificates_come_back_as_they_were
                 what_is_selected_is_answered
+                many_platforms_are_kept_as_one_after_the_other
                 nothing_is_kept_for_a_platform_that_is_not_there
                 raw_tcbs_come_in_order
                 the_last_evidence_is_kept

@@ -3,8 +3,8 @@
 use bulla_collateral::PckCa;
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn};
 use bulla_store::fleet::{
-    Evidence, PckAnswer, PckCertificates, Platform, PlatformId, RawTcb, Registration,
-    RegistrationState,
+    CertifiedPlatform, Evidence, PckAnswer, PckCertificates, Platform, PlatformId, RawTcb,
+    Registration, RegistrationState,
 };
 use bulla_store::{Fleet, StoreError};
 
@@ -290,6 +290,55 @@ pub(crate) fn what_is_selected_is_answered(store: &impl Fleet) {
         .unwrap();
     assert!(answer(store, 1) == Some(expected(&renewed, 1)));
     assert!(answer(store, 2) == Some(expected(&renewed, 1)), "it stays");
+}
+
+pub(crate) fn many_platforms_are_kept_as_one_after_the_other(store: &impl Fleet) {
+    let first = platform("A");
+    store.put_platform(ANCHOR, &first).unwrap();
+    store.put_raw_tcb(ANCHOR, &id("A"), &raw(3, None)).unwrap();
+    for name in ["A", "B", "C"] {
+        let waiting = reported(name, 1);
+        store.enqueue(ANCHOR, &waiting, New, day(1)).unwrap();
+    }
+    let brought = |name: &str, number: u8| CertifiedPlatform {
+        platform: Platform {
+            encrypted_ppid: Some(ppid(number)),
+            fmspc: Some(fmspc(1)),
+            ca: Some(PckCa::Processor),
+            registered: day(9),
+            ..platform(name)
+        },
+        certificates: certificates(number),
+        raw_tcbs: vec![raw(1, Some(1))],
+    };
+    let all = [brought("A", 1), brought("B", 2)];
+    store.put_certified(ANCHOR, &all).unwrap();
+    store.put_certified(ANCHOR, &[]).unwrap();
+    for (one, registered) in all.iter().zip([first.registered, day(9)]) {
+        let id = &one.platform.id;
+        let kept = store.pck_certificates(ANCHOR, id).unwrap();
+        assert!(kept == Some(one.certificates.clone()));
+        let expected = Platform {
+            registered,
+            ..one.platform.clone()
+        };
+        assert!(store.platform(ANCHOR, id).unwrap() == Some(expected));
+    }
+    assert_eq!(store.queue_length(ANCHOR).unwrap(), 1);
+    let known = [id("B"), id("C"), id("A")];
+    let known = store.known_platforms(ANCHOR, &known).unwrap();
+    let tcbs = known.iter().map(|known| {
+        let (platform, tcbs) = known.as_ref()?;
+        Some((platform.id.qe_id.as_str(), tcbs.clone()))
+    });
+    let expected = [
+        Some(("B", vec![raw(1, Some(1))])),
+        None,
+        Some(("A", vec![raw(1, Some(1)), raw(3, None)])),
+    ];
+    assert_eq!(tcbs.collect::<Vec<_>>(), expected);
+    let elsewhere = store.known_platforms(OTHER, &[id("A")]).unwrap();
+    assert!(elsewhere == [None]);
 }
 
 pub(crate) fn nothing_is_kept_for_a_platform_that_is_not_there(store: &impl Fleet) {

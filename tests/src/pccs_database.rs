@@ -2,53 +2,23 @@
 
 use std::path::Path;
 
+use bulla_collateral::pck_selection::PckTcb;
 use bulla_pki::Timestamp;
 use bulla_protocol::pcs::{
     Answer, CrlEncoding, Enclave, EncodedCrl, PckCa, PlatformKey, Request, Selection, Tee,
 };
 use bulla_protocol::percent;
 use bulla_protocol::value::{EncryptedPpid, Fmspc, PceId, PceSvn, Pem, PlatformManifest};
-use bulla_tests::host::Host;
 use bulla_vendor::answer::answer;
 use bulla_vendor::{PLATFORM_FMSPC, PROCESSOR_FMSPC, Vendor};
 use rusqlite::{Connection, params};
 
+use crate::host::Host;
+
 /// When rows were written, as the cache writes it.
 const WRITTEN: &str = "2026-11-23 11:02:03.004 +00:00";
 
-const SCHEMA: &str = "
-CREATE TABLE umzug (name VARCHAR(255) PRIMARY KEY);
-CREATE TABLE platforms (qe_id VARCHAR(255), pce_id VARCHAR(255), platform_manifest BLOB,
-    enc_ppid BLOB, fmspc VARCHAR(255), ca VARCHAR(255), created_time DATETIME, updated_time DATETIME,
-    PRIMARY KEY (qe_id, pce_id));
-CREATE TABLE platform_tcbs (qe_id VARCHAR(255), pce_id VARCHAR(255), cpu_svn VARCHAR(255),
-    pce_svn VARCHAR(255), tcbm VARCHAR(255), created_time DATETIME, updated_time DATETIME,
-    PRIMARY KEY (qe_id, pce_id, cpu_svn, pce_svn));
-CREATE TABLE pck_cert (qe_id VARCHAR(255), pce_id VARCHAR(255), tcbm VARCHAR(255), pck_cert BLOB,
-    created_time DATETIME, updated_time DATETIME, PRIMARY KEY (qe_id, pce_id, tcbm));
-CREATE TABLE platforms_registered (qe_id VARCHAR(255), pce_id VARCHAR(255), cpu_svn VARCHAR(255),
-    pce_svn VARCHAR(255), enc_ppid BLOB, platform_manifest BLOB, state INTEGER,
-    created_time DATETIME, updated_time DATETIME, PRIMARY KEY (qe_id, pce_id, cpu_svn, pce_svn));
-CREATE TABLE fmspc_tcbs (fmspc VARCHAR(255), type INTEGER, version INTEGER,
-    update_type VARCHAR(255), tcbinfo BLOB, root_cert_id INTEGER, signing_cert_id INTEGER,
-    created_time DATETIME, updated_time DATETIME, PRIMARY KEY (fmspc, type, version, update_type));
-CREATE TABLE enclave_identities (id INTEGER, version INTEGER, update_type VARCHAR(255),
-    identity BLOB, root_cert_id INTEGER, signing_cert_id INTEGER, created_time DATETIME,
-    updated_time DATETIME, PRIMARY KEY (id, version, update_type));
-CREATE TABLE pck_crl (ca VARCHAR(255) PRIMARY KEY, pck_crl BLOB, root_cert_id INTEGER,
-    intmd_cert_id INTEGER, created_time DATETIME, updated_time DATETIME);
-CREATE TABLE pck_certchain (ca VARCHAR(255) PRIMARY KEY, root_cert_id INTEGER,
-    intmd_cert_id INTEGER, created_time DATETIME, updated_time DATETIME);
-CREATE TABLE pcs_certificates (id INTEGER PRIMARY KEY, cert BLOB, crl BLOB, created_time DATETIME,
-    updated_time DATETIME);
-CREATE TABLE crl_cache (cdp_url VARCHAR(255) PRIMARY KEY, crl BLOB, created_time DATETIME,
-    updated_time DATETIME);
-CREATE TABLE appraisal_policies (id VARCHAR(255) PRIMARY KEY, type INTEGER, policy TEXT,
-    is_default BOOLEAN, fmspc VARCHAR(255), created_time DATETIME, updated_time DATETIME);
-CREATE TABLE pcs_version (id INTEGER PRIMARY KEY, api_version INTEGER, server_addr VARCHAR(255),
-    db_version INTEGER, created_time DATETIME, updated_time DATETIME);
-INSERT INTO pcs_version VALUES (1, 4, 'api.trustedservices.intel.com', 5, '', '');
-";
+const SCHEMA: &str = include_str!("../data/pccs.sql");
 
 /// The CAs with their ids among the certificates, and their families.
 const CAS: [(PckCa, &str, i64, [u8; 6]); 2] = [
@@ -57,14 +27,14 @@ const CAS: [(PckCa, &str, i64, [u8; 6]); 2] = [
 ];
 
 /// An empty database.
-pub(crate) fn empty(path: &Path) -> Connection {
+pub fn empty(path: &Path) -> Connection {
     let database = Connection::open(path).expect("a database");
     database.execute_batch(SCHEMA).expect("a schema");
     database
 }
 
 /// A database with all documents of a moment, and these platforms.
-pub(crate) fn filled(path: &Path, vendor: &Vendor, hosts: &[Host], at: Timestamp) -> Connection {
+pub fn filled(path: &Path, vendor: &Vendor, hosts: &[Host], at: Timestamp) -> Connection {
     let database = empty(path);
     documents(&database, vendor, at);
     for host in hosts {
@@ -73,7 +43,8 @@ pub(crate) fn filled(path: &Path, vendor: &Vendor, hosts: &[Host], at: Timestamp
     database
 }
 
-fn documents(database: &Connection, vendor: &Vendor, at: Timestamp) {
+/// Puts in all documents of a moment.
+pub fn documents(database: &Connection, vendor: &Vendor, at: Timestamp) {
     let ask = |request: &Request| answer(vendor, request, at).expect("an answer");
     for (ca, name, id, _) in CAS {
         let encoding = CrlEncoding::Der;
@@ -176,67 +147,79 @@ fn platform(database: &Connection, vendor: &Vendor, host: &Host, at: Timestamp) 
     else {
         panic!("certificates");
     };
+    let certificates = certificates.iter().filter_map(|entry| {
+        let certificate = entry.certificate.as_ref()?;
+        let tcb = PckTcb {
+            components: entry.components,
+            pcesvn: entry.pcesvn,
+        };
+        Some((tcb, certificate.as_str().to_owned()))
+    });
+    let certificates: Vec<_> = certificates.collect();
+    certified(database, host, fmspc, ca, &certificates);
+}
+
+/// A platform with these certificates in PEM, and the TCB that it reports.
+pub fn certified(
+    database: &Connection,
+    host: &Host,
+    fmspc: Fmspc,
+    ca: PckCa,
+    certificates: &[(PckTcb, String)],
+) {
     let (_, ca, ..) = CAS.into_iter().find(|(one, ..)| *one == ca).expect("a CA");
-    let ppid = manifest.is_none().then(|| host.encrypted_ppid.to_vec());
+    let by_ppid = host.manifest.is_none();
+    let ppid = by_ppid.then(|| host.encrypted_ppid.to_vec());
+    let fmspc = fmspc.to_string();
     insert(
         database,
         "platforms",
         params![
             host.qe_id,
             "0000",
-            manifest,
+            host.manifest,
             ppid,
-            fmspc.to_string(),
+            fmspc,
             ca,
             WRITTEN,
             WRITTEN
         ],
     );
-    let reported = (
-        hex::encode_upper(host.cpu_svn),
-        PceSvn(host.pce_svn).to_string(),
-    );
+    let raw = PckTcb {
+        components: host.cpu_svn,
+        pcesvn: host.pce_svn,
+    };
     let mut highest = None;
-    for entry in &certificates {
-        let Some(certificate) = &entry.certificate else {
-            continue;
-        };
-        let tcbm = entry.tcbm.to_string();
+    for (tcb, certificate) in certificates {
+        let (cpu_svn, pce_svn) = svns(tcb);
+        let tcbm = format!("{cpu_svn}{pce_svn}");
         insert(
             database,
             "pck_cert",
-            params![
-                host.qe_id,
-                "0000",
-                tcbm,
-                certificate.as_str(),
-                WRITTEN,
-                WRITTEN
-            ],
+            params![host.qe_id, "0000", tcbm, certificate, WRITTEN, WRITTEN],
         );
-        let is_reached = entry.pcesvn <= host.pce_svn
-            && entry
-                .components
-                .iter()
-                .zip(&host.cpu_svn)
-                .all(|(one, other)| one <= other);
-        let rank = (entry.components, entry.pcesvn, tcbm);
-        if is_reached && highest.as_ref().is_none_or(|other| rank > *other) {
+        let rank = (tcb, tcbm);
+        if raw.reaches(tcb) && highest.as_ref().is_none_or(|other| rank > *other) {
             highest = Some(rank);
         }
     }
-    let (.., tcbm) = highest.expect("a certificate for what is reported");
+    let (_, tcbm) = highest.expect("a certificate for what is reported");
+    let (cpu_svn, pce_svn) = svns(&raw);
     insert(
         database,
         "platform_tcbs",
-        params![
-            host.qe_id, "0000", reported.0, reported.1, tcbm, WRITTEN, WRITTEN
-        ],
+        params![host.qe_id, "0000", cpu_svn, pce_svn, tcbm, WRITTEN, WRITTEN],
     );
 }
 
+/// CPUSVN and PCESVN as the cache writes them.
+fn svns(tcb: &PckTcb) -> (String, String) {
+    let cpu_svn = hex::encode_upper(tcb.components);
+    (cpu_svn, PceSvn(tcb.pcesvn).to_string())
+}
+
 /// A platform that waits, as with mode OFFLINE.
-pub(crate) fn queue(database: &Connection, host: &Host) {
+pub fn queue(database: &Connection, host: &Host) {
     insert(
         database,
         "platforms_registered",
@@ -275,5 +258,6 @@ fn insert(database: &Connection, table: &str, values: &[&dyn rusqlite::ToSql]) {
         .map(|place| format!("?{place}"))
         .collect();
     let insert = format!("INSERT INTO {table} VALUES ({})", places.join(", "));
-    assert_eq!(database.execute(&insert, values), Ok(1), "{table}");
+    let mut insert = database.prepare_cached(&insert).expect("a statement");
+    assert_eq!(insert.execute(values), Ok(1), "{table}");
 }

@@ -1,0 +1,197 @@
+//! Certificates of many platforms that are brought at a time: their CAs are verified once, what is known of
+//! the platforms is looked up at once, and what holds is kept in one transaction.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use bulla_collateral::TcbInfo;
+use bulla_protocol::pcs::PckCertificateEntry;
+use bulla_protocol::value::{Fmspc, Pem};
+use bulla_store::fleet::{CertifiedPlatform, Platform, PlatformId, RawTcb, Registration};
+use bulla_store::{Fleet as _, StoreError};
+use bulla_verifier::Code;
+use bulla_verifier::arrival::{PckExpectation, PckIssuer};
+
+use super::certificates::{refused, select, texts};
+use super::registration::raw_tcb;
+use super::{Fleet, NoCertificate};
+
+/// Certificates on their way into a fleet.
+pub(crate) struct Bringing<'a> {
+    fleet: &'a Fleet,
+    source: &'a str,
+    /// Whoever may have issued them; the one that issued the last of them first.
+    issuers: Vec<Result<PckIssuer, NoCertificate>>,
+    /// What was known of the platforms before.
+    known: HashMap<PlatformId, (Platform, Vec<RawTcb>)>,
+    tcb_infos: HashMap<Fmspc, TcbInfo>,
+    good: HashMap<PlatformId, CertifiedPlatform>,
+}
+
+impl Fleet {
+    /// Begins to take certificates of these platforms, which come with these chains. Blocks.
+    pub(crate) fn bringing<'a>(
+        &'a self,
+        ids: Vec<PlatformId>,
+        chains: &[&Pem],
+        source: &'a str,
+    ) -> Result<Bringing<'a>, StoreError> {
+        let collection = self.keeper.collection();
+        let revocations = collection.revocations();
+        let issuers = chains.iter().map(|chain| {
+            let issuer = PckIssuer::receive(
+                chain.as_str().as_bytes(),
+                collection.realm().anchors(),
+                revocations.as_deref(),
+                collection.now().at,
+            );
+            issuer.map_err(|refusal| refused(&refusal))
+        });
+        let known = self.store().known_platforms(self.anchor(), &ids)?;
+        let known = ids.into_iter().zip(known);
+        Ok(Bringing {
+            fleet: self,
+            source,
+            issuers: issuers.collect(),
+            known: known.filter_map(|(id, known)| Some((id, known?))).collect(),
+            tcb_infos: HashMap::new(),
+            good: HashMap::new(),
+        })
+    }
+}
+
+impl Bringing<'_> {
+    /// Checks a platform's certificates, and selects anew for every TCB that it has reported. Which of
+    /// the issuers is theirs shows where one fits.
+    pub(crate) async fn bring(
+        &mut self,
+        platform: &Platform,
+        entries: &[PckCertificateEntry],
+    ) -> Result<(), NoCertificate> {
+        let mut last = NoCertificate::Refused {
+            code: "ChainMissing",
+            reason: "There is no issuer chain of PCK certificates.".to_owned(),
+        };
+        for place in 0..self.issuers.len() {
+            match self.check(place, platform, entries).await {
+                Ok(certified) => {
+                    self.issuers.swap(0, place);
+                    self.fleet
+                        .refresh
+                        .keep_family(certified.certificates.fmspc.0);
+                    self.good.insert(platform.id.clone(), certified);
+                    return Ok(());
+                }
+                // That the other CA did not sign them says nothing.
+                Err(error) if is_of_another_ca(&error) && place > 0 => {}
+                Err(error) => last = error,
+            }
+        }
+        self.fleet
+            .set_aside(&platform.id, entries, self.source, &last);
+        Err(last)
+    }
+
+    async fn check(
+        &mut self,
+        place: usize,
+        platform: &Platform,
+        entries: &[PckCertificateEntry],
+    ) -> Result<CertifiedPlatform, NoCertificate> {
+        let issuer = match self.issuers.get(place) {
+            Some(Ok(issuer)) => issuer,
+            Some(Err(error)) => return Err(error.clone()),
+            None => return Err(NoCertificate::NotStored),
+        };
+        let expectation = PckExpectation {
+            pce_id: platform.id.pce_id.0,
+            fmspc: None,
+        };
+        let at = self.fleet.keeper.collection().now().at;
+        let arrival = issuer
+            .receive_certificates(&texts(entries), &expectation, at)
+            .map_err(|refusal| refused(&refusal))?;
+        let (known, reported) = match self.good.get(&platform.id) {
+            Some(before) => (Some(&before.platform), before.raw_tcbs.clone()),
+            None => match self.known.get(&platform.id) {
+                Some((known, reported)) => (Some(known), reported.clone()),
+                None => (None, Vec::new()),
+            },
+        };
+        let family = known.and_then(|platform| platform.fmspc);
+        let source = self.source.to_owned();
+        let certificates = self.fleet.accept(arrival, entries, family, source)?;
+        let raw_tcbs = match reported.is_empty() {
+            true => reported,
+            false => {
+                let tcb_info = self.tcb_info(certificates.fmspc).await?;
+                select(tcb_info, &certificates, &platform.id, &reported)?
+            }
+        };
+        Ok(CertifiedPlatform {
+            platform: Platform {
+                fmspc: Some(certificates.fmspc),
+                ca: Some(certificates.ca),
+                ..platform.clone()
+            },
+            certificates,
+            raw_tcbs,
+        })
+    }
+
+    /// Selects among the certificates that were brought for what a platform reported, if it reported
+    /// anything; absent where none of its were good.
+    pub(crate) async fn report(
+        &mut self,
+        registration: &Registration,
+    ) -> Option<Result<(), NoCertificate>> {
+        let certified = self.good.get(&registration.id)?;
+        let Some(raw) = raw_tcb(registration) else {
+            return Some(Ok(()));
+        };
+        let fmspc = certified.certificates.fmspc;
+        Some(self.select(registration, fmspc, raw).await)
+    }
+
+    async fn select(
+        &mut self,
+        registration: &Registration,
+        fmspc: Fmspc,
+        raw: RawTcb,
+    ) -> Result<(), NoCertificate> {
+        self.tcb_info(fmspc).await?;
+        let tcb_info = self.tcb_infos.get(&fmspc);
+        let certified = self.good.get_mut(&registration.id);
+        let (Some(tcb_info), Some(certified)) = (tcb_info, certified) else {
+            return Err(NoCertificate::NotStored);
+        };
+        let selected = select(tcb_info, &certified.certificates, &registration.id, &[raw])?;
+        if selected.iter().any(|raw| raw.selected.is_none()) {
+            return Err(NoCertificate::TcbTooLow);
+        }
+        certified.raw_tcbs.extend(selected);
+        Ok(())
+    }
+
+    async fn tcb_info(&mut self, fmspc: Fmspc) -> Result<&TcbInfo, NoCertificate> {
+        match self.tcb_infos.entry(fmspc) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => Ok(entry.insert(self.fleet.tcb_info(fmspc).await?)),
+        }
+    }
+
+    /// Keeps all that is good. Blocks.
+    pub(crate) fn keep(self) -> Result<(), StoreError> {
+        let good: Vec<CertifiedPlatform> = self.good.into_values().collect();
+        match good.is_empty() {
+            true => Ok(()),
+            false => self.fleet.store().put_certified(self.fleet.anchor(), &good),
+        }
+    }
+}
+
+/// Whether certificates were looked at under the chain of a CA that they do not name.
+fn is_of_another_ca(error: &NoCertificate) -> bool {
+    let name = Code::CertificateNameMismatch.as_str();
+    matches!(error, NoCertificate::Refused { code, .. } if *code == name)
+}
