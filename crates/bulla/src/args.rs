@@ -248,7 +248,8 @@ pub(crate) struct CollateralArgs {
     #[arg(long, value_name = "URL", conflicts_with = "collateral")]
     pub(crate) service: Option<String>,
 
-    /// The CAs by which the service's TLS is judged, in PEM [default: those of the operating system]
+    /// The CAs by which the service's TLS is judged, or its own certificate, in PEM [default: the CAs of
+    /// the operating system]
     #[arg(long, value_name = "FILE", requires = "service")]
     pub(crate) ca_file: Option<PathBuf>,
 }

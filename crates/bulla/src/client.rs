@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use bulla_protocol::client::{is_this_machine, with_causes};
 use bulla_protocol::wire::{Headers, RequestParts, ResponseParts, Status};
+use bulla_upstream::tls::{self, ClientConfig, MAX_CA_FILE_SIZE};
 use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Certificate, Method, Url, redirect, retry, tls};
+use reqwest::tls::Version;
+use reqwest::{Method, Url, redirect, retry};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Result};
@@ -18,9 +20,6 @@ use crate::input;
 /// Longest body of an answer, in bytes: the list of a hundred thousand platforms that wait, which is
 /// not handed out twice, has 100 MB.
 const MAX_BODY_SIZE: usize = 128 * 1024 * 1024;
-
-/// Longest file of CA certificates, in bytes: all that the public web knows have 300,000.
-pub(crate) const MAX_CA_FILE_SIZE: usize = 4 * 1024 * 1024;
 
 /// Time for one question to a service that answers from what it has, or asks its upstreams for one
 /// document. Intel's cache answers after 63 seconds when the vendor is down.
@@ -32,7 +31,8 @@ const MOUNT: &str = "/sgx/certification/v4";
 /// How a service is reached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reach<'a> {
-    /// CAs in PEM that alone count; absent for those of the operating system.
+    /// CAs in PEM that alone count, or the service's own certificate; absent for the CAs of the
+    /// operating system.
     pub(crate) ca_file: Option<&'a Path>,
     /// Whether any certificate will do. Only for whoever sends no secret and verifies all that
     /// comes.
@@ -136,10 +136,10 @@ impl Client {
             .timeout(reach.deadline)
             // A header that breaks the protocol is for the doctor to see, not the end of it all.
             .http1_ignore_invalid_headers_in_responses(true)
-            .tls_version_min(tls::Version::TLS_1_2)
+            .tls_version_min(Version::TLS_1_2)
             .tls_danger_accept_invalid_certs(reach.any_certificate);
         builder = match reach.ca_file {
-            Some(path) => builder.tls_certs_only(certificates(path)?),
+            Some(path) => builder.tls_backend_preconfigured(trusted(path)?),
             // Nobody is trusted, so the system's roots need not exist.
             None if reach.any_certificate || base.scheme() == "http" => builder.tls_certs_only([]),
             None => builder,
@@ -207,18 +207,12 @@ fn headers(map: &HeaderMap) -> Headers {
     })
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate>> {
-    let invalid = |reason: String| Error::ArgumentInvalid {
+fn trusted(path: &Path) -> Result<ClientConfig> {
+    let text = input::read("file of CA certificates", path, MAX_CA_FILE_SIZE)?;
+    tls::trusting(&text).map_err(|reason| Error::ArgumentInvalid {
         option: "--ca-file",
         reason: format!("{}: {reason}", path.display()),
-    };
-    let text = input::read("file of CA certificates", path, MAX_CA_FILE_SIZE)?;
-    let found = Certificate::from_pem_bundle(&text)
-        .map_err(|error| invalid(format!("this is no PEM: {}", told(error))))?;
-    match found.is_empty() {
-        true => Err(invalid("there is no certificate in PEM".to_owned())),
-        false => Ok(found),
-    }
+    })
 }
 
 /// An error with all its causes, without the address: the asker knows it.

@@ -174,8 +174,8 @@ pub(crate) struct FetchArgs {
     #[command(flatten)]
     pub(crate) root: RootArgs,
 
-    /// The CAs by which the upstream's TLS is judged, in PEM [default: those of the operating
-    /// system]
+    /// The CAs by which the upstream's TLS is judged, or its own certificate, in PEM [default: the CAs
+    /// of the operating system]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 

@@ -37,7 +37,8 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) dialect: DialectArg,
 
-    /// The CAs by which its TLS is judged, in PEM [default: those of the operating system]
+    /// The CAs by which its TLS is judged, or its own certificate, in PEM [default: the CAs of the
+    /// operating system]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 

@@ -73,7 +73,8 @@ pub(crate) struct ServiceArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) shadow: Option<String>,
 
-    /// The CAs by which the shadow's TLS is judged, in PEM [default: those of the operating system]
+    /// The CAs by which the shadow's TLS is judged, or its own certificate, in PEM [default: the CAs of
+    /// the operating system]
     #[arg(long, value_name = "FILE", requires = "shadow")]
     pub(crate) shadow_ca_file: Option<PathBuf>,
 

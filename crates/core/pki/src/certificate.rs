@@ -375,6 +375,19 @@ fn first_uri(mut names: Reader<'_>) -> Result<Option<&str>, DerError> {
     Ok(first)
 }
 
+/// The `SubjectPublicKeyInfo` of an X.509 certificate of any version and algorithm, whole, and nothing is
+/// checked of it: for those who know the certificate by its bytes.
+pub fn public_key_info(der: &[u8]) -> Result<&[u8], DerError> {
+    let mut fields = Reader::new(der).sequence()?.sequence()?;
+    // The version, which is absent from those of version 1.
+    fields.optional(tag::constructed(0))?;
+    // serialNumber, signature, issuer, validity, subject (RFC 5280, section 4.1).
+    for _ in 0..5 {
+        fields.any()?;
+    }
+    fields.raw_sequence().map(|(whole, _)| whole)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

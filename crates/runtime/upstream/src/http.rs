@@ -1,17 +1,20 @@
 //! One exchange over HTTP or HTTPS, within limits.
 //!
-//! Certificates and names of hosts are always checked, TLS is at least 1.2, redirects are not
-//! followed, nothing is remembered (no cookies), bodies are not decompressed.
+//! Certificates and names of hosts are always checked, but for a certificate that the operator names
+//! himself; TLS is at least 1.2, redirects are not followed, nothing is remembered (no cookies), bodies are not decompressed.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bulla_protocol::client::with_causes;
 use bulla_protocol::pcs::{Answer, MAX_RESPONSE_BODY_SIZE, Request, Response};
 use bulla_protocol::wire::{Headers, RequestParts, ResponseParts, Status, header};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Client, Method, Url, redirect, retry, tls};
+use reqwest::{Client, Method, Url, redirect, retry, tls};
+use rustls::ClientConfig;
 
 use crate::settings::{Proxy, SettingsError, UpstreamSettings};
+use crate::tls::MAX_CA_FILE_SIZE;
 use crate::trouble::Trouble;
 
 /// Most bytes of names and values of an answer's headers. Two issuer chains have 4,000; more than
@@ -20,9 +23,6 @@ pub(crate) const MAX_HEADER_SIZE: usize = 32 * 1024;
 
 /// Most headers of an answer: the vendor sends about 15.
 const MAX_HEADERS: usize = 64;
-
-/// Longest file of CA certificates, in bytes: all that the public web knows have 300,000.
-const MAX_CA_FILE_SIZE: u64 = 4 * 1024 * 1024;
 
 /// How long a connection is kept for the next question, less than the 60 seconds of Intel's cache.
 const IDLE: Duration = Duration::from_secs(30);
@@ -54,9 +54,10 @@ impl Http {
             .http1_max_headers(MAX_HEADERS)
             .tls_version_min(tls::Version::TLS_1_2);
         builder = match (&settings.ca_file, encrypted) {
-            (Some(_), _) => builder.tls_certs_only(
-                certificates(settings).map_err(|problem| wrong("ca_file", problem))?,
-            ),
+            (Some(path), _) => {
+                let trusted = trusted(path).map_err(|problem| wrong("ca_file", problem))?;
+                builder.tls_backend_preconfigured(trusted)
+            }
             (None, true) => builder,
             // Nothing is encrypted, so nobody is trusted: the system's roots need not exist.
             (None, false) => builder.tls_certs_only([]),
@@ -124,23 +125,17 @@ impl Http {
     }
 }
 
-fn certificates(settings: &UpstreamSettings) -> Result<Vec<Certificate>, String> {
-    let path = settings.ca_file.as_deref().unwrap_or("".as_ref());
+fn trusted(path: &Path) -> Result<ClientConfig, String> {
     let shown = path.display();
     let unreadable = |error| format!("{shown} cannot be read: {error}");
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > MAX_CA_FILE_SIZE {
+    if size > MAX_CA_FILE_SIZE as u64 {
         return Err(format!(
             "{shown} has {size} bytes (at most {MAX_CA_FILE_SIZE})"
         ));
     }
     let text = std::fs::read(path).map_err(unreadable)?;
-    let found = Certificate::from_pem_bundle(&text)
-        .map_err(|error| format!("{shown} is no PEM: {}", told(error)))?;
-    if found.is_empty() {
-        return Err(format!("{shown} has no certificate in PEM"));
-    }
-    Ok(found)
+    crate::tls::trusting(&text).map_err(|problem| format!("{shown}: {problem}"))
 }
 
 fn proxy(address: &str) -> Result<reqwest::Proxy, String> {

@@ -31,6 +31,7 @@ mod single_flight;
 mod source;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 mod trouble;
 mod upstream;
 mod upstreams;

@@ -59,8 +59,8 @@ pub struct UpstreamSettings {
     pub concurrency: usize,
     /// Through which proxy.
     pub proxy: Proxy,
-    /// A file of CA certificates in PEM. With it only these count for TLS with this upstream;
-    /// without it those that the operating system trusts.
+    /// A file of CA certificates in PEM, among which the upstream's own may be ([`crate::tls`]). With it
+    /// only these count for TLS with this upstream; without it those that the operating system trusts.
     pub ca_file: Option<PathBuf>,
     /// Allows `http:` to other machines. Documents are signed and cannot be changed on the way, but
     /// whoever listens sees the encrypted PPIDs of platforms, which name machines for life; so it

@@ -12,6 +12,7 @@ use bulla_pki::{Timestamp, Window};
 use bulla_upstream::{Kind, Proxy, SettingsError, UpstreamSettings, Upstreams};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivateSec1KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ProtocolVersion, ServerConfig};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -41,6 +42,15 @@ impl Authority {
 
     /// A server for an IPv4 address, whose certificate may be over.
     fn server(&self, address: [u8; 4], is_over: bool) -> ServerConfig {
+        let (spec, key) = self.certificate(address, is_over);
+        serving(spec.sign(&self.key), key)
+    }
+
+    fn certificate(
+        &self,
+        address: [u8; 4],
+        is_over: bool,
+    ) -> (CertificateSpec, PrivateKeyDer<'static>) {
         // The seed stands here for all to read: the key protects nothing but this test.
         let scalar = Seed::from("server").bytes("scalar");
         let key = SigningKey::from_scalar(&scalar).unwrap();
@@ -65,16 +75,36 @@ impl Authority {
             ),
             tlv::context(1, &tlv::bits(&key.public_key())),
         ]);
-        ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from(spec.sign(&self.key))],
-                PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(private)),
-            )
-            .unwrap()
+        (spec, PrivateSec1KeyDer::from(private).into())
     }
+}
+
+/// A server with this certificate, whatever rustls thinks of it.
+fn serving(certificate: Vec<u8>, key: PrivateKeyDer<'static>) -> ServerConfig {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let certified = CertifiedKey::new(vec![CertificateDer::from(certificate)], key);
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
+}
+
+/// A certificate as one of X.509 version 1, which knows neither versions nor extensions, signed anew.
+fn of_version_1(spec: &CertificateSpec, key: &SigningKey) -> Vec<u8> {
+    let signed = spec.to_be_signed();
+    // The version has five octets, as every certificate's.
+    let fields = &contents(&signed)[5..];
+    let extensions = tlv::context(3, &spec.extensions.to_der());
+    let fields = fields.strip_suffix(&extensions[..]).unwrap();
+    bulla_issuer::certificate::seal(&tlv::sequence(&[fields.to_vec()]), key)
+}
+
+/// What is within a DER element that is longer than 255 bytes.
+fn contents(element: &[u8]) -> &[u8] {
+    assert_eq!(element[1], 0x82);
+    &element[4..]
 }
 
 impl Drop for Authority {
@@ -189,6 +219,55 @@ async fn a_certificate_for_another_host_or_another_time_is_refused() {
             "{failure}"
         );
         assert!(served.seen.try_recv().is_err(), "nothing was asked");
+    }
+}
+
+#[tokio::test]
+async fn the_certificate_that_is_named_itself_is_known_by_its_bytes() {
+    let own = Authority::new("named");
+    // For another host, and over; for no host, as the script of Intel's cache makes it.
+    let (spec, key) = own.certificate([127, 0, 0, 2], true);
+    for certificate in [spec.sign(&own.key), of_version_1(&spec, &own.key)] {
+        let file = own.file.with_extension("itself.pem");
+        std::fs::write(&file, pem::chain(&[&certificate])).unwrap();
+        let mut served = Served::by(serving(certificate, key.clone_key())).await;
+        let mut settings = served.settings("127.0.0.1");
+        settings.ca_file = Some(file.clone());
+        ask(&only(settings.clone()), &tcb_info()).await.unwrap();
+        assert!(served.seen.recv().await.is_some());
+
+        // Another of the same key and name is not the one that was named.
+        let mut other = spec.clone();
+        other.serial = vec![2];
+        for other in [other.sign(&own.key), of_version_1(&other, &own.key)] {
+            let mut served = Served::by(serving(other, key.clone_key())).await;
+            let mut settings = served.settings("127.0.0.1");
+            settings.ca_file = Some(file.clone());
+            ask(&only(settings), &tcb_info()).await.unwrap_err();
+            assert!(served.seen.try_recv().is_err(), "nothing was asked");
+        }
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_shows_the_certificate_must_have_its_key() {
+    let own = Authority::new("shown");
+    let (spec, _) = own.certificate([127, 0, 0, 1], false);
+    let scalar = tlv::wrap(Tag::OctetString, &Seed::from("thief").bytes::<32>("scalar"));
+    let curve = tlv::oid(ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"));
+    let stolen = tlv::sequence(&[tlv::encode(&1_u8), scalar, tlv::context(0, &curve)]);
+    for certificate in [spec.sign(&own.key), of_version_1(&spec, &own.key)] {
+        let file = own.file.with_extension("shown.pem");
+        std::fs::write(&file, pem::chain(&[&certificate])).unwrap();
+        let key = PrivateSec1KeyDer::from(stolen.clone()).into();
+        let mut served = Served::by(serving(certificate, key)).await;
+        let mut settings = served.settings("127.0.0.1");
+        settings.ca_file = Some(file.clone());
+        let failure = ask(&only(settings), &tcb_info()).await.unwrap_err();
+        assert!(failure.to_string().contains("BadSignature"), "{failure}");
+        assert!(served.seen.try_recv().is_err(), "nothing was asked");
+        std::fs::remove_file(file).unwrap();
     }
 }
 

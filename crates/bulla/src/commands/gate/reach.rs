@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bulla_gate::{Client, ConfigfsTsm, EvidenceProvider, Settings, TSM_REPORTS, TokenKeys};
+use bulla_upstream::tls::MAX_CA_FILE_SIZE;
 
 use super::software::SoftwarePlatform;
 use crate::args::{EvidenceArgs, GateAt};
@@ -23,8 +24,8 @@ pub(super) fn open(args: &GateAt) -> Result<Client> {
         None => TokenKeys::Published,
     };
     let certificates = args.at.ca_file.as_deref();
-    let certificates = certificates
-        .map(|path| input::read("file of CA certificates", path, client::MAX_CA_FILE_SIZE));
+    let certificates =
+        certificates.map(|path| input::read("file of CA certificates", path, MAX_CA_FILE_SIZE));
     let settings = Settings {
         certificates: certificates.transpose()?,
         keys,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use bulla_pki::certificate::public_key_info;
 use bulla_pki::digest::sha256_of;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
@@ -229,16 +230,14 @@ impl Files {
 }
 
 /// That the key is the certificate's. rustls reads no certificate of version 1, which OpenSSL before 3.4
-/// makes for Intel's cache, and which the clients of that take: it counts there that the key is in it.
+/// makes for Intel's cache, and which the clients of that take: there its key is read alone.
 fn check_pair(certified: &CertifiedKey) -> Result<(), rustls::Error> {
     match certified.keys_match() {
         Err(rustls::Error::InvalidCertificate(CertificateError::Other(_))) => {
             let certificate = certified.end_entity_cert()?;
-            let is_inside = certified.key.public_key().is_some_and(|key| {
-                let mut places = certificate.windows(key.len());
-                places.any(|place| place == &key[..])
-            });
-            match is_inside {
+            let own = certified.key.public_key();
+            let own = own.as_ref().map(|key| &key[..]);
+            match own.is_some() && public_key_info(certificate).ok() == own {
                 true => Ok(()),
                 false => Err(InconsistentKeys::KeyMismatch.into()),
             }
