@@ -52,6 +52,9 @@ pub fn operation(method: &str, target: &str) -> Option<&'static Value> {
     let paths = &document()["paths"];
     let place = match paths.get(path) {
         Some(place) => place,
+        None if path.starts_with("/thim/sgx/certificates/") => {
+            paths.get("/thim/sgx/certificates/{version}/tcb/{fmspc}")?
+        }
         None if path.starts_with("/thim/sgx/") => {
             let below = path.strip_prefix("/thim/sgx/certification/")?;
             let (_, name) = below.split_once('/')?;

@@ -1,5 +1,6 @@
 //! Requests that `docs/openapi.json` describes, each with values of this test's world.
 
+use bulla_vendor::PROCESSOR_FMSPC;
 use serde_json::Value;
 
 use crate::front::{ADMINISTRATOR, Front, USER};
@@ -38,7 +39,8 @@ pub fn operations() -> Vec<Operation> {
                 path: match path.as_str() {
                     "/pcs/{file}" => "/pcs/IntelSGXRootCA.der",
                     path if path.contains("{version}") => {
-                        String::leak(path.replace("{version}", "v4"))
+                        let path = path.replace("{version}", "v4");
+                        String::leak(path.replace("{fmspc}", &hex::encode(PROCESSOR_FMSPC)))
                     }
                     path => path,
                 },

@@ -364,3 +364,163 @@ dialect = "pccs"
     }
     assert_eq!(get(all, "/healthz").status(), 200);
 }
+
+#[test]
+fn the_older_spellings_are_answered_alike() {
+    let (clock, _site, front) = open();
+    let fmspc = hex::encode(PROCESSOR_FMSPC);
+    let cdp = "https://certificates.trustedservices.intel.com/intelsgxrootca.crl";
+    let target = format!("/thim/sgx/certificates/pckcrl?uri={}", twice(cdp));
+    let root = pem::block("X509 CRL", &vendor().root_ca_crl(clock.now()).der);
+    assert_eq!(document(&front, &target, &CRL), root.into_bytes());
+
+    let of = |version: &str| format!("/thim/sgx/certificates/{version}/tcb/{fmspc}?{SIGNS}");
+    let current = format!("/thim/sgx/certification/v4/tcb?fmspc={fmspc}&{SIGNS}");
+    let expected = document(&front, &current, &INFO);
+    assert_eq!(document(&front, &of("v4"), &INFO), expected);
+    // The vendor signs no TCB info of version 2 any more.
+    let older = format!("/thim/sgx/certification/v3/tcb?fmspc={fmspc}&{SIGNS}");
+    let (older, found) = (front.get(&older), front.get(&of("v3")));
+    assert_eq!((found.status(), &found.body), (older.status(), &older.body));
+    assert_eq!(found.status(), 410, "{}", found.head);
+}
+
+/// A request, the status of its answer, and a header that the answer has with this value.
+type Rule = (
+    &'static str,
+    String,
+    u16,
+    Option<(&'static str, &'static str)>,
+);
+
+/// What the client's rules come to, each by a request of its own.
+#[test]
+fn each_rule_of_the_client_is_kept() {
+    let (clock, _site, front) = open();
+    let host = Host::of(&vendor(), "one", clock.now());
+    assert_eq!(front.get(&host.target_with_ppid()).status(), 200);
+    let platform = host.target();
+    let (_, platform) = platform.split_once('?').expect("a query");
+    let fmspc = hex::encode(PROCESSOR_FMSPC);
+    let base = "/thim/sgx/certification/v4";
+    let custom = |text: &str| percent::encode(&STANDARD.encode(text));
+    let tcb = |text: &str| format!("{base}/tcb?fmspc={fmspc}&customParameter={}", custom(text));
+    let qe = |text: &str| format!("{base}/qe/identity?customParameter={}", custom(text));
+    let measured = "tcbEvaluationDataNumber=1;region=us central\0";
+    let cdp = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.crl";
+    let layers = |count: usize| {
+        let encoded = (0..count).fold(cdp.to_owned(), |uri, _| percent::encode(&uri));
+        format!("{base}/pckcrl?uri={encoded}")
+    };
+    let json = Some(("Content-Type", "application/json"));
+    let pem = Some(("Content-Type", "application/x-pem-file"));
+    let api_version = "api-version=2021-07-22-preview";
+    let rules: Vec<Rule> = vec![
+        (
+            "PEM without a sign",
+            format!("{base}/pckcert?{platform}"),
+            200,
+            pem,
+        ),
+        (
+            "api-version is a sign",
+            format!("{base}/pckcert?{platform}&{api_version}"),
+            200,
+            json,
+        ),
+        (
+            "clientid is a sign",
+            format!("{base}/pckcert?{platform}&clientid=a"),
+            200,
+            json,
+        ),
+        (
+            "the agent's path is a sign",
+            format!("/metadata/THIM/sgx/certification/v4/pckcert?{platform}"),
+            200,
+            json,
+        ),
+        (
+            "pairs with semicolons, and a zero",
+            tcb(measured),
+            200,
+            json,
+        ),
+        // The 45 bytes that were measured; the vendor here has no such number.
+        (
+            "another number",
+            tcb("tcbEvaluationDataNumber=14;region=us central\0"),
+            404,
+            None,
+        ),
+        ("of identities too", qe(measured), 200, json),
+        (
+            "pairs with ampersands",
+            tcb("tcbevaluationdatanumber=1&region=a"),
+            200,
+            json,
+        ),
+        (
+            "keys in any case",
+            qe("TCBEVALUATIONDATANUMBER=1;Region=a"),
+            200,
+            json,
+        ),
+        (
+            "an unknown key",
+            tcb("tcbEvaluationDataNumber=1;zone=a"),
+            400,
+            None,
+        ),
+        ("an unknown key of identities", qe("zone=a"), 400, None),
+        (
+            "a number that there is not",
+            tcb("tcbEvaluationDataNumber=99"),
+            404,
+            None,
+        ),
+        (
+            "a number of identities that there is not",
+            qe("tcbEvaluationDataNumber=99"),
+            404,
+            None,
+        ),
+        (
+            "a family that there is not",
+            format!("{base}/tcb?fmspc=000000000000"),
+            404,
+            None,
+        ),
+        ("a URI as it is", layers(0), 200, pem),
+        ("a URI encoded once", layers(1), 200, pem),
+        ("a URI encoded twice", layers(2), 200, pem),
+        ("a URI encoded too often", layers(9), 400, None),
+    ];
+    for (rule, target, status, header) in &rules {
+        // Its client and Intel's send this to the agent, and to whoever stands in for it.
+        let reply = front.send("GET", target, &[("metadata", "true")], b"");
+        assert_eq!(reply.status(), *status, "{rule}: {}", reply.head);
+        if let Some((name, value)) = header {
+            taken(&reply, rule);
+            assert_eq!(reply.header(name), Some(*value), "{rule}");
+        }
+        // Intel's client set to ask Azure looks for these before it looks into the body.
+        if *status == 200 && target.contains("/pckcert?") {
+            for name in ["SGX-TCBm", "SGX-PCK-Certificate-Issuer-Chain"] {
+                assert!(reply.header(name).is_some(), "{rule}: {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_asks_in_http_1_0_is_answered() {
+    let (_clock, _site, front) = open();
+    let target = format!("/thim/sgx/certification/v4/qe/identity?{SIGNS}");
+    let expected = document(&front, &target, &IDENTITY);
+    let request = format!("GET {target} HTTP/1.0\r\nHost: a\r\n\r\n");
+    let reply = exchange(&front.address, request.as_bytes());
+    assert_eq!((reply.status(), &reply.body), (200, &expected));
+    assert_eq!(reply.header("Transfer-Encoding"), None, "{}", reply.head);
+    max_age(&reply, "HTTP/1.0");
+}

@@ -109,7 +109,10 @@ impl Route {
             }
             Operation::TcbInfo(tee) => Ok(Request::TcbInfo {
                 tee,
-                fmspc: query.required("fmspc")?,
+                fmspc: match self.fmspc {
+                    Some(fmspc) => fmspc,
+                    None => query.required("fmspc")?,
+                },
                 version: self.tcb_info_version,
                 selection: chosen(query)?,
             }),

@@ -22,6 +22,7 @@ fn each_path_has_one_spelling_and_get_alone() {
     for path in Route::every() {
         for version in ["v2", "v3", "v4"] {
             let path = path.replace("{version}", version);
+            let path = path.replace("{fmspc}", "00906ea10000");
             let route = Route::read("GET", &path).unwrap();
             assert_eq!(Route::read("HEAD", &path), Ok(route));
             let refusal = Route::read("POST", &path).unwrap_err();
@@ -33,8 +34,8 @@ fn each_path_has_one_spelling_and_get_alone() {
                 path.to_uppercase(),
                 format!("{path}/"),
                 format!("/{path}"),
-                path.replace("certification", "certification/."),
-                path.replace("/v", "/v1"),
+                path.replace("/cert", "/./cert"),
+                path.replace("/sgx/", "/sgx2/").replace("/v", "/v1"),
                 format!("{path}%00"),
             ] {
                 let refusal = Route::read("GET", &other).unwrap_err();
@@ -55,6 +56,39 @@ fn each_path_has_one_spelling_and_get_alone() {
         "/tdx/certification/v4/pckcrl",
     ] {
         assert!(Route::read("GET", path).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn the_older_spellings_ask_for_the_same() {
+    let uri = "uri=https%3A%2F%2Fcertificates.trustedservices.intel.com%2FIntelSGXRootCA.crl";
+    assert_eq!(ask("/sgx/certificates/pckcrl", uri), sgx("pckcrl", uri));
+    for version in ["v2", "v3", "v4"] {
+        assert_eq!(
+            ask(
+                &format!("/sgx/certificates/{version}/tcb/00906ea10000"),
+                SIGNS
+            ),
+            ask(
+                &format!("/sgx/certification/{version}/tcb"),
+                &format!("fmspc=00906EA10000&{SIGNS}")
+            ),
+        );
+    }
+    for path in [
+        "/sgx/certificates/v3/pckcrl",
+        "/sgx/certificates/tcb/00906ea10000",
+        "/sgx/certificates/v3/tcb",
+        "/sgx/certificates/v3/tcb/",
+        "/sgx/certificates/v3/tcb/00906ea1000",
+        "/sgx/certificates/v3/tcb/00906ea10000/",
+        "/tdx/certificates/v4/tcb/00906ea10000",
+    ] {
+        let refusal = ask(path, SIGNS).unwrap_err();
+        assert!(
+            matches!(refusal.reason, Reason::PathUnknown { .. }),
+            "{path}"
+        );
     }
 }
 
