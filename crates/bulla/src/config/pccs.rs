@@ -29,6 +29,9 @@ const KEY: &str = "ssl_key/private.pem";
 /// Under which names its tokens stand in log and audit.
 const TOKEN: &str = "pccs";
 
+/// The cache's own `uri`, where its files have none.
+const INTELS: &str = "https://api.trustedservices.intel.com/sgx/certification/v4/";
+
 /// What follows the address in `uri`.
 const MOUNT: &str = "/sgx/certification/";
 
@@ -76,14 +79,16 @@ impl Reader<'_> {
     /// The cache listens at one place, with TLS.
     fn listener(&mut self) -> Result<()> {
         let port = self.files.number("HTTPS_PORT")?.unwrap_or(8081);
-        let host = self.files.text("hosts")?.unwrap_or_default();
-        let host = match host.as_str() {
-            "" | "localhost" => "127.0.0.1".to_owned(),
-            v6 if v6.contains(':') => format!("[{v6}]"),
-            other => other.to_owned(),
+        let host = self.files.text("hosts")?;
+        let (host, why) = match host.as_deref() {
+            None | Some("localhost") => ("127.0.0.1".to_owned(), ""),
+            // Node listens so where it is given no host (net.Server.listen).
+            Some("") => ("[::]".to_owned(), "empty: every address of this machine"),
+            Some(v6) if v6.contains(':') => (format!("[{v6}]"), ""),
+            Some(other) => (other.to_owned(), ""),
         };
         self.note("HTTPS_PORT", port.to_string(), Became::TakenOver, "");
-        self.note("hosts", host.as_str(), Became::TakenOver, "");
+        self.note("hosts", host.as_str(), Became::TakenOver, why);
         for file in [CERTIFICATE, KEY] {
             self.note(file, "", Became::TakenOver, "read anew when it changes");
         }
@@ -101,11 +106,9 @@ impl Reader<'_> {
     }
 
     fn upstream(&mut self) -> Result<()> {
-        let Some(uri) = self.files.text("uri")?.filter(|uri| !uri.is_empty()) else {
-            let why = "not set: Intel's service is asked";
-            self.note("uri", "", Became::Left, why);
-            return Ok(());
-        };
+        let uri = self.files.text("uri")?.filter(|uri| !uri.is_empty());
+        let is_set = uri.is_some();
+        let uri = uri.unwrap_or_else(|| INTELS.to_owned());
         let url = match uri.split_once(MOUNT) {
             Some((url, _)) => url.to_owned(),
             None => uri.trim_end_matches('/').to_owned(),
@@ -114,7 +117,10 @@ impl Reader<'_> {
             true => "",
             false => "version 4 is asked, the only one that Intel still serves",
         };
-        self.note("uri", uri.as_str(), Became::TakenOver, why);
+        match is_set {
+            true => self.note("uri", uri.as_str(), Became::TakenOver, why),
+            false => self.note("uri", "", Became::Left, "not set: Intel's service is asked"),
+        }
         let key = self.files.text("ApiKey")?.filter(|key| !key.is_empty());
         let api_key = match &key {
             None => None,
