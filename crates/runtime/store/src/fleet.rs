@@ -65,6 +65,19 @@ pub struct RawTcb {
     pub selected: Option<Tcbm>,
 }
 
+/// A platform, and every TCB that it reported with what was selected for it.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a platform without its certificates"
+)]
+pub struct KnownPlatform {
+    /// The platform.
+    pub platform: Platform,
+    /// What it reported, in the order of the TCBs.
+    pub raw_tcbs: Vec<RawTcb>,
+}
+
 /// A platform with its certificates, and every TCB that it reported with what was selected for it.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(
@@ -149,13 +162,13 @@ pub trait Fleet {
     /// One platform; absent where there is none of this name.
     fn platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<Option<Platform>>;
 
-    /// What is known of each of these platforms, in their order: itself and what it reported; absent
-    /// where there is none of its name.
+    /// What is known of each of these platforms, in their order; absent where there is none of its
+    /// name.
     fn known_platforms(
         &self,
         anchor: AnchorId,
         ids: &[PlatformId],
-    ) -> Result<Vec<Option<(Platform, Vec<RawTcb>)>>>;
+    ) -> Result<Vec<Option<KnownPlatform>>>;
 
     /// Platforms in the order of their names, behind `after`, at most `limit`; with an FMSPC,
     /// those of that family.

@@ -20,6 +20,12 @@ pub use platforms::{Platforms, Waiting};
 /// Longest value that is read, in bytes: the longest of the vendor's, a CRL, has 1 MiB.
 const LONGEST_VALUE: i32 = 4 * 1024 * 1024;
 
+/// Most rows of one list, in which each family has eight documents: more than any fleet that waits.
+const MOST_ROWS: usize = 1_000_000;
+
+/// Most certificates, and most TCBs, of one platform: the vendor knows a dozen.
+const MOST_OF_PLATFORM: usize = 1_000;
+
 /// How long to wait for a lock of the cache, which writes seldom.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -76,8 +82,20 @@ impl PccsDatabase {
             connection,
             path: path.to_owned(),
         };
+        database.check_tables()?;
         database.check_schema()?;
         Ok(database)
+    }
+
+    /// The cache has tables alone. What is computed while it is read could go on for ever.
+    fn check_tables(&self) -> Result<()> {
+        let others = "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index') \
+                      OR sql LIKE 'CREATE VIRTUAL%' OR sql LIKE '%GENERATED%'";
+        let others = self.connection.query_row(others, [], |row| row.get(0));
+        match others.map_err(self.failed())? {
+            0_i64 => Ok(()),
+            _ => Err(self.unfit("this is no database of Intel's cache: it has more than tables")),
+        }
     }
 
     fn check_schema(&self) -> Result<()> {
@@ -103,6 +121,22 @@ impl PccsDatabase {
             path: self.path.clone(),
             reason: reason.to_owned(),
         }
+    }
+
+    /// All rows, where they are not more than `most`.
+    fn collect<T>(
+        &self,
+        rows: impl Iterator<Item = rusqlite::Result<T>>,
+        most: usize,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        for row in rows {
+            if all.len() == most {
+                return Err(self.unfit(&format!("a list of it has more than {most} rows")));
+            }
+            all.push(row.map_err(self.failed())?);
+        }
+        Ok(all)
     }
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> PccsDatabaseError + '_ {

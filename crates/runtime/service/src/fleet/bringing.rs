@@ -7,7 +7,9 @@ use std::collections::hash_map::Entry;
 use bulla_collateral::TcbInfo;
 use bulla_protocol::pcs::PckCertificateEntry;
 use bulla_protocol::value::{Fmspc, Pem};
-use bulla_store::fleet::{CertifiedPlatform, Platform, PlatformId, RawTcb, Registration};
+use bulla_store::fleet::{
+    CertifiedPlatform, KnownPlatform, Platform, PlatformId, RawTcb, Registration,
+};
 use bulla_store::{Fleet as _, StoreError};
 use bulla_verifier::Code;
 use bulla_verifier::arrival::{PckExpectation, PckIssuer};
@@ -23,7 +25,7 @@ pub(crate) struct Bringing<'a> {
     /// Whoever may have issued them; the one that issued the last of them first.
     issuers: Vec<Result<PckIssuer, NoCertificate>>,
     /// What was known of the platforms before.
-    known: HashMap<PlatformId, (Platform, Vec<RawTcb>)>,
+    known: HashMap<PlatformId, KnownPlatform>,
     tcb_infos: HashMap<Fmspc, TcbInfo>,
     good: HashMap<PlatformId, CertifiedPlatform>,
 }
@@ -114,7 +116,7 @@ impl Bringing<'_> {
         let (known, reported) = match self.good.get(&platform.id) {
             Some(before) => (Some(&before.platform), before.raw_tcbs.clone()),
             None => match self.known.get(&platform.id) {
-                Some((known, reported)) => (Some(known), reported.clone()),
+                Some(known) => (Some(&known.platform), known.raw_tcbs.clone()),
                 None => (None, Vec::new()),
             },
         };

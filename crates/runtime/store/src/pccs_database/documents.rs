@@ -10,7 +10,7 @@ use bulla_protocol::percent;
 use bulla_protocol::value::Pem;
 
 use super::row::{bytes, number, parsed, text};
-use super::{LeftOut, PccsDatabase, Result};
+use super::{LeftOut, MOST_ROWS, PccsDatabase, Result};
 
 /// The id of the root among the certificates; its row has the root's CRL too.
 const ROOT: i64 = 1;
@@ -244,7 +244,7 @@ impl PccsDatabase {
     ) -> Result<Vec<T>> {
         let mut statement = self.connection.prepare(query).map_err(self.failed())?;
         let rows = statement.query_map([], read).map_err(self.failed())?;
-        rows.collect::<rusqlite::Result<_>>().map_err(self.failed())
+        self.collect(rows, MOST_ROWS)
     }
 }
 

@@ -7,7 +7,7 @@ use bulla_protocol::value::{CpuSvn, EncryptedPpid, PceId, PceSvn, Pem, PlatformM
 use rusqlite::{Row, params};
 
 use super::row::{bytes, parsed, text};
-use super::{LeftOut, PccsDatabase, Result};
+use super::{LeftOut, MOST_OF_PLATFORM, PccsDatabase, Result};
 
 /// How the database names a platform: QE-ID and PCE-ID, as they stand there.
 type PlatformName = (String, String);
@@ -201,7 +201,7 @@ impl PccsDatabase {
         let rows = statement
             .query_map(params![name.0, name.1], read)
             .map_err(self.failed())?;
-        rows.collect::<rusqlite::Result<_>>().map_err(self.failed())
+        self.collect(rows, MOST_OF_PLATFORM)
     }
 }
 

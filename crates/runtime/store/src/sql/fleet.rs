@@ -12,8 +12,8 @@ use bulla_protocol::value::{CpuSvn, EncryptedPpid, Fmspc, PceId, PceSvn, Platfor
 use super::connection::{Connection, Row};
 use super::fault::{Fault, Outcome};
 use crate::fleet::{
-    CertifiedPlatform, Evidence, PckAnswer, PckCertificates, Platform, PlatformId, RawTcb,
-    Registration, RegistrationState,
+    CertifiedPlatform, Evidence, KnownPlatform, PckAnswer, PckCertificates, Platform, PlatformId,
+    RawTcb, Registration, RegistrationState,
 };
 use crate::{AnchorId, Fleet, Result, Store};
 
@@ -30,16 +30,14 @@ impl Fleet for Store {
         &self,
         anchor: AnchorId,
         ids: &[PlatformId],
-    ) -> Result<Vec<Option<(Platform, Vec<RawTcb>)>>> {
+    ) -> Result<Vec<Option<KnownPlatform>>> {
         self.read(|transaction| {
             let known = |id| {
                 let Some(platform) = platforms::one(transaction, anchor, id)? else {
                     return Ok(None);
                 };
-                Ok(Some((
-                    platform,
-                    certificates::raw_tcbs(transaction, anchor, id)?,
-                )))
+                let raw_tcbs = certificates::raw_tcbs(transaction, anchor, id)?;
+                Ok(Some(KnownPlatform { platform, raw_tcbs }))
             };
             ids.iter().map(known).collect()
         })
