@@ -32,7 +32,8 @@ pub struct Cluster {
     pub vendor: Relay,
     /// Where all of it is.
     pub folder: Folder,
-    database: String,
+    /// The name of the database of the nodes that start from now on.
+    pub database: String,
     _vendor: Daemon,
 }
 

@@ -30,4 +30,5 @@ mod routes_trouble;
 mod strangers;
 mod thim;
 mod upgrade;
+mod upgrade_postgres;
 mod upstream;
