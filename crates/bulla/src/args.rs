@@ -12,6 +12,8 @@ mod pccs;
 mod platform;
 mod serve;
 mod service;
+#[cfg(feature = "postgres")]
+mod store;
 mod vendor;
 
 use std::ffi::OsString;
@@ -51,6 +53,8 @@ pub(crate) use platform::{
 };
 pub(crate) use serve::ServiceArgs;
 pub(crate) use service::{RootArgs, ServiceAt, TokenAt};
+#[cfg(feature = "postgres")]
+pub(crate) use store::{StoreCommand, StoreCopyArgs};
 pub(crate) use vendor::{
     CaArg, EventArgs, InitArgs, KindArg, NumberArgs, PlaceArgs, PlatformAddArgs, PlatformCommand,
     PlatformManifestArgs, PlatformRegisterArgs, PlatformShowArgs, PlatformUpdateArgs, QuoteArgs,
@@ -175,6 +179,10 @@ pub(crate) enum Command {
     /// Take over from Intel's cache, or go back
     #[command(subcommand)]
     Pccs(PccsCommand),
+    /// Move a store from a file into the database of several nodes
+    #[cfg(feature = "postgres")]
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Decide which TCB level is mandatory at a service, for whom and from when on
     #[command(subcommand, after_long_help = baseline::DETAILS)]
     Baseline(BaselineCommand),
@@ -208,6 +216,8 @@ impl Command {
             Self::Serve(args) => args.format,
             Self::Collateral(command) => command.format(),
             Self::Pccs(command) => command.format(),
+            #[cfg(feature = "postgres")]
+            Self::Store(command) => command.format(),
             Self::Baseline(command) => command.format(),
             Self::Platform(command) => command.format(),
             Self::Doctor(args) => args.format,

@@ -12,5 +12,7 @@ pub(crate) mod inspect;
 pub(crate) mod pccs;
 pub(crate) mod platform;
 pub(crate) mod serve;
+#[cfg(feature = "postgres")]
+pub(crate) mod store;
 pub(crate) mod vendor;
 pub(crate) mod verify;

@@ -4,7 +4,7 @@
 //! A configuration can name a root to trust. So none is ever looked for: not in a default place,
 //! not through the environment.
 
-mod database;
+pub(crate) mod database;
 mod file;
 mod gate;
 mod listen;

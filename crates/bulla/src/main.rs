@@ -50,6 +50,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(&args, &mut output),
         Command::Collateral(command) => commands::collateral::run(&command, &mut output),
         Command::Pccs(command) => commands::pccs::run(&command, &mut output),
+        #[cfg(feature = "postgres")]
+        Command::Store(command) => commands::store::run(&command, &mut output),
         Command::Baseline(command) => commands::baseline::run(&command, &mut output),
         Command::Platform(command) => commands::platform::run(&command, &mut output),
         Command::Doctor(args) => commands::doctor::run(&args, &mut output),

@@ -12,6 +12,7 @@ mod lies;
 mod nodes;
 mod nodes_clocks;
 mod nodes_faults;
+mod nodes_moving;
 mod nodes_silence;
 mod nodes_tls;
 mod openapi;

@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// What the configuration says, with the password from its file. Nobody is asked yet.
 #[cfg(feature = "postgres")]
-pub(super) fn configured(source: &Source) -> Result<Database> {
+pub(crate) fn configured(source: &Source) -> Result<Database> {
     use std::path::Path;
 
     use bulla_store::postgres::{Settings, SettingsError};
@@ -57,7 +57,7 @@ pub(super) fn configured(source: &Source) -> Result<Database> {
 
 /// This program has no PostgreSQL in it.
 #[cfg(not(feature = "postgres"))]
-pub(super) fn configured(source: &Source) -> Result<Database> {
+pub(crate) fn configured(source: &Source) -> Result<Database> {
     let section = &source.configuration.store;
     match section.postgres.is_some() || section.password_file.is_some() {
         false => Ok(Database::File),

@@ -33,6 +33,8 @@ pub use fleet::Fleet;
 pub use governance::Governance;
 pub use nodes::Nodes;
 pub use secrets::Secrets;
+#[cfg(feature = "postgres")]
+pub use sql::Copied;
 pub use sql::{Checked, Pruned, Retention};
 pub use store::Store;
 

@@ -11,6 +11,8 @@ pub(crate) mod audit;
 mod check;
 mod column;
 pub(crate) mod connection;
+#[cfg(feature = "postgres")]
+mod copy;
 pub(crate) mod documents;
 pub(crate) mod fault;
 mod fleet;
@@ -23,4 +25,8 @@ pub(crate) mod value;
 
 pub use self::check::Checked;
 pub(crate) use self::check::check;
+#[cfg(feature = "postgres")]
+pub use self::copy::Copied;
+#[cfg(feature = "postgres")]
+pub(crate) use self::copy::copy;
 pub use self::retention::{Pruned, Retention};

@@ -33,6 +33,8 @@ use rusqlite::TransactionBehavior;
 use self::lock::Lock;
 use self::readers::Readers;
 use crate::Result;
+#[cfg(feature = "postgres")]
+use crate::StoreError;
 use crate::sql::Checked;
 use crate::sql::connection::Connection;
 use crate::sql::fault::{Fault, Outcome};
@@ -76,6 +78,21 @@ impl Sqlite {
             writer: Mutex::new(writer),
             _lock: Some(lock),
         })
+    }
+
+    /// The same for a file that must be there, and be a store.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn open_existing(path: &Path) -> Result<Self> {
+        let name = path.to_string_lossy();
+        let found = connection::reader(path).map_err(|fault| fault.at(&name))?;
+        if !migrations::is_ours(&found).map_err(|fault| fault.at(&name))? {
+            return Err(StoreError::Unavailable {
+                path: name.into_owned(),
+                reason: "this is not a store; name another file".to_owned(),
+            });
+        }
+        drop(found);
+        Self::open(path)
     }
 
     /// A database that is gone when it is dropped.

@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(feature = "postgres")]
 use crate::postgres::{self, Postgres};
 use crate::sql::Checked;
+#[cfg(feature = "postgres")]
+use crate::sql::Copied;
 use crate::sql::connection::Connection;
+#[cfg(feature = "postgres")]
+use crate::sql::fault::Fault;
 use crate::sql::fault::Outcome;
 use crate::sqlite::Sqlite;
 use crate::{Result, StoreError};
@@ -56,6 +60,20 @@ impl Store {
     /// bringing it to the latest schema. The backup stays as it is.
     pub fn restore(from: &Path, to: &Path) -> Result<Checked> {
         Sqlite::restore(from, to)
+    }
+
+    /// Copies the store in the SQLite file `from`, which no process may have at the time, into a
+    /// database of PostgreSQL in which nothing is yet. Both are checked, and brought to the latest
+    /// schema. All of it arrives, or nothing.
+    #[cfg(feature = "postgres")]
+    pub fn copy(from: &Path, to: postgres::Settings) -> Result<Copied> {
+        let from = Sqlite::open_existing(from)?;
+        from.check()?;
+        let to = Postgres::connect(to)?;
+        from.read_apart(|from| {
+            let copied = to.write(|to| crate::sql::copy(from, to));
+            copied.map(|(copied, _)| copied).map_err(Fault::Known)
+        })
     }
 
     /// What the store is called in messages: the file, or the database and its server.
