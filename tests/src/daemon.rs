@@ -87,6 +87,14 @@ impl Daemon {
         Self::start(command.args(arguments), &folder.path("log"))
     }
 
+    /// The same, which asks a vendor, under the root in the folder's `root.pem`.
+    pub fn service_of(folder: &Folder, vendor: &Self) -> Self {
+        let upstream = format!("http://{}", vendor.address);
+        let root = folder.text_path("root.pem");
+        let place = ["--upstream", &upstream, "--trust-root", &root];
+        Self::service(folder, &[&place[..], &["--simulated"]].concat())
+    }
+
     /// The process.
     pub fn id(&self) -> u32 {
         self.child.id()

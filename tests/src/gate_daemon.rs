@@ -6,13 +6,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bulla_pki::hpke::KeyPair;
 use bulla_token::binding;
 use serde_json::json;
 
 use crate::binary::bulla;
+use crate::cluster;
 use crate::daemon::{Daemon, Reply, found_vendor};
 use crate::gatehouse::{Attempt, POLICY};
 use crate::workbench::{Answer, Folder, run, run_with_input};
@@ -128,30 +127,8 @@ impl Grounds {
     #[track_caller]
     pub fn attest(&self, service: &Daemon, key: &KeyPair) -> String {
         let challenge = service.send("POST", "/challenge", &[], b"").json();
-        let nonce = URL_SAFE_NO_PAD.decode(challenge["nonce"].as_str().unwrap());
-        let nonce: [u8; 32] = nonce.unwrap().try_into().unwrap();
-        let data = hex::encode(binding::report_data(&nonce, key.public_key()));
-        let (dir, out) = (
-            self.folder.text_path("box"),
-            self.folder.text_path("evidence"),
-        );
-        let answer = run(&[
-            "vendor",
-            "quote",
-            "--platform",
-            "one",
-            "--kind",
-            "sgx-v3",
-            "--report-data",
-            &data,
-            "--out",
-            &out,
-            "--dir",
-            &dir,
-        ]);
-        assert_eq!(answer.status, 0, "{}", answer.stderr);
-        let quote = std::fs::read(self.folder.path("evidence/quote.bin")).unwrap();
-        std::fs::remove_dir_all(self.folder.path("evidence")).unwrap();
+        let nonce = cluster::nonce(&challenge);
+        let quote = quote(&self.folder, &nonce, key);
         let body = Attempt::new(&nonce, &quote, key).body.to_string();
         let reply = service.send("POST", "/attest", &[], body.as_bytes());
         assert_eq!(reply.status(), 200, "{}", reply.text());
@@ -168,6 +145,20 @@ impl Grounds {
         let put = self.gate_with_input(service, &[&words, options].concat(), b"open sesame");
         assert_eq!(put.status, 0, "{}", put.stderr);
     }
+}
+
+/// The quote of the platform `one` of the vendor in the folder's `box`, for a nonce and a key.
+#[track_caller]
+pub fn quote(folder: &Folder, nonce: &[u8; 32], key: &KeyPair) -> Vec<u8> {
+    let data = hex::encode(binding::report_data(nonce, key.public_key()));
+    let (dir, out) = (folder.text_path("box"), folder.text_path("evidence"));
+    let quote = ["vendor", "quote", "--platform", "one", "--kind", "sgx-v3"];
+    let of = ["--report-data", &data, "--out", &out, "--dir", &dir];
+    let answer = run(&[quote, of].concat());
+    assert_eq!(answer.status, 0, "{}", answer.stderr);
+    let quote = std::fs::read(folder.path("evidence/quote.bin")).unwrap();
+    std::fs::remove_dir_all(folder.path("evidence")).unwrap();
+    quote
 }
 
 /// The body of a wish for a secret.

@@ -31,16 +31,7 @@ impl World {
             happen(&folder, words);
         }
         let vendor = Daemon::vendor(&folder);
-        let upstream = format!("http://{}", vendor.address);
-        let root = folder.text_path("root.pem");
-        let arguments = [
-            "--upstream",
-            &upstream,
-            "--trust-root",
-            &root,
-            "--simulated",
-        ];
-        let service = Daemon::service(&folder, &arguments);
+        let service = Daemon::service_of(&folder, &vendor);
         Self {
             folder,
             vendor,

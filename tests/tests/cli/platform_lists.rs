@@ -23,22 +23,23 @@ fn list(gap: &Gap, name: &str, more: &[&str]) -> (Answer, Value) {
     (answer, serde_json::from_slice(&listed).unwrap_or_default())
 }
 
+/// Registers the platforms of a file inside, as a user.
+fn register(gap: &Gap, name: &str, content: &str) -> Answer {
+    let file = gap.inside.write(name, content);
+    let file = file.to_str().expect("UTF-8");
+    let user = gap.inside.text_path("user");
+    let words = ["platform", "register", "--file", file];
+    ask(
+        &gap.closed,
+        &[&words[..], &["--token-file", &user]].concat(),
+    )
+}
+
 #[test]
 fn a_platform_inside_gets_its_certificates_from_outside() {
     let gap = Gap::new();
     let request = gap.request();
-    let file = gap.inside.write("pckid_retrieval.csv", gap.csv());
-    let file = file.to_str().expect("UTF-8");
-    let user = gap.inside.text_path("user");
-    let register = [
-        "platform",
-        "register",
-        "--file",
-        file,
-        "--token-file",
-        &user,
-    ];
-    let answer = ask(&gap.closed, &register);
+    let answer = register(&gap, "pckid_retrieval.csv", &gap.csv());
     assert_eq!(answer.status, 0, "{}", answer.stdout);
 
     let (answer, listed) = list(&gap, "platform_list.json", &[]);
@@ -101,18 +102,8 @@ fn a_platform_inside_gets_its_certificates_from_outside() {
 #[test]
 fn a_list_that_cannot_be_written_is_not_handed_out() {
     let gap = Gap::new();
-    let file = gap.inside.write("pckid_retrieval.csv", gap.csv());
-    let file = file.to_str().expect("UTF-8");
-    let user = gap.inside.text_path("user");
-    let register = [
-        "platform",
-        "register",
-        "--file",
-        file,
-        "--token-file",
-        &user,
-    ];
-    assert_eq!(ask(&gap.closed, &register).status, 0);
+    let registered = register(&gap, "pckid_retrieval.csv", &gap.csv());
+    assert_eq!(registered.status, 0, "{}", registered.stdout);
     for (name, more, code) in [
         ("nowhere/list.json", &[][..], "FileUnwritable"),
         ("list.json", &["--fmspc", "FF0000000000"], "ArgumentInvalid"),
@@ -133,18 +124,7 @@ fn a_list_that_cannot_be_written_is_not_handed_out() {
 fn a_bad_line_is_named_and_nothing_is_sent() {
     let gap = Gap::new();
     let good = gap.csv();
-    let file = gap.inside.write("list.csv", format!("{good}{good},0000\n"));
-    let file = file.to_str().expect("UTF-8");
-    let user = gap.inside.text_path("user");
-    let register = [
-        "platform",
-        "register",
-        "--file",
-        file,
-        "--token-file",
-        &user,
-    ];
-    let answer = ask(&gap.closed, &register);
+    let answer = register(&gap, "list.csv", &format!("{good}{good},0000\n"));
     assert_eq!(answer.status, 2, "{}", answer.stdout);
     let error = answer.json()["error"].clone();
     assert_eq!(error["code"], "PlatformFileMalformed");

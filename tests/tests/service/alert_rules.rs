@@ -27,16 +27,7 @@ fn every_metric_of_the_alert_rules_is_there() {
     let folder = Folder::new();
     found_vendor(&folder);
     let vendor = Daemon::vendor(&folder);
-    let root = folder.text_path("root.pem");
-    let upstream = format!("http://{}", vendor.address);
-    let arguments = [
-        "--upstream",
-        &upstream,
-        "--trust-root",
-        &root,
-        "--simulated",
-    ];
-    let service = Daemon::service(&folder, &arguments);
+    let service = Daemon::service_of(&folder, &vendor);
     // A family that counts by labels is there once it has counted.
     let wrong = [("admin-token", "wrong")];
     let refused = service.send("GET", "/platforms", &wrong, b"");

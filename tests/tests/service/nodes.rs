@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use bulla_pki::hpke::KeyPair;
 use bulla_tests::cluster::{Cluster, TOKEN, condition, count, until};
 use bulla_tests::daemon::Daemon;
-use bulla_tests::gate_daemon::wish;
+use bulla_tests::gate_daemon::{quote, wish};
 use bulla_tests::gatehouse::{Attempt, POLICY};
 use bulla_tests::workbench::run;
-use bulla_token::binding;
 
 const DOCUMENTS: [&str; 6] = [
     "/sgx/certification/v4/tcb?fmspc=FF53494D554C",
@@ -111,27 +110,7 @@ fn what_is_decided_at_one_holds_at_the_other_and_a_nonce_is_good_once_at_all() {
     let key = KeyPair::generate().expect("a key");
     let challenge = one.send("POST", "/challenge", &[], b"").json();
     let nonce = bulla_tests::cluster::nonce(&challenge);
-    let data = hex::encode(binding::report_data(&nonce, key.public_key()));
-    let (dir, out) = (
-        cluster.folder.text_path("box"),
-        cluster.folder.text_path("evidence"),
-    );
-    let quoted = run(&[
-        "vendor",
-        "quote",
-        "--platform",
-        "one",
-        "--kind",
-        "sgx-v3",
-        "--report-data",
-        &data,
-        "--out",
-        &out,
-        "--dir",
-        &dir,
-    ]);
-    assert_eq!(quoted.status, 0, "{}", quoted.stderr);
-    let quote = std::fs::read(cluster.folder.path("evidence/quote.bin")).expect("a quote");
+    let quote = quote(&cluster.folder, &nonce, &key);
     let attempt = Attempt::new(&nonce, &quote, &key).body.to_string();
     let attested = other.send("POST", "/attest", &[], attempt.as_bytes());
     assert_eq!(attested.status(), 200, "{}", attested.text());

@@ -24,8 +24,10 @@ pub mod decision;
 pub mod policy;
 
 mod appraise;
+mod place;
 
 pub use appraise::{appraise, appraise_under};
 pub use baseline::Demand;
 pub use decision::{Appraisal, Decision, Finding, Reason, Severity};
+pub use place::TomlPlace;
 pub use policy::{DOCUMENT_NAMES, Policy, PolicyError, ValueError};

@@ -11,9 +11,9 @@ use bulla_pki::Timestamp;
 use bulla_protocol::pccs::PlatformCertificates;
 use bulla_store::fleet::{Platform, PlatformId};
 use bulla_store::{Fleet as _, Store, StoreError};
-use bulla_verifier::arrival::{CLOCK_SKEW, Received};
+use bulla_verifier::arrival::CLOCK_SKEW;
 
-use crate::collection::{Change, ROLLED_BACK, Rejection};
+use crate::collection::{Change, ROLLED_BACK, Rejection, received_parts};
 use crate::fleet::{Brought, Fleet, NoCertificate};
 use crate::keeper::{Keeper, unhurried};
 use crate::want::{Choice, Want};
@@ -180,20 +180,7 @@ impl Archives {
         source: &str,
     ) -> Result<Outcome, StoreError> {
         let Item { body, issuer_chain } = item;
-        let received = match row.slot {
-            Slot::PckCrl(_) => Received::PckCrl {
-                crl: body,
-                issuer_chain,
-            },
-            Slot::RootCaCrl => Received::RootCaCrl {
-                crl: body,
-                root: issuer_chain,
-            },
-            _ => Received::Signed {
-                document: body,
-                issuer_chain,
-            },
-        };
+        let received = received_parts(row.slot, body, issuer_chain);
         let want = exactly(row.slot);
         let admitted = self
             .keeper

@@ -595,7 +595,12 @@ fn received(held: &Held) -> Received<'_> {
     received_parts(held.slot, &held.body, &held.issuer_chain)
 }
 
-fn received_parts<'a>(slot: Slot, body: &'a [u8], issuer_chain: &'a [u8]) -> Received<'a> {
+/// What is in a slot, as it is received.
+pub(crate) fn received_parts<'a>(
+    slot: Slot,
+    body: &'a [u8],
+    issuer_chain: &'a [u8],
+) -> Received<'a> {
     match slot {
         Slot::PckCrl(_) => Received::PckCrl {
             crl: body,

@@ -1,9 +1,8 @@
 //! Why a policy file cannot be used, and where in it.
 
 use std::fmt;
-use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
+use crate::place::TomlPlace;
 
 /// A policy file that cannot be used: what is wrong, where, and what is allowed there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,32 +36,21 @@ impl PolicyError {
 
     /// An error of the TOML reader.
     pub(crate) fn reading(text: &str, error: &toml::de::Error) -> Self {
-        let offset = error.span().map_or(text.len(), |span| span.start);
-        let field = fields(text)
-            .into_iter()
-            .filter(|field| field.spans.iter().any(|span| span.contains(&offset)))
-            .max_by_key(|field| field.path.len())
-            .map(|field| field.path);
-        Self::at(text, offset, field, error.message().to_owned())
+        Self::at(TomlPlace::of(text, error), error.message().to_owned())
     }
 
     /// An error that shows only when several fields are read together.
     pub(crate) fn in_field(text: &str, path: &str, message: String) -> Self {
-        let offset = fields(text)
-            .into_iter()
-            .find(|field| field.path == path)
-            .and_then(|field| field.spans.first().map(|span| span.start))
-            .unwrap_or(0);
-        Self::at(text, offset, Some(path.to_owned()), message)
+        Self::at(TomlPlace::of_field(text, path), message)
     }
 
-    fn at(text: &str, offset: usize, field: Option<String>, message: String) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.rsplit('\n').next().unwrap_or(before);
+    fn at(place: TomlPlace, message: String) -> Self {
+        // What stands nowhere is missing from the whole.
+        let (line, column) = place.position.unwrap_or((1, 1));
         Self {
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
-            field,
+            line,
+            column,
+            field: place.field,
             message,
         }
     }
@@ -75,49 +63,5 @@ impl fmt::Display for PolicyError {
             write!(f, ", `{field}`")?;
         }
         write!(f, ": {}", self.message)
-    }
-}
-
-/// A field of a TOML text: its path, and the spans of its key and its value.
-struct Field {
-    path: String,
-    spans: Vec<Range<usize>>,
-}
-
-/// All fields of the text; none where it is not TOML.
-fn fields(text: &str) -> Vec<Field> {
-    let mut found = Vec::new();
-    if let Ok(table) = DeTable::parse(text) {
-        visit_table("", table.get_ref(), &mut found);
-    }
-    found
-}
-
-fn visit_table(path: &str, table: &DeTable<'_>, found: &mut Vec<Field>) {
-    for (key, value) in table {
-        let dot = if path.is_empty() { "" } else { "." };
-        let path = format!("{path}{dot}{}", key.get_ref());
-        found.push(Field {
-            path: path.clone(),
-            spans: vec![key.span(), value.span()],
-        });
-        visit_value(&path, value.get_ref(), found);
-    }
-}
-
-fn visit_value(path: &str, value: &DeValue<'_>, found: &mut Vec<Field>) {
-    match value {
-        DeValue::Table(table) => visit_table(path, table, found),
-        DeValue::Array(values) => {
-            for (index, value) in values.iter().enumerate() {
-                let path = format!("{path}[{index}]");
-                found.push(Field {
-                    path: path.clone(),
-                    spans: vec![value.span()],
-                });
-                visit_value(&path, value.get_ref(), found);
-            }
-        }
-        _ => {}
     }
 }
