@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, too, may panic")]
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock, mpsc};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bulla_pki::{Crl, Timestamp};
@@ -13,49 +10,15 @@ use bulla_protocol::pcs::{
     PlatformKey, Request, Selection, Tee,
 };
 use bulla_protocol::value::{CpuSvn, EncryptedPpid, Fmspc, PceSvn, PlatformManifest};
+use bulla_tests::site::{Clock, Site, platform, vendor};
 use bulla_upstream::{Breaker, Failure, Kind, Supplied, UpstreamSettings, Upstreams};
-use bulla_vendor::web::{Books, Reach, Server, Service};
-use bulla_vendor::{Charter, Order, Platform, Seed, Vendor};
+use bulla_vendor::Vendor;
 use serde_json::Value;
-use tokio::sync::oneshot;
+
+const NOW: &str = "2026-11-23T12:00:00Z";
 
 fn now() -> Timestamp {
-    "2026-11-23T12:00:00Z".parse().unwrap()
-}
-
-/// A vendor with `one`, of one package, and `two`, of several.
-fn vendor() -> Vendor {
-    static VENDOR: OnceLock<Vendor> = OnceLock::new();
-    VENDOR.get_or_init(found).clone()
-}
-
-fn found() -> Vendor {
-    let founded = "2026-11-02T00:00:00Z".parse().unwrap();
-    let charter = Charter {
-        public_url: "http://127.0.0.1:8181/vendor".parse().unwrap(),
-        founded,
-        mark_critically: false,
-    };
-    let mut vendor = Vendor::new(Seed::from(5), charter);
-    for (name, ca) in [
-        ("one", bulla_vendor::PckCa::Processor),
-        ("two", bulla_vendor::PckCa::Platform),
-    ] {
-        let order = Order {
-            name: name.parse().unwrap(),
-            ca,
-            fmspc: None,
-            number: None,
-        };
-        vendor.make(order, founded).unwrap();
-    }
-    // To find it takes a while; every clone has it from now on.
-    vendor.provisioning_key();
-    vendor
-}
-
-fn platform<'a>(vendor: &'a Vendor, name: &str) -> &'a Platform {
-    vendor.platform(&name.parse().unwrap(), now()).unwrap()
+    NOW.parse().unwrap()
 }
 
 fn by_ppid(vendor: &Vendor, name: &str) -> PlatformKey {
@@ -64,68 +27,27 @@ fn by_ppid(vendor: &Vendor, name: &str) -> PlatformKey {
     PlatformKey::EncryptedPpid(Box::new(EncryptedPpid(info.encrypted_ppid)))
 }
 
-/// The vendor's service until this is dropped.
-struct World {
-    service: Arc<Service>,
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// The service of the vendor of all tests.
+struct World(Site);
 
 impl World {
     fn with_faults(faults: &[&str]) -> Self {
-        let service = Arc::new(Service::new(Books::in_memory(vendor()), now));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (tell, told) = mpsc::channel();
-        // A server has a runtime of its own, which cannot be made inside a test's.
-        let run = {
-            let service = Arc::clone(&service);
-            move || {
-                let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-                let server = Server::bind(address, Reach::ThisMachine, service).unwrap();
-                tell.send(server.address()).unwrap();
-                server.run(async {
-                    let _ = stopped.await;
-                });
-            }
-        };
-        let thread = Some(std::thread::spawn(run));
-        let world = Self {
-            service,
-            address: told.recv().unwrap(),
-            stop: Some(stop),
-            thread,
-        };
-        world.set(faults);
-        world
+        let site = Site::open(vendor(), &Clock::at(NOW));
+        site.set(faults);
+        Self(site)
     }
 
-    fn set(&self, faults: &[&str]) {
-        let faults = faults.iter().map(|text| text.parse().unwrap());
-        self.service.set_faults(faults.collect()).unwrap();
-    }
-
+    /// The service below a path, as one upstream of several.
     fn settings(&self, name: &str, path: &str) -> UpstreamSettings {
-        let url = format!("http://{}{path}", self.address);
-        let mut settings = UpstreamSettings::new(name, Kind::Pcs { url });
-        // The vendor signs and encrypts in a test's build, on a machine that may be busy.
-        settings.deadline = Duration::from_secs(60);
+        let url = format!("http://{}{path}", self.0.address());
+        let mut settings = self.0.upstream(name);
+        settings.kind = Kind::Pcs { url };
+        settings.has_last_word = None;
         settings
     }
 
     fn upstreams(&self) -> Upstreams {
-        let mut settings = self.settings("vendor", "");
-        settings.has_last_word = Some(true);
-        Upstreams::new(vec![settings]).unwrap()
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
+        Upstreams::new(vec![self.0.upstream("vendor")]).unwrap()
     }
 }
 
@@ -256,7 +178,7 @@ async fn every_list_comes_through() {
     }
     // A vendor that is not Intel has its list under a name of its own, which settings say.
     let mut settings = world.settings("vendor", "");
-    settings.root_crl_url = Some(format!("http://{}/{file}", world.address));
+    settings.root_crl_url = Some(format!("http://{}/{file}", world.0.address()));
     let told = Upstreams::new(vec![settings]).unwrap();
     let Answer::RootCaCrl(crl) = ask(&told, &root_crl("IntelSGXRootCA.der")).await.unwrap() else {
         panic!("a list was asked for")
