@@ -2,7 +2,8 @@
 //! for a small fleet and for one that is ten times as large.
 //!
 //! `cargo bench -p bulla-tests --bench archives` fills stores through their own interface, and has the
-//! real binary export, inspect and import. It needs `time` (GNU) and 3 GB in `/dev/shm`.
+//! real binary export, inspect and import. It needs `time` (GNU) and a gigabyte in `/dev/shm`. Arguments are
+//! other sizes.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,14 +14,20 @@ use bulla_tests::binary::bulla;
 use bulla_tests::copies::fill;
 use bulla_tests::daemon::{Daemon, with_tokens};
 use bulla_tests::host::Host;
-use bulla_tests::load::cpu_time;
 use bulla_tests::site::{Clock, Site, vendor};
 use bulla_tests::workbench::{Folder, now, run};
 
 const SIZES: [usize; 2] = [2_000, 20_000];
 
 fn main() {
-    for size in SIZES {
+    let sizes: Vec<usize> = std::env::args()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let sizes = match sizes.is_empty() {
+        true => SIZES.to_vec(),
+        false => sizes,
+    };
+    for size in sizes {
         carry(size);
     }
 }
@@ -142,7 +149,7 @@ fn measure(what: &str, words: &[&str], service: Option<&Daemon>) {
     if let Some(service) = service {
         command.args(["--service", &format!("http://{}", service.address)]);
     }
-    let before = service.map(|service| cpu_time(service.id()));
+    let before = service.map(|service| processor_seconds(service.id()));
     let begin = Instant::now();
     let output = command.output().expect("`time` is installed");
     let seconds = begin.elapsed().as_secs_f64();
@@ -159,7 +166,7 @@ fn measure(what: &str, words: &[&str], service: Option<&Daemon>) {
         panic!("{errors}");
     };
     let of_service = service.zip(before).map(|(service, before)| {
-        let spent = (cpu_time(service.id()) - before).as_secs_f64();
+        let spent = processor_seconds(service.id()) - before;
         format!("{spent:.1} s | {:.0} MiB", most_memory(service.id()))
     });
     println!(
@@ -168,6 +175,17 @@ fn measure(what: &str, words: &[&str], service: Option<&Daemon>) {
         kibibytes / 1024.0,
         of_service.unwrap_or_else(|| "| ".to_owned())
     );
+}
+
+/// What a process has had of processors, in seconds, with all threads that have ended: in hundredths.
+fn processor_seconds(process: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("a status");
+    let (_, behind_name) = text.rsplit_once(')').expect("a name");
+    let ticks = behind_name.split_whitespace().skip(11).take(2);
+    let ticks: u32 = ticks
+        .map(|ticks| ticks.parse::<u32>().expect("ticks"))
+        .sum();
+    f64::from(ticks) / 100.0
 }
 
 /// Most memory of a process so far, in MiB.

@@ -211,15 +211,21 @@ impl<'k> Sealing<'k> {
         self.manifest.check().map_err(SealError::TooLarge)?;
         let text = self.manifest.write();
         within("its manifest", text.len(), MAX_MANIFEST_SIZE)?;
-        let mut volume = Vec::new();
         let signature = signature::write(self.key, &text)?;
-        tar::write(&mut volume, signature::FILE, &signature);
-        tar::write(&mut volume, MANIFEST, &text);
-        volume.append(&mut self.files);
-        tar::finish(&mut volume);
-        within("the volume", volume.len(), MAX_VOLUME_SIZE)?;
-        let mut piece = Vec::new();
-        tar::write(&mut piece, &reading::file(self.manifest.volume), &volume);
+        let heads = tar::length(signature.len()).saturating_add(tar::length(text.len()));
+        let size = heads
+            .saturating_add(self.files.len())
+            .saturating_add(tar::END);
+        within("the volume", size, MAX_VOLUME_SIZE)?;
+        let mut piece = Vec::with_capacity(size.saturating_add(tar::BLOCK));
+        let name = reading::file(self.manifest.volume);
+        // A volume fills its last block.
+        tar::begin(&mut piece, &name, size);
+        tar::write(&mut piece, signature::FILE, &signature);
+        tar::write(&mut piece, MANIFEST, &text);
+        piece.extend_from_slice(&self.files);
+        tar::finish(&mut piece);
+        self.files.clear();
         self.manifest.previous = Some(Sha256::of(&text));
         self.manifest.volume = self.manifest.volume.saturating_add(1);
         self.manifest.documents.clear();

@@ -58,10 +58,20 @@ fn padding(size: usize) -> usize {
     size.next_multiple_of(BLOCK).saturating_sub(size)
 }
 
+/// How many bytes a file takes.
+pub(crate) fn length(size: usize) -> usize {
+    BLOCK.saturating_add(size.next_multiple_of(BLOCK))
+}
+
+/// Writes the header of a file of so many bytes.
+pub(crate) fn begin(out: &mut Vec<u8>, name: &str, size: usize) {
+    let size = u64::try_from(size).unwrap_or(u64::MAX);
+    out.extend_from_slice(&header(name, size));
+}
+
 /// Writes a file.
 pub(crate) fn write(out: &mut Vec<u8>, name: &str, content: &[u8]) {
-    let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
-    out.extend_from_slice(&header(name, size));
+    begin(out, name, content.len());
     out.extend_from_slice(content);
     out.resize(out.len().saturating_add(padding(content.len())), 0);
 }
