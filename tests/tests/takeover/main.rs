@@ -7,6 +7,7 @@ mod shadow;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use bulla_issuer::{DocumentKind, QuoteKind, Scenario, Seed, sign_text};
 use bulla_protocol::pccs::{PlatformCollateral, Version};
@@ -52,6 +53,13 @@ impl World {
 
     fn hosts(&self) -> Vec<Host> {
         ["one", "twin", "two"].map(|name| self.host(name)).to_vec()
+    }
+
+    /// A database of the cache with all documents of now and these hosts' platforms; its path.
+    fn fill(&self, hosts: &[Host]) -> PathBuf {
+        let path = self.folder.path("pckcache.db");
+        drop(database::filled(&path, &vendor(), hosts, self.clock.now()));
+        path
     }
 
     fn import(&self, option: &str, name: &str, more: &[&str]) -> Answer {
@@ -129,13 +137,7 @@ fn get(address: &str, target: &str) -> Reply {
 fn the_same_clients_are_answered_the_same_before_and_after() {
     let world = world();
     let hosts = world.hosts();
-    let path = world.folder.path("pckcache.db");
-    drop(database::filled(
-        &path,
-        &vendor(),
-        &hosts,
-        world.clock.now(),
-    ));
+    let path = world.fill(&hosts);
     let before = cache::open(&path);
     let address = before.address().to_string();
     for target in requests(&hosts) {
@@ -181,13 +183,7 @@ fn the_same_clients_are_answered_the_same_before_and_after() {
 fn a_file_of_intel_s_client_is_taken_in_as_well() {
     let world = world();
     let hosts = world.hosts();
-    let path = world.folder.path("pckcache.db");
-    drop(database::filled(
-        &path,
-        &vendor(),
-        &hosts,
-        world.clock.now(),
-    ));
+    let path = world.fill(&hosts);
     let database = PccsDatabase::open(&path).expect("a database");
     let page = database.platforms(None, 100).expect("platforms");
     let collateral = PlatformCollateral {
@@ -219,13 +215,7 @@ fn a_file_of_intel_s_client_is_taken_in_as_well() {
 fn the_way_back_is_a_file_that_the_cache_takes() {
     let there = world();
     let hosts = there.hosts();
-    let path = there.folder.path("pckcache.db");
-    drop(database::filled(
-        &path,
-        &vendor(),
-        &hosts,
-        there.clock.now(),
-    ));
+    there.fill(&hosts);
     let imported = there.import("--database", "pckcache.db", &[]);
     assert_eq!(imported.status, 0, "{}", imported.stdout);
     let file = there.folder.text_path("platform_collaterals.json");
