@@ -76,7 +76,7 @@ fn while_everybody_is_down_clients_are_asked_to_come_again() {
         let head = front.send("HEAD", &target, &[], b"");
         assert_eq!(head.status(), 503, "{target}");
     }
-    assert_eq!(all, 9 + 7 + 14 + 9);
+    assert_eq!(all, 9 + 7 + 14 + 11);
     assert_eq!(front.state(), before);
 }
 
