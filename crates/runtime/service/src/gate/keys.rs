@@ -1,7 +1,8 @@
 //! The keys that sign tokens: made here, kept sealed, published, followed by others, withdrawn.
 //!
 //! Each key is a decision of its own in the store, under its id; its versions are the steps of its
-//! life. The private half is there only while it signs, sealed under the gate's key.
+//! life. The first has the private half, sealed under the gate's key, which shows that the key was made
+//! here; only the key that signs is opened and held.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -300,8 +301,12 @@ impl Keys {
             }
             let kid = decision.name;
             let public = public_key(&kid, &one)?;
-            if one.state == KeyState::Current {
-                present.signing = Some(open(&kid, &one, seal)?);
+            match one.state {
+                KeyState::Current => present.signing = Some(open(&kid, &one, seal)?),
+                KeyState::Published | KeyState::Retired { .. } => {
+                    self.made_here(&kid, seal)?;
+                }
+                KeyState::Withdrawn => {}
             }
             match present.set.insert(public, one.state) {
                 Ok(()) => {}
@@ -320,16 +325,25 @@ impl Keys {
     fn read(&self) -> Result<Vec<(Decision, Kept)>, KeysError> {
         let decisions = self.store.decisions(KIND)?.into_iter();
         let read = decisions.map(|decision| {
-            let kept = serde_json::from_str(decision.body.as_deref().unwrap_or_default());
-            match kept {
-                Ok(kept) => Ok((decision, kept)),
-                Err(error) => Err(KeysError::Malformed {
-                    kid: decision.name,
-                    reason: error.to_string(),
-                }),
-            }
+            let kept = kept(&decision)?;
+            Ok((decision, kept))
         });
         read.collect()
+    }
+
+    /// That a key which is believed and does not sign was made by somebody with the gate's key: else
+    /// whoever can write to the store could have his own believed.
+    fn made_here(&self, kid: &str, seal: &SealingKey) -> Result<(), KeysError> {
+        let steps = self.store.decision_history(KIND, kid)?;
+        let first = steps.last().map(kept).transpose()?;
+        match first.filter(|first| first.private.is_some()) {
+            Some(first) => open(kid, &first, seal).map(drop),
+            None => Err(KeysError::Malformed {
+                kid: kid.to_owned(),
+                reason: "nothing shows that it was made here: look who can write to the store"
+                    .to_owned(),
+            }),
+        }
     }
 
     /// Makes a key that signs; gives its id. It begins behind every other, also where the node that made
@@ -392,6 +406,15 @@ impl Keys {
             None => self.store.supersede(&decision),
         }
     }
+}
+
+/// What a step has.
+fn kept(decision: &Decision) -> Result<Kept, KeysError> {
+    let kept = serde_json::from_str(decision.body.as_deref().unwrap_or_default());
+    kept.map_err(|error| KeysError::Malformed {
+        kid: decision.name.clone(),
+        reason: error.to_string(),
+    })
 }
 
 /// The key that began to sign last, of those that sign.
@@ -499,7 +522,7 @@ mod tests {
         assert_eq!(states(&keys, 2_300)[&first], "retired");
         assert_ne!(keys.present().in_force(&first), Some(before));
         assert!(!states(&keys, 2_301).contains_key(&first));
-        // Its private half is gone.
+        // The step in force has no private half.
         let history = store.decision_history(KIND, &first).unwrap();
         assert!(!history[0].body.as_ref().unwrap().contains("private"));
         let later = opened(&store, &seal, 2_301);
@@ -543,6 +566,35 @@ mod tests {
         assert!(!decided.unwrap());
         keys.catch_up(&seal, at(1_000)).unwrap();
         assert_eq!(states(&keys, 1_000)[&first], "withdrawn");
+    }
+
+    /// Whoever can write to the store, and has not the gate's key, puts a key of his own there.
+    #[test]
+    fn a_key_that_was_not_made_under_the_gates_key_is_not_believed() {
+        let seal = SealingKey::generate().unwrap();
+        let other = SealingKey::generate().unwrap();
+        for is_sealed in [false, true] {
+            let store = Arc::new(Store::open_in_memory().unwrap());
+            let keys = opened(&store, &seal, 1_000);
+            let first = current(&keys);
+            let made = SigningKey::generate().unwrap();
+            let kid = bulla_token::key_id(made.public_key());
+            let sealed = other.seal(&context(&kid), made.expose_pkcs8()).unwrap();
+            let until = at(1_000_000);
+            let retired = Step {
+                state: KeyState::Retired { until },
+                private: is_sealed.then(|| STANDARD.encode(sealed)),
+                told_as: None,
+            };
+            let decided = keys.decide(made.public_key(), retired, 0, at(1_000), "he");
+            assert!(decided.unwrap());
+
+            let refused = keys.catch_up(&seal, at(1_000));
+            assert!(refused.is_err(), "{is_sealed}");
+            assert!(keys.present().set.find(&kid).is_none());
+            assert_eq!(current(&keys), first);
+            assert!(Keys::open(store, &seal, LIFETIME, at(1_000)).is_err());
+        }
     }
 
     #[test]
