@@ -128,10 +128,20 @@ impl Settings {
         if config.get_hosts().is_empty() {
             return Err(SettingsError::Address("it names no host".to_owned()));
         }
-        let is_local = config
-            .get_hosts()
-            .iter()
-            .all(|host| matches!(host, Host::Unix(_)));
+        if config.get_channel_binding() == ChannelBinding::Require {
+            return Err(SettingsError::Address(
+                "`channel_binding=require` cannot be had: a server is judged by its certificate; \
+                 leave it out"
+                    .to_owned(),
+            ));
+        }
+        let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+        if !config.get_hostaddrs().is_empty() && config.get_hosts().iter().any(is_socket) {
+            return Err(SettingsError::Address(
+                "`hostaddr` leads past the socket that it names; leave one of them out".to_owned(),
+            ));
+        }
+        let is_local = config.get_hosts().iter().all(is_socket);
         let is_plain = match mode {
             None => is_local,
             Some("disable") => true,
@@ -258,6 +268,27 @@ mod tests {
                 matches!(refused, SettingsError::Mode(_)),
                 "{mode}: {refused}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_and_cannot_be_had_is_refused() {
+        for (address, word) in [
+            (
+                "postgresql://bulla@%2Frun/bulla?hostaddr=192.0.2.1",
+                "hostaddr",
+            ),
+            (
+                "postgresql://bulla@db.example,%2Frun/bulla?hostaddr=192.0.2.1,192.0.2.2",
+                "hostaddr",
+            ),
+            (
+                "postgresql://bulla@db.example/bulla?channel_binding=require",
+                "channel_binding",
+            ),
+        ] {
+            let refused = parse(address).unwrap_err().to_string();
+            assert!(refused.contains(word), "{address}: {refused}");
         }
     }
 
