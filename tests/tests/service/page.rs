@@ -160,6 +160,27 @@ fn who_signs_in_sees_what_his_token_lets_him_and_only_until_he_signs_out() {
     );
 }
 
+/// Else nobody could end the one that the browser has forgotten.
+#[test]
+fn who_signs_in_again_ends_the_session_that_he_had() {
+    let front = alone();
+    let [first, elsewhere] = [sign_in(&front), sign_in(&front)];
+    let body = format!("token={}", ADMINISTRATOR.1);
+    let again = post(&front, "/page/sign-in", &[("Cookie", &first)], &body);
+    assert_eq!(again.status(), 303, "{}", again.text());
+    let cookie = again.header("Set-Cookie").expect("a cookie");
+    let second = cookie.split("; ").next().expect("a pair");
+    for (cookie, expected) in [(first.as_str(), 401), (second, 200), (&elsewhere, 200)] {
+        let reply = front.send("GET", "/page/fleet", &[("Cookie", cookie)], b"");
+        assert_eq!(reply.status(), expected);
+    }
+    // A token that is wrong ends nothing.
+    let refused = post(&front, "/page/sign-in", &[("Cookie", second)], "token=a");
+    assert_eq!(refused.status(), 401);
+    let reply = front.send("GET", "/page/fleet", &[("Cookie", second)], b"");
+    assert_eq!(reply.status(), 200);
+}
+
 #[test]
 fn signing_in_leads_on_and_guesses_are_measured() {
     let front = alone();

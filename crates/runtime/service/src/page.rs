@@ -219,12 +219,16 @@ impl Page {
         frame: Frame,
     ) -> Outcome {
         let (connection, now) = (asked.connection.clone(), Instant::now());
+        let headers = asked.headers.clone();
         let form = Form::read(asked, &[form::TOKEN, form::DESTINATION]).await?;
         let token = form.required(form::TOKEN)?.as_bytes();
         let destination = sign_in::destination(form.find(form::DESTINATION));
         match tokens.check(Role::Administrator, Some(token), connection.peer(), now) {
             Ok(token) => {
-                let cookie = self.sessions.begin(administration.store(), token, now)?;
+                let store = administration.store();
+                // The browser forgets the cookie that it has, so that nobody could sign out by it.
+                self.sessions.end(store, tokens, &headers)?;
+                let cookie = self.sessions.begin(store, token, now)?;
                 tracing::info!(
                     token = token.name,
                     peer = connection.peer().map(tracing::field::display),
