@@ -20,6 +20,8 @@ struct Shared {
     left: AtomicUsize,
     /// Whether nothing passes, though nobody is told.
     is_silent: AtomicBool,
+    /// What is to be done before the next connection goes on.
+    before: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     connections: Mutex<Vec<TcpStream>>,
     /// What was sent towards the target, of all connections.
     sent: Mutex<Vec<Vec<u8>>>,
@@ -39,6 +41,7 @@ impl Relay {
             is_cut: AtomicBool::new(false),
             left: AtomicUsize::new(usize::MAX),
             is_silent: AtomicBool::new(false),
+            before: Mutex::default(),
             connections: Mutex::default(),
             sent: Mutex::default(),
         });
@@ -75,6 +78,12 @@ impl Relay {
         self.shared.is_silent.store(true, Ordering::SeqCst);
     }
 
+    /// Has something done when somebody connects next, before anything is carried.
+    pub fn before_the_next(&self, work: impl FnOnce() + Send + 'static) {
+        let mut before = self.shared.before.lock().expect("no panic before");
+        *before = Some(Box::new(work));
+    }
+
     /// Lets connections through again.
     pub fn mend(&self) {
         self.shared.left.store(usize::MAX, Ordering::SeqCst);
@@ -106,6 +115,10 @@ impl Shared {
             return;
         }
         self.wait_while_silent();
+        let before = self.before.lock().expect("no panic before").take();
+        if let Some(work) = before {
+            work();
+        }
         let Ok(far) = TcpStream::connect(self.target) else {
             return;
         };

@@ -278,6 +278,13 @@ pub(crate) enum Error {
     #[error("{}: the archive is refused: {source}", shown(path))]
     ArchiveRefused { path: PathBuf, source: ArchiveError },
 
+    #[error(
+        "{}: an archive is read twice, and this was not the same the second time; name a file that \
+         nobody writes to",
+        shown(path)
+    )]
+    ArchiveChanged { path: PathBuf },
+
     #[error("{}: no archive can be made: {source}", shown(path))]
     ArchiveUnsealable { path: PathBuf, source: SealError },
 
@@ -382,6 +389,7 @@ impl Error {
             Self::CollateralUntold { .. } => "CollateralUntold",
             Self::ArchiveRefused { source, .. } => source.code(),
             Self::ImportBrokenOff { source, .. } => source.code(),
+            Self::ArchiveChanged { .. } => "ArchiveChanged",
             Self::ArchiveUnsealable { .. } => "ArchiveUnsealable",
             Self::ArchiveKeyInvalid { .. } => "ArchiveKeyInvalid",
             Self::PccsDatabaseUnreadable(_) => "PccsDatabaseUnreadable",

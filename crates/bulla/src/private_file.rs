@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -55,16 +55,27 @@ impl PrivateFile {
         let mut written = || -> io::Result<()> {
             self.file.write_all(bytes)?;
             self.file.sync_all()?;
+            if !self.is_own()? {
+                return Err(io::Error::other("another command writes the same file"));
+            }
             fs::rename(&self.beside, &self.path)
         };
         written().map_err(|source| unwritable(&self.path, source))
+    }
+
+    /// Whether what lies beside the path is what was begun here.
+    fn is_own(&self) -> io::Result<bool> {
+        let (own, there) = (self.file.metadata()?, fs::symlink_metadata(&self.beside)?);
+        Ok((own.dev(), own.ino()) == (there.dev(), there.ino()))
     }
 }
 
 impl Drop for PrivateFile {
     fn drop(&mut self) {
         // Under its path it is no longer here.
-        let _ = fs::remove_file(&self.beside);
+        if self.is_own().unwrap_or(false) {
+            let _ = fs::remove_file(&self.beside);
+        }
     }
 }
 
@@ -101,6 +112,14 @@ mod tests {
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(!beside.exists());
+
+        let overtaken = PrivateFile::begin(&path).expect("begun");
+        let mut later = PrivateFile::begin(&path).expect("begun");
+        later.write(b"half ").expect("written");
+        assert!(overtaken.finish(b"three").is_err());
+        assert_eq!(fs::read(&path).expect("a file"), b"two");
+        later.finish(b"and whole").expect("written");
+        assert_eq!(fs::read(&path).expect("a file"), b"half and whole");
         fs::remove_dir_all(&folder).expect("removed");
     }
 }

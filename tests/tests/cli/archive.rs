@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use bulla_archive::{Contents, Document, Platform, PlatformName};
 use bulla_tests::archives::{read, seal, volumes};
+use bulla_tests::binary::bulla;
 use bulla_tests::daemon::{Daemon, found_vendor, with_tokens};
 use bulla_tests::gap::{FMSPC, Gap, ask, certificate, register, service, token};
 use bulla_tests::relay::Relay;
@@ -66,6 +67,10 @@ fn two_services_that_never_meet_serve_the_same() {
         .expect("it is there")
         .permissions();
     assert_eq!(mode.mode() & 0o777, 0o600, "certificates are personal");
+    let size = fs::metadata(gap.outside.path("whole"))
+        .expect("it is there")
+        .len();
+    assert_eq!(report["size"], size);
 
     let imported = gap.import("whole");
     assert_eq!(imported.status, 0, "{}", imported.stdout);
@@ -383,6 +388,57 @@ fn an_import_that_was_broken_off_goes_on_when_it_is_repeated() {
 }
 
 #[test]
+fn a_file_that_changes_while_it_is_imported_breaks_the_import_off() {
+    let gap = Gap::new();
+    register(&gap, &gap.open, &gap.outside.text_path("user"));
+    assert_eq!(gap.export("small", &[]).status, 0);
+    let small = gap.outside.text_path("small");
+    let count = write_large(&gap, &fs::read(&small).expect("it is there"));
+    let path = gap.outside.path("large");
+    let large = fs::read(&path).expect("it is there");
+    let relay = Relay::to(gap.closed.address.parse().expect("an address"));
+    let (archive, signer, token) = (
+        gap.outside.text_path("large"),
+        gap.outside.text_path("archive.key.pub"),
+        token(&gap.inside),
+    );
+    let url = format!("http://{}", relay.address());
+    let import = ["collateral", "import", &archive, "--signer", &signer];
+    let by = ["--token-file", &token, "--service", &url];
+    let import = [&import[..], &by, &["--format", "json"]].concat();
+
+    // It was whole, and has lost its end when the first volume is on its way.
+    relay.before_the_next(move || {
+        let file = fs::File::options().write(true).open(path);
+        let cut = file.and_then(|file| file.set_len(12_000_000));
+        cut.expect("a file that can be cut");
+    });
+    let broken = run(&import);
+    assert_eq!(broken.status, 2, "{} {}", broken.stdout, broken.stderr);
+    let error = broken.json()["error"].clone();
+    assert_eq!(error["code"], "ArchiveTruncated", "{error}");
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains("which stay"), "{message}");
+    gap.outside.write("large", large);
+    let repeated = run(&import);
+    assert_eq!(repeated.status, 0, "{}", repeated.stdout);
+    let told = repeated.json()["platforms"].clone();
+    let all = ["brought", "unchanged"].map(|name| told[name].as_u64().expect("a number"));
+    assert_eq!(usize::try_from(all[0] + all[1]), Ok(count), "{told}");
+
+    // A pipe can be read once.
+    let piped = std::process::Command::new("sh")
+        .args(["-c", "cat \"$1\" | \"$0\" collateral import /dev/stdin --signer \"$2\" --token-file \"$3\" --service \"$4\" --format json"])
+        .arg(bulla().get_program())
+        .args([&small, &signer, &token, &url])
+        .output();
+    let piped = piped.expect("sh runs");
+    let said = String::from_utf8_lossy(&piped.stdout);
+    assert_eq!(piped.status.code(), Some(2), "{said}");
+    assert!(said.contains("\"ArchiveChanged\""), "{said}");
+}
+
+#[test]
 fn an_archive_is_looked_into_without_a_service() {
     let gap = Gap::new();
     gap.fetch("sgx");
@@ -440,6 +496,16 @@ fn keys_are_made_once_and_kept_from_others() {
     assert_eq!(again.json()["error"]["code"], "FileUnwritable");
     assert_eq!(fs::read(folder.path("key")).expect("a key"), first);
 
+    // A disk that takes nothing: no part of a key is left behind.
+    let full = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+        .arg(bulla().get_program())
+        .args(["collateral", "keygen", &folder.text_path("none")])
+        .output();
+    let full = full.expect("sh runs");
+    assert_eq!(full.status.code(), Some(2), "{full:?}");
+    assert!(!folder.path("none").exists());
+
     let export = |key: &str| {
         let output = folder.text_path("archive");
         let words = ["collateral", "export", "--key", key, "--output", &output];
@@ -453,6 +519,15 @@ fn keys_are_made_once_and_kept_from_others() {
     };
     fs::set_permissions(folder.path("key"), fs::Permissions::from_mode(0o644)).expect("a file");
     assert_eq!(export(&key), "SecretExposed");
+    fs::set_permissions(folder.path("key"), fs::Permissions::from_mode(0o600)).expect("a file");
+    let over_itself = ["collateral", "export", "--key", &key, "--output", &key];
+    let refused = run(&[
+        &over_itself[..],
+        &["--without-platforms", "--format", "json"],
+    ]
+    .concat());
+    assert_eq!(refused.json()["error"]["code"], "ArgumentInvalid");
+    assert_eq!(fs::read(folder.path("key")).expect("a key"), first);
     let public = folder.text_path("key.pub");
     fs::set_permissions(folder.path("key.pub"), fs::Permissions::from_mode(0o600)).expect("a file");
     assert_eq!(export(&public), "ArchiveKeyInvalid");

@@ -11,6 +11,7 @@ use bulla_tests::daemon::Reply;
 use bulla_tests::front::{ADMINISTRATOR, Front, JSON, USER};
 use bulla_tests::host::Host;
 use bulla_tests::site::{Clock, DAY, HOUR, Site, vendor};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 const QE: &str = "/sgx/certification/v4/qe/identity";
@@ -408,4 +409,59 @@ fn volumes_are_imported_in_their_order_and_the_archive_with_the_last() {
     assert_eq!(details["volumes"], 3, "{details}");
     let imported = world.imported(&delta);
     assert_eq!(imported["platforms"]["unchanged"], platforms.len());
+}
+
+#[test]
+fn an_archive_that_was_begun_keeps_earlier_ones_out() {
+    let world = World::new();
+    let platforms = large_fleet(&world);
+    let first = seal(&world.contents(), &[], &world.key, None);
+    world.imported(&first);
+    world.clock.pass(HOUR);
+    let between = seal(&world.contents(), &[], &world.key, Some(&first));
+    world.clock.pass(HOUR);
+    let later = volumes(&seal(&world.contents(), &platforms, &world.key, None));
+    world.imported_volume(&later[0]);
+    // Broken off here. Of what has entered nothing goes back, not even to what was imported last.
+    for archive in [&first, &between] {
+        assert_eq!(world.refused(archive), "archive-older");
+    }
+    for volume in &later {
+        world.imported_volume(volume);
+    }
+}
+
+#[test]
+fn a_store_that_fails_breaks_the_import_off() {
+    let world = World::new();
+    let hosts = [world.register("one"), world.register("two")];
+    let earlier = seal(&world.contents(), &[], &world.key, None);
+    world.clock.pass(HOUR);
+    let archive = world.seal(&world.contents(), None);
+    let store = world.inside.store.file().expect("a file");
+    let store = Connection::open(store).expect("the store");
+    // One platform alone cannot be kept, as on a disk that is full for a moment.
+    let broken = format!(
+        "CREATE TRIGGER broken BEFORE INSERT ON platforms WHEN NEW.qe_id = '{}'
+         BEGIN SELECT RAISE(ABORT, 'no room'); END",
+        hosts[0].qe_id
+    );
+    store.execute_batch(&broken).expect("a trigger");
+    let reply = world.import(&only_volume(&archive));
+    assert_eq!(reply.status(), 500, "{}", reply.text());
+    assert_eq!(reply.json()["code"], "store-unavailable");
+    let imports = || {
+        let log = world.inside.administrate("GET", "/audit?limit=1000").json();
+        let entries = log.as_array().expect("a list").iter();
+        let imports = entries.filter(|entry| entry["action"] == "archive.import");
+        imports.count()
+    };
+    assert_eq!(imports(), 0, "it does not count as imported");
+    assert_eq!(world.refused(&earlier), "archive-older", "it was begun");
+    store
+        .execute_batch("DROP TRIGGER broken")
+        .expect("no trigger");
+    let imported = world.imported(&archive);
+    assert_eq!(imported["platforms"]["without"], 0, "{imported}");
+    assert_eq!(imports(), 1);
 }

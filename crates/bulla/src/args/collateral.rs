@@ -51,7 +51,7 @@ Exit status: 0 done, 1 the archive given by --since was refused, 2 usage, input 
 const IMPORT_DETAILS: &str = "\
 An archive is refused, and nothing of it enters, if it is not as it was sealed, if it is not signed
 with the key given by --signer, if it holds what is under another root than the service's, if a later
-one of the same signer was imported before, or if it builds on one that was not imported.
+one of the same signer was imported or begun before, or if it builds on one that was not imported.
 
 Everything in it is verified by the service like what comes from an upstream. What fails is named,
 and keeps nothing else from entering.

@@ -12,6 +12,9 @@ use crate::{MAX_DOCUMENTS, MAX_FILE_SIZE, MAX_PLATFORMS, MAX_VOLUMES};
 /// What every manifest begins with: nothing else that is signed does.
 pub(crate) const FORMAT: &str = "bulla-archive/2";
 
+/// Most characters of what is said about a manifest: what is wrong in it may be as long as itself.
+const MAX_REASON: usize = 256;
+
 /// What a volume of an archive says of itself.
 ///
 /// In JSON, with the names of the fields; instants in RFC 3339, digests in hexadecimal.
@@ -129,7 +132,7 @@ impl Manifest {
             format: String,
         }
         let malformed = |error: serde_json::Error| ArchiveError::ManifestMalformed {
-            reason: error.to_string(),
+            reason: error.to_string().chars().take(MAX_REASON).collect(),
         };
         // What another release wrote has other fields.
         let Begin { format } = serde_json::from_slice(bytes).map_err(malformed)?;

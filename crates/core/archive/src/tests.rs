@@ -434,6 +434,22 @@ fn sizes_are_believed_within_limits_only() {
     assert!(matches!(refused, SealError::Twice { .. }), "{refused}");
 }
 
+#[test]
+fn what_is_said_about_a_manifest_is_short() {
+    let key = key();
+    let manifest = format!(
+        "{{\"format\":\"bulla-archive/2\",\"{}\":1}}",
+        "x".repeat(100_000)
+    );
+    let refused = read(&signed(&key, &manifest), &key).unwrap_err();
+    assert_eq!(refused.code(), "ArchiveMalformed");
+    assert!(
+        refused.to_string().len() < 400,
+        "{}",
+        refused.to_string().len()
+    );
+}
+
 proptest! {
     #[test]
     fn nothing_else_is_an_archive(bytes in prop::collection::vec(any::<u8>(), 0..4_096)) {

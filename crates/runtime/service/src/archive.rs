@@ -39,8 +39,11 @@ pub enum NotImported {
         /// What time it is here.
         now: Timestamp,
     },
-    /// A later one of the same signer was imported already.
-    #[error("it was made on {created}, and that of {last} was imported already")]
+    /// A later one of the same signer was imported already, or at least begun.
+    #[error(
+        "it was made on {created}, and that of {last} was imported already, or begun: import that one \
+         again, or a later one"
+    )]
     Older {
         /// When it was made.
         created: Timestamp,
@@ -126,7 +129,7 @@ impl Archives {
     ) -> Result<Imported, NotImported> {
         let manifest = volume.manifest();
         self.check_realm(manifest)?;
-        let place = self.place(volume)?;
+        let place = unhurried(|| self.begin(volume, actor))?;
         let source = format!("archive of {}", manifest.created);
         let imported = Imported {
             documents: unhurried(|| self.documents(volume, &source))?,
@@ -292,6 +295,7 @@ impl Archives {
         match self.fleet.bring(platform, brought).await {
             Ok(()) => {}
             Err(error) => {
+                let error = error.unless_store()?;
                 self.fleet.set_aside(&id, &entries, source, &error);
                 return Ok(not_kept(&error));
             }
@@ -322,14 +326,6 @@ fn name_of(id: &PlatformId) -> PlatformName {
 fn not_kept(error: &NoCertificate) -> Outcome {
     let (code, reason) = match error {
         NoCertificate::Refused { code, reason } => (*code, reason.clone()),
-        // What the disk says is for the operator.
-        NoCertificate::Store(error) => {
-            tracing::error!(%error, "a platform's certificates cannot be kept");
-            (
-                "StoreUnavailable",
-                "They cannot be kept; see the log.".to_owned(),
-            )
-        }
         other => ("CertificatesNotSelected", other.to_string()),
     };
     Outcome::Refused { code, reason }

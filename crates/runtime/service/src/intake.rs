@@ -125,7 +125,7 @@ impl Intake {
                 what: format!("certificates of {}", certificates.qe_id),
                 outcome: match outcome {
                     Ok(()) => Ok(Entered::Certificates),
-                    Err(error) => Err(NotTaken::Certificates(unless_store(error)?)),
+                    Err(error) => Err(NotTaken::Certificates(error.unless_store()?)),
                 },
             });
         }
@@ -146,7 +146,7 @@ impl Intake {
                 what,
                 outcome: match outcome {
                     Ok(entered) => Ok(entered),
-                    Err(error) => Err(NotTaken::Platform(unless_store(error)?)),
+                    Err(error) => Err(NotTaken::Platform(error.unless_store()?)),
                 },
             });
         }
@@ -296,19 +296,5 @@ fn selector(update: Update) -> Selector {
     match update {
         Update::Standard => Selector::Standard,
         Update::Early => Selector::Early,
-    }
-}
-
-/// That the store failed is no answer about one platform.
-fn unless_store(error: NoCertificate) -> Result<NoCertificate, StoreError> {
-    match error {
-        NoCertificate::Store(error) => {
-            let (path, reason) = ("the store".to_owned(), error.to_string());
-            Err(match *error {
-                StoreError::Unreachable { .. } => StoreError::Unreachable { path, reason },
-                _ => StoreError::Unavailable { path, reason },
-            })
-        }
-        other => Ok(other),
     }
 }

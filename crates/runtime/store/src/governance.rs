@@ -46,6 +46,9 @@ pub trait Governance {
     /// never was one.
     fn decision_version(&self, kind: &str, name: &str) -> Result<u32>;
 
+    /// The last version of an object, also of one that was removed; absent where there never was one.
+    fn last_decision(&self, kind: &str, name: &str) -> Result<Option<Decision>>;
+
     /// The latest version of every object of a kind, those removed left out.
     fn decisions(&self, kind: &str) -> Result<Vec<Decision>>;
 

@@ -9,7 +9,7 @@ mod volumes;
 
 use std::path::Path;
 
-use bulla_archive::{Signer, Whole};
+use bulla_archive::{Sha256, Signer, Whole};
 
 use crate::args::{ExportArgs, ImportArgs, InspectArchiveArgs};
 use crate::error::{Error, Result};
@@ -43,25 +43,40 @@ pub(super) fn inspect(args: &InspectArchiveArgs, output: &mut Output) -> Result<
 fn report(args: &InspectArchiveArgs, output: &mut Output) -> Result<Exit> {
     let signer = args.signer.as_deref().map(keys::public).transpose()?;
     let path = &args.archive;
-    let (whole, overview) = survey(path, signer.as_ref().map_or(Signer::Anybody, Signer::Key))?;
-    let report = Report::of(path, &whole, overview, signer.is_some());
+    let surveyed = survey(path, signer.as_ref().map_or(Signer::Anybody, Signer::Key))?;
+    let report = Report::of(path, surveyed, signer.is_some());
     report.tell(output)?;
     Ok(Exit::Done)
 }
 
+/// An archive that was read to its end.
+struct Surveyed {
+    whole: Whole,
+    overview: Overview,
+    /// Of the manifests of the volumes.
+    digests: Vec<Sha256>,
+}
+
 /// Reads all of an archive, and gives what there is in it.
-fn survey(path: &Path, signer: Signer<'_>) -> Result<(Whole, Overview)> {
+fn survey(path: &Path, signer: Signer<'_>) -> Result<Surveyed> {
     let mut volumes = Volumes::open(path, signer)?;
     let mut overview = Overview::at(time::now()?);
+    let mut digests = Vec::new();
     let progress = Progress::new(megabytes(volumes.size()));
     loop {
-        let done = volumes.offset();
-        progress.show(megabytes(done), "MB of the archive are checked");
-        match volumes.next()? {
-            Some(volume) => overview.add(&volume),
-            None => return Ok((volumes.whole()?, overview.of_size(done))),
-        }
+        progress.show(megabytes(volumes.offset()), "MB of the archive are checked");
+        let Some(volume) = volumes.next()? else {
+            break;
+        };
+        overview.add(&volume);
+        digests.push(volume.sha256());
     }
+    let size = volumes.offset();
+    Ok(Surveyed {
+        whole: volumes.whole()?,
+        overview: overview.of_size(size),
+        digests,
+    })
 }
 
 fn megabytes(bytes: u64) -> usize {

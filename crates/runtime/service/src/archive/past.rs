@@ -18,7 +18,7 @@ const PROGRESS: &str = "archive-progress";
 /// An archive that was imported, or the volumes of one so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Past {
-    /// Of the manifest of the last volume.
+    /// Of the manifest of the last volume; empty where none has entered yet.
     sha256: String,
     created: String,
     #[serde(default)]
@@ -48,21 +48,42 @@ pub(super) struct Place {
 }
 
 impl Archives {
+    /// Where a volume stands. With the first one it is kept that its archive was begun, before anything
+    /// of it enters: what is earlier is refused from then on, also if this one is broken off.
+    pub(super) fn begin(&self, volume: &Volume<'_>, actor: &str) -> Result<Place, NotImported> {
+        let mut place = self.place(volume)?;
+        let manifest = volume.manifest();
+        if place.is_known || manifest.previous.is_some() {
+            return Ok(place);
+        }
+        let begun = Past {
+            sha256: String::new(),
+            created: manifest.created.to_string(),
+            counts: Counts::default(),
+        };
+        let decision = self.decision(PROGRESS, &place.name, place.progress_version, &begun, actor);
+        if !self.store().supersede(&decision)? {
+            return Err(NotImported::Overtaken);
+        }
+        place.progress_version = decision.version;
+        Ok(place)
+    }
+
     /// Where a volume stands, if it comes behind what was imported of the same signer.
-    pub(super) fn place(&self, volume: &Volume<'_>) -> Result<Place, NotImported> {
+    fn place(&self, volume: &Volume<'_>) -> Result<Place, NotImported> {
         let anchor = self.keeper.collection().realm().id();
         let name = format!("{}/{}", Sha256(anchor.0), key_sha256(volume.signer()));
         let version = self.store().decision_version(KIND, &name)?;
-        let progress_version = self.store().decision_version(PROGRESS, &name)?;
+        let progress = self.store().last_decision(PROGRESS, &name)?;
+        let progress_version = progress.as_ref().map_or(0, |decision| decision.version);
+        let begun = progress.as_ref().and_then(read);
         let past = self.past(&name)?;
+        follows(volume, &past, begun.as_ref())?;
         let own = volume.sha256().to_string();
         let is_known = past.first().is_some_and(|past| past.sha256 == own);
-        if !is_known {
-            follows(volume, &past)?;
-        }
         let before = match volume.manifest().previous {
             None => Counts::default(),
-            Some(previous) => self.before(volume, previous, &name)?,
+            Some(previous) => before(volume, previous, begun)?,
         };
         Ok(Place {
             name,
@@ -71,24 +92,6 @@ impl Archives {
             before,
             is_known,
         })
-    }
-
-    /// What the volumes before this one had, if the last that was imported is the one before it.
-    fn before(
-        &self,
-        volume: &Volume<'_>,
-        previous: Sha256,
-        name: &str,
-    ) -> Result<Counts, NotImported> {
-        let all = self.store().decisions(PROGRESS)?;
-        let progress = all.iter().find(|decision| decision.name == name);
-        let previous = previous.to_string();
-        match progress.and_then(read) {
-            Some(progress) if progress.sha256 == previous => Ok(progress.counts),
-            _ => Err(NotImported::VolumeMissing {
-                volume: volume.manifest().volume,
-            }),
-        }
     }
 
     /// The archives of a signer that were imported, latest first.
@@ -114,34 +117,39 @@ impl Archives {
             created: manifest.created.to_string(),
             counts: place.before.with(imported),
         };
-        let at = self.keeper.collection().now().at;
-        let decision = |kind: &str, version: u32| Decision {
-            kind: kind.to_owned(),
-            name: place.name.clone(),
-            version: version.saturating_add(1),
-            body: Some(serde_json::json!(past).to_string()),
-            at,
-            author: actor.to_owned(),
-        };
+        let decision = |kind, version| self.decision(kind, &place.name, version, &past, actor);
         let is_kept = match manifest.last {
             false => {
                 let progress = decision(PROGRESS, place.progress_version);
                 self.store().supersede(&progress)?
             }
             true => {
+                let decision = decision(KIND, place.version);
                 let event = Event {
-                    at,
+                    at: decision.at,
                     actor: actor.to_owned(),
                     action: "archive.import".to_owned(),
                     subject: past.sha256.clone(),
                     details: details(volume, &past.counts),
                 };
-                self.store().enact(&decision(KIND, place.version), &event)?
+                self.store().enact(&decision, &event)?
             }
         };
         match is_kept {
             true => Ok(()),
             false => Err(NotImported::Overtaken),
+        }
+    }
+
+    /// The version behind `version`.
+    fn decision(&self, kind: &str, name: &str, version: u32, past: &Past, actor: &str) -> Decision {
+        Decision {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            version: version.saturating_add(1),
+            body: Some(serde_json::json!(past).to_string()),
+            at: self.keeper.collection().now().at,
+            author: actor.to_owned(),
         }
     }
 }
@@ -179,12 +187,28 @@ fn read(decision: &Decision) -> Option<Past> {
     serde_json::from_str(decision.body.as_deref()?).ok()
 }
 
+/// What the volumes before this one had, if the last that was imported is the one before it.
+fn before(
+    volume: &Volume<'_>,
+    previous: Sha256,
+    begun: Option<Past>,
+) -> Result<Counts, NotImported> {
+    let previous = previous.to_string();
+    match begun {
+        Some(begun) if begun.sha256 == previous => Ok(begun.counts),
+        _ => Err(NotImported::VolumeMissing {
+            volume: volume.manifest().volume,
+        }),
+    }
+}
+
 /// Whether a volume is of an archive that comes behind those of the same signer that were imported,
-/// latest first.
-fn follows(volume: &Volume<'_>, past: &[Past]) -> Result<(), NotImported> {
+/// latest first, and behind the one that was begun.
+fn follows(volume: &Volume<'_>, past: &[Past], begun: Option<&Past>) -> Result<(), NotImported> {
     let manifest = volume.manifest();
     let created = manifest.created;
-    let earlier = past.iter().filter_map(|past| past.created.parse().ok());
+    let earlier = past.iter().chain(begun);
+    let earlier = earlier.filter_map(|past| past.created.parse().ok());
     let last: Option<Timestamp> = earlier.max();
     if let Some(last) = last.filter(|last| created < *last) {
         return Err(NotImported::Older { created, last });

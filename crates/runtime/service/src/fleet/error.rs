@@ -59,6 +59,22 @@ pub enum NoCertificate {
     Store(Arc<StoreError>),
 }
 
+impl NoCertificate {
+    /// That the store failed is no answer about one platform.
+    pub(crate) fn unless_store(self) -> Result<Self, StoreError> {
+        match self {
+            Self::Store(error) => {
+                let (path, reason) = ("the store".to_owned(), error.to_string());
+                Err(match *error {
+                    StoreError::Unreachable { .. } => StoreError::Unreachable { path, reason },
+                    _ => StoreError::Unavailable { path, reason },
+                })
+            }
+            other => Ok(other),
+        }
+    }
+}
+
 impl From<StoreError> for NoCertificate {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))

@@ -54,6 +54,10 @@ impl Governance for Store {
         self.read(|transaction| last_version(transaction, kind, name))
     }
 
+    fn last_decision(&self, kind: &str, name: &str) -> Result<Option<Decision>> {
+        self.read(|transaction| latest(transaction, kind, name))
+    }
+
     fn decisions(&self, kind: &str) -> Result<Vec<Decision>> {
         self.read(|transaction| {
             decisions(

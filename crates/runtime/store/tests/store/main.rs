@@ -5,6 +5,8 @@ mod backups;
 #[cfg(feature = "postgres")]
 mod commits;
 mod conformance;
+#[cfg(feature = "postgres")]
+mod copying;
 mod damage;
 mod folder;
 mod model;

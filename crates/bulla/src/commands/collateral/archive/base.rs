@@ -20,10 +20,10 @@ pub(super) struct Base<'k> {
 impl<'k> Base<'k> {
     /// Whoever makes archives builds on none but his own.
     pub(super) fn open(path: &Path, signer: Signer<'k>) -> Result<Self> {
-        let (whole, _) = survey(path, signer)?;
+        let surveyed = survey(path, signer)?;
         Ok(Self {
-            whole,
-            volumes: Volumes::open(path, signer)?,
+            whole: surveyed.whole,
+            volumes: Volumes::again(path, signer, surveyed.digests)?,
             rows: Vec::new().into_iter(),
             row: None,
         })

@@ -1,5 +1,8 @@
 //! `bulla collateral export`: all that a service keeps, into one signed file.
 
+use std::fs;
+use std::path::Path;
+
 use bulla_archive::{Anchor, Contents, Document, Platform, PlatformName, Sealing, Sha256, Signer};
 use bulla_collateral::{Selector, Slot};
 use bulla_pki::Timestamp;
@@ -58,6 +61,12 @@ struct Named {
 
 pub(super) fn run(args: &ExportArgs, output: &mut Output) -> Result<Exit> {
     let key = keys::private(&args.key)?;
+    if is_same(&args.key, &args.output) {
+        return Err(Error::ArgumentInvalid {
+            option: "--output",
+            reason: "the archive would take the place of the key that signs it".to_owned(),
+        });
+    }
     let signer = Signer::Key(key.public_key());
     let base = args.since.as_deref();
     let mut base = base.map(|path| Base::open(path, signer)).transpose()?;
@@ -83,10 +92,16 @@ pub(super) fn run(args: &ExportArgs, output: &mut Output) -> Result<Exit> {
     }
     file.write(&sealing.finish().map_err(unsealable)?)?;
     // What was written is read again before it gets its name.
-    let (whole, overview) = survey(file.beside(), signer)?;
+    let surveyed = survey(file.beside(), signer)?;
     file.finish(&[])?;
-    Report::of(&args.output, &whole, overview, true).tell(output)?;
+    Report::of(&args.output, surveyed, true).tell(output)?;
     Ok(Exit::Done)
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let [one, other] = [one, other].map(|path| fs::canonicalize(path).ok());
+    one.is_some() && one == other
 }
 
 fn contents(service: &Service) -> Result<Contents> {

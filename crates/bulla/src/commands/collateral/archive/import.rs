@@ -69,16 +69,22 @@ pub(super) fn run(args: &ImportArgs, output: &mut Output) -> Result<Exit> {
     let signer = Signer::Key(&key);
     // The service would refuse it too; here no byte of it leaves this machine, and of an archive whose
     // last volume is bad none enters.
-    let (_, overview) = survey(&args.archive, signer)?;
-    let all = overview.entries();
+    let surveyed = survey(&args.archive, signer)?;
+    let all = surveyed.overview.entries();
     let service = Service::open_with_token(&args.at, REFRESH_PATIENCE)?;
     let digest = key_sha256(&key).to_string();
     let query = [("signer", digest.as_str())];
-    let mut volumes = Volumes::open(&args.archive, signer)?;
+    let mut volumes = Volumes::again(&args.archive, signer, surveyed.digests)?;
     let progress = Progress::new(all);
     let mut done = 0;
     let mut taken: Option<Told<Imported>> = None;
-    while let Some(volume) = volumes.next()? {
+    loop {
+        let volume = match volumes.next() {
+            Ok(Some(volume)) => volume,
+            Ok(None) => break,
+            // The file is not any more what it was.
+            Err(error) => return Err(broken_off(error, taken.is_some(), done, all)),
+        };
         progress.show(done, "documents and platforms are verified by the service");
         let body = Some(("application/octet-stream", volume.bytes().to_vec()));
         let told = service.ask("POST", PATH, &query, body, Role::Administrator);
@@ -89,11 +95,8 @@ pub(super) fn run(args: &ImportArgs, output: &mut Output) -> Result<Exit> {
                 report_error(&error, output.format());
                 return Ok(Exit::Refused);
             }
-            Err(error) if taken.is_some() => {
-                let source = Box::new(error);
-                return Err(Error::ImportBrokenOff { done, all, source });
-            }
-            told => told?,
+            Err(error) => return Err(broken_off(error, taken.is_some(), done, all)),
+            Ok(told) => told,
         };
         let manifest = volume.manifest();
         done += manifest.documents.len() + manifest.platforms.len();
@@ -107,6 +110,18 @@ pub(super) fn run(args: &ImportArgs, output: &mut Output) -> Result<Exit> {
         return Ok(Exit::Done);
     };
     tell(&service, simulated, value, output)
+}
+
+/// Why an import ends before its end, and what of it stays if it has begun.
+fn broken_off(error: Error, has_begun: bool, done: usize, all: usize) -> Error {
+    match has_begun {
+        true => Error::ImportBrokenOff {
+            done,
+            all,
+            source: Box::new(error),
+        },
+        false => error,
+    }
 }
 
 fn is_refusal(error: &Error) -> bool {

@@ -63,8 +63,12 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
     let written = || -> io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        let written = file.write_all(text.as_bytes());
+        let written = written.and_then(|()| file.sync_all());
+        // Part of a key is none, and would be in the way of the next one.
+        written.inspect_err(|_| {
+            let _ = fs::remove_file(path);
+        })
     };
     written().map_err(|source| Error::FileUnwritable {
         path: path.to_owned(),

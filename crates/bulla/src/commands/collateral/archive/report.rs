@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bulla_archive::{Anchor, DocumentRow, PlatformRow, Volume, Whole, key_sha256};
+use bulla_archive::{Anchor, DocumentRow, PlatformRow, Volume, key_sha256};
 use bulla_pki::Timestamp;
 use serde::Serialize;
 
+use super::Surveyed;
 use crate::args::Format;
 use crate::commands::collateral::list::left;
 use crate::commands::collateral::{counted, headline};
@@ -132,7 +133,10 @@ impl Overview {
 }
 
 impl Report {
-    pub(super) fn of(path: &Path, whole: &Whole, overview: Overview, compared: bool) -> Self {
+    pub(super) fn of(path: &Path, surveyed: Surveyed, compared: bool) -> Self {
+        let Surveyed {
+            whole, overview, ..
+        } = surveyed;
         let manifest = whole.manifest();
         let mut documents: Vec<Row> = manifest.documents.iter().map(row).collect();
         documents

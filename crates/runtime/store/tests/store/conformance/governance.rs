@@ -87,10 +87,13 @@ pub(crate) fn a_version_that_is_told_of_enters_with_its_entry_or_not_at_all(
     let [first, gone, back] = [(1, Some("1")), (2, None), (3, Some("3"))]
         .map(|(version, body)| decision("a", version, body));
     assert_eq!(store.decision_version("baseline", "a").unwrap(), 0);
+    assert_eq!(store.last_decision("baseline", "a").unwrap(), None);
     assert!(!enact(&gone) && !enact(&decision("a", 0, None)));
     assert_eq!(store.head().unwrap(), None);
     assert!(enact(&first) && !enact(&first) && enact(&gone) && enact(&back));
     assert_eq!(store.decision_version("baseline", "a").unwrap(), 3);
+    let last = store.last_decision("baseline", "a").unwrap();
+    assert_eq!(last.as_ref(), Some(&back));
     assert_eq!(
         store.decision_history("baseline", "a").unwrap(),
         [back, gone, first]
@@ -102,5 +105,6 @@ pub(crate) fn a_version_that_is_told_of_enters_with_its_entry_or_not_at_all(
     let next = decision("a", 4, None);
     assert!(store.supersede(&next).unwrap() && !store.supersede(&next).unwrap());
     assert_eq!(store.decision_version("baseline", "a").unwrap(), 4);
+    assert_eq!(store.last_decision("baseline", "a").unwrap(), Some(next));
     assert_eq!(store.entries(0, 99).unwrap().len(), 3);
 }
