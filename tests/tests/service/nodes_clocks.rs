@@ -173,3 +173,38 @@ fn a_rollout_switches_at_every_node_at_its_instant_within_the_skew_that_is_measu
         }
     }
 }
+
+/// What another has asked for an hour from now, by its clock, was asked for before.
+#[test]
+fn certificates_are_asked_for_anew_whatever_the_clock_of_the_node_before() {
+    let test = "certificates on nodes whose clocks differ";
+    let Some(clocks) = Clocks::find(test) else {
+        return;
+    };
+    let Some(cluster) = Cluster::open(test) else {
+        return;
+    };
+    let ways = [cluster.way(), cluster.way()];
+    let right = cluster.start("right", &ways[0]);
+    let fast = cluster.start_ahead("fast", &ways[1], 3_600, &clocks);
+    let host = cluster.host("one");
+    assert_eq!(fast.get(&host.target_with_ppid()).status(), 200);
+    let asked = || {
+        let requests = cluster.vendor.requests();
+        requests
+            .iter()
+            .filter(|one| one.contains("/pckcerts"))
+            .count()
+    };
+    for node in [&right, &fast, &right] {
+        // By the clock of the database, which has whole seconds.
+        thread::sleep(Duration::from_secs(2));
+        let before = asked();
+        assert_ne!(before, 0);
+        let headers = [("admin-token", TOKEN)];
+        let target = "/sgx/certification/v4/refresh?type=certs&fmspc=all";
+        let renewed = node.send("POST", target, &headers, b"");
+        assert_eq!(renewed.status(), 200, "{}", renewed.text());
+        assert_eq!(asked(), before + 1);
+    }
+}

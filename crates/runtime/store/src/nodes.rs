@@ -26,8 +26,8 @@ pub enum Turn {
     Ours(Held),
     /// That of another node, for so long at most.
     Theirs,
-    /// Another node has asked with success, at this instant by its clock: later than what the one
-    /// that wanted the turn knows of.
+    /// Another node has asked with success, at the instant that it gave: later than what the one that
+    /// wanted the turn knows of.
     Asked(Timestamp),
 }
 
@@ -68,8 +68,9 @@ pub trait Nodes {
         seconds: u32,
     ) -> Result<Option<Held>>;
 
-    /// Ends a turn, unless it is another node's by now. `asked` is when there was success, by the node's
-    /// clock; absent where there was none, and somebody else may try.
+    /// Ends a turn, unless it is another node's by now. `asked` is when there was success, by a clock
+    /// that whoever takes the next turn compares with; absent where there was none, and somebody else may
+    /// try.
     fn end_turn(
         &self,
         anchor: AnchorId,

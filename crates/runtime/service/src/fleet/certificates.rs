@@ -8,9 +8,9 @@ use bulla_collateral::{Selector, Series, SignedText, Slot, TcbInfo, TcbInfoId};
 use bulla_pki::Timestamp;
 use bulla_protocol::pcs::{Answer, PckCertificateEntry, PlatformKey, Request};
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn, Tcbm};
-use bulla_store::Fleet as _;
 use bulla_store::documents::SetAside;
 use bulla_store::fleet::{PckAnswer, PckCertificates, Platform, PlatformId, RawTcb};
+use bulla_store::{Fleet as _, Nodes as _, StoreError};
 use bulla_upstream::{Failure, Supplied};
 use bulla_verifier::Code;
 use bulla_verifier::arrival::{self, PckArrival, PckExpectation};
@@ -19,7 +19,7 @@ use super::unknown::Question;
 use super::{Fleet, NoCertificate};
 use crate::clock;
 use crate::held::Held;
-use crate::keeper::{Absent, COME_AGAIN, Mode};
+use crate::keeper::{Absent, COME_AGAIN, Mode, unhurried};
 use crate::turns::{self, Chance};
 use crate::want::{Choice, Want};
 
@@ -69,20 +69,29 @@ impl Fleet {
         if !store.is_shared() {
             return self.fetch_now(platform).await;
         }
-        let now = self.keeper.collection().now().at;
+        let now = self.shared_clock()?;
         let what = format!(
             "pck/{}/{}",
             platform.id.qe_id,
             hex::encode(platform.id.pce_id.0)
         );
-        match turns::take(store, self.anchor(), &what, Some(now)).await? {
+        match turns::take(store, self.anchor(), &what, now).await? {
             Chance::Asked(_) => Ok(()),
             Chance::Ask(mut turn) => {
                 let fetched = turn.hold(self.fetch_now(platform)).await;
-                turn.end(fetched.is_ok().then(|| self.keeper.collection().now().at));
+                // Where it cannot be said when, others ask too.
+                let asked = fetched.as_ref().ok().map(|()| self.shared_clock());
+                turn.end(asked.and_then(|asked| asked.ok().flatten()));
                 fetched
             }
         }
+    }
+
+    /// The present time by the clock of the database, by which all nodes mean the same; absent where
+    /// nobody else has the store.
+    fn shared_clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        let marks = unhurried(|| self.store().marks(self.anchor()))?;
+        Ok(marks.clock)
     }
 
     async fn fetch_now(&self, platform: Platform) -> Result<(), NoCertificate> {
@@ -155,10 +164,7 @@ impl Fleet {
 
     /// Asks anew for the certificates of all platforms of these families, or of all where none is
     /// given; what failed, in words.
-    pub async fn renew_certificates(
-        &self,
-        families: &[Fmspc],
-    ) -> Result<Vec<String>, bulla_store::StoreError> {
+    pub async fn renew_certificates(&self, families: &[Fmspc]) -> Result<Vec<String>, StoreError> {
         let mut failures = Vec::new();
         let mut after: Option<PlatformId> = None;
         loop {
