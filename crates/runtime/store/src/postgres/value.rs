@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::fmt;
 
 use bytes::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -13,8 +14,14 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use crate::sql::value::{Found, Value};
 
 /// What a statement is given.
-#[derive(Debug)]
 pub(super) struct Sent<'a>(pub(super) Value<'a>);
+
+/// Says nothing of the value: the driver has it logged, where a program that embeds this logs so much.
+impl fmt::Debug for Sent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sent(..)")
+    }
+}
 
 impl ToSql for Sent<'_> {
     fn to_sql(
@@ -116,6 +123,12 @@ mod tests {
     fn text_without_the_two_characters_stays_as_it_is() {
         assert_eq!(escape("a\u{2}é1"), "a\u{2}é1");
         assert_eq!(escape("\0a\u{1}"), "\u{1}0a\u{1}1");
+    }
+
+    #[test]
+    fn what_is_sent_is_not_written_down() {
+        let sent = [Sent(Value::Text("geheim")), Sent(Value::Blob(b"geheim"))];
+        assert_eq!(format!("{sent:?}"), "[Sent(..), Sent(..)]");
     }
 
     #[test]
