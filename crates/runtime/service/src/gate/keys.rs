@@ -258,13 +258,15 @@ impl Keys {
         let mut kept = loop {
             let kept = self.read()?;
             let current = |one: &Kept| one.state == KeyState::Current;
-            let Some(last) = began_last(&kept) else {
+            let Some((last, its)) = began_last(&kept) else {
                 self.make(seal, now, SERVICE, None)?;
                 continue;
             };
+            // None is retired for one that cannot sign.
+            open(&last.name, its, seal)?;
             let before = kept
                 .iter()
-                .filter(|(it, one)| current(one) && it.name != last);
+                .filter(|(it, one)| current(one) && it.name != last.name);
             let mut is_alone = true;
             for (decision, one) in before {
                 is_alone = false;
@@ -418,12 +420,11 @@ fn kept(decision: &Decision) -> Result<Kept, KeysError> {
 }
 
 /// The key that began to sign last, of those that sign.
-fn began_last(kept: &[(Decision, Kept)]) -> Option<String> {
+fn began_last(kept: &[(Decision, Kept)]) -> Option<&(Decision, Kept)> {
     let current = kept
         .iter()
         .filter(|(_, one)| one.state == KeyState::Current);
-    let last = current.max_by_key(|(decision, _)| (decision.at, &decision.name));
-    last.map(|(decision, _)| decision.name.clone())
+    current.max_by_key(|(decision, _)| (decision.at, &decision.name))
 }
 
 fn has_ended(state: KeyState, now: Timestamp) -> bool {
@@ -595,6 +596,21 @@ mod tests {
             assert_eq!(current(&keys), first);
             assert!(Keys::open(store, &seal, LIFETIME, at(1_000)).is_err());
         }
+    }
+
+    /// Else the key that signs would be gone for ever.
+    #[test]
+    fn no_key_is_retired_for_one_that_cannot_be_opened() {
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let seal = SealingKey::generate().unwrap();
+        let keys = opened(&store, &seal, 1_000);
+        let first = current(&keys);
+        let other = SealingKey::generate().unwrap();
+        keys.make(&other, at(2_000), "he", None).unwrap();
+        let refused = keys.catch_up(&seal, at(2_000));
+        assert!(matches!(refused, Err(KeysError::OtherKey { .. })));
+        assert_eq!(store.decision_version(KIND, &first).unwrap(), 1);
+        assert_eq!(current(&keys), first);
     }
 
     #[test]
