@@ -100,6 +100,18 @@ impl PckIssuer {
         let findings = Findings::new(Stage::PckChain);
         receive_leaves(&self.0, leaves, expectation, at, findings)
     }
+
+    /// Whether a certificate, in PEM or DER, names this CA as its issuer. Nothing else of it is
+    /// checked; `false` for what cannot be read.
+    pub fn is_named_by(&self, leaf: &[u8]) -> bool {
+        let mut unsaid = Findings::new(Stage::PckChain);
+        let blocks = read_certificates(leaf, LEAF, 1, &mut unsaid);
+        let der = blocks.and_then(|blocks| blocks.into_iter().next());
+        der.is_some_and(|der| {
+            let certificate = Certificate::parse(&der);
+            certificate.is_ok_and(|leaf| leaf.issuer().der() == self.0.issuer().name)
+        })
+    }
 }
 
 /// Checks certificates that arrive as those of one platform.

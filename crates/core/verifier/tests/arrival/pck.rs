@@ -3,7 +3,7 @@
 use bulla_issuer::{QuoteKind, Scenario, pem, sgx_extension};
 use bulla_pki::{Serial, Timestamp};
 use bulla_verifier::arrival::{
-    PckArrival, PckExpectation, Refusal, RevocationList, receive_pck_certificates,
+    PckArrival, PckExpectation, PckIssuer, Refusal, RevocationList, receive_pck_certificates,
 };
 use bulla_verifier::{Code, PckCa};
 
@@ -225,4 +225,22 @@ fn revoked_pck_certificates_are_named_and_those_of_a_revoked_ca_refused() {
     let leaf = other.documents().pck_certificate;
     let spared = given(&other, &[&leaf], None).expect("good certificates");
     assert!(!list.has_of_chain(&spared.issuer_chain));
+}
+
+#[test]
+fn a_ca_knows_whose_certificates_name_it() {
+    let platform = scenario(QuoteKind::SgxV4);
+    let processor = scenario(QuoteKind::SgxV3);
+    let issuer = |scenario: &Scenario| {
+        let chain = scenario.documents().collateral.pck_crl_issuer_chain;
+        PckIssuer::receive(&chain, &anchors(scenario), None, now()).expect("a good chain")
+    };
+    for (one, other) in [(&platform, &processor), (&processor, &platform)] {
+        let leaf = one.documents().pck_certificate;
+        for leaf in [pem::chain(&[&leaf]), leaf] {
+            assert!(issuer(one).is_named_by(&leaf));
+            assert!(!issuer(other).is_named_by(&leaf));
+        }
+        assert!(!issuer(one).is_named_by(b"none"));
+    }
 }

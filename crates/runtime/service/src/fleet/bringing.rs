@@ -11,7 +11,6 @@ use bulla_store::fleet::{
     CertifiedPlatform, KnownPlatform, Platform, PlatformId, RawTcb, Registration,
 };
 use bulla_store::{Fleet as _, StoreError};
-use bulla_verifier::Code;
 use bulla_verifier::arrival::{PckExpectation, PckIssuer};
 
 use super::certificates::{refused, select, texts};
@@ -22,7 +21,7 @@ use super::{Fleet, NoCertificate};
 pub(crate) struct Bringing<'a> {
     fleet: &'a Fleet,
     source: &'a str,
-    /// Whoever may have issued them; the one that issued the last of them first.
+    /// Whoever may have issued them.
     issuers: Vec<Result<PckIssuer, NoCertificate>>,
     /// What was known of the platforms before.
     known: HashMap<PlatformId, KnownPlatform>,
@@ -63,55 +62,59 @@ impl Fleet {
 }
 
 impl Bringing<'_> {
-    /// Checks a platform's certificates, and selects anew for every TCB that it has reported. Which of
-    /// the issuers is theirs shows where one fits.
+    /// Checks a platform's certificates, and selects anew for every TCB that it has reported.
     pub(crate) async fn bring(
         &mut self,
         platform: &Platform,
         entries: &[PckCertificateEntry],
     ) -> Result<(), NoCertificate> {
-        let mut last = NoCertificate::Refused {
-            code: "ChainMissing",
-            reason: "There is no issuer chain of PCK certificates.".to_owned(),
-        };
-        for place in 0..self.issuers.len() {
-            match self.check(place, platform, entries).await {
-                Ok(certified) => {
-                    self.issuers.swap(0, place);
-                    self.fleet
-                        .refresh
-                        .keep_family(certified.certificates.fmspc.0);
-                    self.good.insert(platform.id.clone(), certified);
-                    return Ok(());
-                }
-                // That the other CA did not sign them says nothing.
-                Err(error) if is_of_another_ca(&error) && place > 0 => {}
-                Err(error) => last = error,
+        match self.check(platform, entries).await {
+            Ok(certified) => {
+                let family = certified.certificates.fmspc.0;
+                self.fleet.refresh.keep_family(family);
+                self.good.insert(platform.id.clone(), certified);
+                Ok(())
+            }
+            Err(error) => {
+                self.fleet
+                    .set_aside(&platform.id, entries, self.source, &error);
+                Err(error)
             }
         }
-        self.fleet
-            .set_aside(&platform.id, entries, self.source, &last);
-        Err(last)
+    }
+
+    /// Whom the first certificate names. Where that is none of the issuers, one that does not count,
+    /// since it may be that, or else any, under which they are refused.
+    fn issuer(&self, texts: &[&[u8]]) -> Result<&PckIssuer, NoCertificate> {
+        let is_named =
+            |issuer: &&PckIssuer| texts.first().is_some_and(|leaf| issuer.is_named_by(leaf));
+        let mut good = self.issuers.iter().flatten();
+        if let Some(named) = good.clone().find(is_named) {
+            return Ok(named);
+        }
+        if let Some(Err(error)) = self.issuers.iter().find(|issuer| issuer.is_err()) {
+            return Err(error.clone());
+        }
+        good.next().ok_or_else(|| NoCertificate::Refused {
+            code: "ChainMissing",
+            reason: "There is no issuer chain of PCK certificates.".to_owned(),
+        })
     }
 
     async fn check(
         &mut self,
-        place: usize,
         platform: &Platform,
         entries: &[PckCertificateEntry],
     ) -> Result<CertifiedPlatform, NoCertificate> {
-        let issuer = match self.issuers.get(place) {
-            Some(Ok(issuer)) => issuer,
-            Some(Err(error)) => return Err(error.clone()),
-            None => return Err(NoCertificate::NotStored),
-        };
+        let texts = texts(entries);
+        let issuer = self.issuer(&texts)?;
         let expectation = PckExpectation {
             pce_id: platform.id.pce_id.0,
             fmspc: None,
         };
         let at = self.fleet.keeper.collection().now().at;
         let arrival = issuer
-            .receive_certificates(&texts(entries), &expectation, at)
+            .receive_certificates(&texts, &expectation, at)
             .map_err(|refusal| refused(&refusal))?;
         let (known, reported) = match self.good.get(&platform.id) {
             Some(before) => (Some(&before.platform), before.raw_tcbs.clone()),
@@ -190,10 +193,4 @@ impl Bringing<'_> {
             false => self.fleet.store().put_certified(self.fleet.anchor(), &good),
         }
     }
-}
-
-/// Whether certificates were looked at under the chain of a CA that they do not name.
-fn is_of_another_ca(error: &NoCertificate) -> bool {
-    let name = Code::CertificateNameMismatch.as_str();
-    matches!(error, NoCertificate::Refused { code, .. } if *code == name)
 }
