@@ -8,6 +8,7 @@ mod shadow;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bulla_issuer::{DocumentKind, QuoteKind, Scenario, Seed, sign_text};
 use bulla_protocol::pccs::{PlatformCollateral, Version};
@@ -76,13 +77,7 @@ impl World {
 /// What quoting hosts and verifiers ask.
 fn requests(hosts: &[Host]) -> Vec<String> {
     let mut all: Vec<String> = hosts.iter().map(Host::target).collect();
-    // A client that sends zeros for its PPID, as Intel's does.
-    let zeros = "0".repeat(768);
-    all.extend(
-        hosts
-            .iter()
-            .map(|host| format!("{}&encrypted_ppid={zeros}", host.target())),
-    );
+    all.extend(hosts.iter().map(zeros));
     for family in [PROCESSOR_FMSPC, PLATFORM_FMSPC] {
         let family = hex::encode_upper(family);
         for (tee, update) in [("sgx", "standard"), ("sgx", "early"), ("tdx", "standard")] {
@@ -474,10 +469,72 @@ fn whoever_cannot_be_asked_about_now_waits() {
     );
     let anchor = lazy.front.keeping.keeper.collection().realm().id();
     assert_eq!(lazy.front.store.queue_length(anchor).expect("a queue"), 1);
+    // The vendor is back. Its breaker, which goes by the machine's clock, lets nobody through for a
+    // while; whoever asks then is told when to come again.
+    site.set(&[]);
+    let served = within_a_minute(|| {
+        let reply = lazy.front.get(&zeros(&host));
+        if reply.status() != 200 {
+            assert_eq!(reply.status(), 503, "{}", reply.head);
+            assert!(reply.header("Retry-After").is_some(), "{}", reply.head);
+        }
+        reply.status() == 200
+    });
+    assert!(served, "its host is served, though it sends no PPID");
+    assert_eq!(lazy.front.store.queue_length(anchor).expect("a queue"), 0);
 }
 
 #[test]
-fn tcb_info_of_version_3_is_taken_over_for_version_3() {
+fn whoever_waits_is_asked_for_when_the_vendor_is_back() {
+    let world = world();
+    let site = Site::open(vendor(), &world.clock);
+    let front = Front::open(&world.clock, vec![site.upstream("vendor")], Mode::Req);
+    let req = World { front, ..world };
+    let database = database::empty(&req.folder.path("pckcache.db"));
+    let host = req.host("one");
+    let mut ghost = req.host("twin");
+    ghost.encrypted_ppid = [7; 384];
+    database::queue(&database, &ghost);
+    database::queue(&database, &host);
+    drop(database);
+    site.set(&["* status=503"]);
+    let answer = req.import("--database", "pckcache.db", &["--format", "json"]);
+    assert_eq!(answer.json()["waiting"], 2, "{}", answer.stdout);
+    let fleet = &req.front.keeping.fleet;
+    let look = || req.front.block_on(fleet.look_at_queue()).expect("a look");
+    site.set(&[]);
+    let served = within_a_minute(|| {
+        look();
+        req.front.get(&zeros(&host)).status() == 200
+    });
+    assert!(
+        served,
+        "by the turn of the queue, whatever stands before it"
+    );
+    // Of whom the vendor knows nothing is not asked again at each turn.
+    assert_eq!(look(), 0);
+    let anchor = req.front.keeping.keeper.collection().realm().id();
+    assert_eq!(req.front.store.queue_length(anchor).expect("a queue"), 1);
+}
+
+/// What a client asks that sends zeros for its PPID, as Intel's does.
+fn zeros(host: &Host) -> String {
+    format!("{}&encrypted_ppid={}", host.target(), "0".repeat(768))
+}
+
+/// Whether something comes true while it is tried again.
+fn within_a_minute(mut is_true: impl FnMut() -> bool) -> bool {
+    (0..120).any(|_| {
+        let now = is_true();
+        if !now {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        now
+    })
+}
+
+#[test]
+fn tcb_info_of_version_3_is_taken_over_for_version_3_and_a_bad_row_named() {
     let world = world();
     let at = world.clock.now();
     let path = world.folder.path("pckcache.db");
@@ -492,13 +549,36 @@ fn tcb_info_of_version_3_is_taken_over_for_version_3() {
     let signed = sign_text(scenario.tcb_info.to_json(), &authorities.tcb_signer.key);
     let document = DocumentKind::TcbInfo.served(&signed);
     let family = hex::encode_upper(PROCESSOR_FMSPC);
-    let row = "INSERT INTO fmspc_tcbs VALUES (?1, 0, 3, 'STANDARD', ?2, 1, 3, '', '')";
-    assert_eq!(database.execute(row, params![family, document]), Ok(1));
+    let row = "INSERT INTO fmspc_tcbs VALUES (?1, ?2, 3, ?3, ?4, 1, 3, '', '')";
+    // A document that says nothing; an update and a technology that version 3 does not have.
+    for (kind, update, body) in [
+        (0, "STANDARD", &document[..]),
+        (0, "EARLY", b"{}"),
+        (0, "LATE", &document),
+        (1, "STANDARD", &document),
+    ] {
+        let done = database.execute(row, params![family, kind, update, body]);
+        assert_eq!(done, Ok(1));
+    }
     drop(database);
     let answer = world.import("--database", "pckcache.db", &["--format", "json"]);
+    assert_eq!(answer.status, 1, "{}{}", answer.stdout, answer.stderr);
     let told = answer.json();
-    assert_eq!(told["left_out"], json!([]), "{told}");
-    assert_eq!(told["refused"], json!([]), "{told}");
+    let named = |list: &str| -> Vec<String> {
+        let rows = told[list].as_array().expect("a list").iter();
+        rows.map(|row| row["what"].as_str().expect("a name").to_owned())
+            .collect()
+    };
+    let refused = format!("tcb-info/sgx/{family}/2/early");
+    assert_eq!(named("refused"), [refused], "{told}");
+    let left_out = ["0/3/LATE", "1/3/STANDARD"].map(|row| format!("fmspc_tcbs {family}/{row}"));
+    assert_eq!(named("left_out"), left_out, "{told}");
+    assert_eq!(told["certificates"], 3, "{told}");
+    for target in requests(&world.hosts()) {
+        if !target.contains("qeid=00&") && !target.contains("fmspc=000000000000") {
+            assert_eq!(world.front.get(&target).status(), 200, "{target}");
+        }
+    }
 
     let target = format!("/sgx/certification/v3/tcb?fmspc={family}");
     let reply = world.front.get(&target);

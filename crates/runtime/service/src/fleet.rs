@@ -46,8 +46,8 @@ pub struct Fleet {
     judge: Judge,
     flights: SingleFlight<(PlatformId, Question), Result<(), NoCertificate>>,
     unknown: Unknown,
-    /// Platforms whose certificates the vendor refused to renew, and until when they are left in
-    /// peace.
+    /// Platforms that the vendor refused certificates, or to renew them, and until when they are left
+    /// in peace.
     refused: Mutex<HashMap<PlatformId, Timestamp>>,
     /// Held while evidence enters: whether it goes back rests on what is there. Of which platforms
     /// and technologies the audit says already that somebody showed an older state, and until when
@@ -182,9 +182,15 @@ impl Fleet {
         let platform = match (known, &wanted.encrypted_ppid) {
             (Some(platform), _) => platform,
             (None, _) if matches!(lack, NoCertificate::IssuerRevoked) => return Err(lack),
-            (None, None) => return Err(NoCertificate::PpidMissing),
+            (None, None) => {
+                return self
+                    .fetch_waiting(&wanted.id, NoCertificate::PpidMissing)
+                    .await;
+            }
             (None, Some(ppid)) if ppid.0.iter().all(|byte| *byte == 0) => {
-                return Err(NoCertificate::PpidEmpty);
+                return self
+                    .fetch_waiting(&wanted.id, NoCertificate::PpidEmpty)
+                    .await;
             }
             (None, Some(ppid)) => Platform {
                 id: wanted.id.clone(),

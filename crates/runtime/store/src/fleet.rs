@@ -293,6 +293,20 @@ pub trait Fleet {
         until: Timestamp,
     ) -> Result<Vec<Registration>>;
 
+    /// The last registration of a platform that waits and can be asked about, by PPID or manifest;
+    /// absent where there is none.
+    fn waiting(&self, anchor: AnchorId, id: &PlatformId) -> Result<Option<Registration>>;
+
+    /// Platforms that wait in a state, are not leased and can be asked about, by PPID or manifest: the
+    /// last registration of each, those first that were queued first, at most `limit`.
+    fn all_waiting(
+        &self,
+        anchor: AnchorId,
+        state: RegistrationState,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Registration>>;
+
     /// Removes registrations of a platform from the queue: it was taken care of.
     fn acknowledge(&self, anchor: AnchorId, id: &PlatformId) -> Result<()>;
 

@@ -13,16 +13,21 @@ use crate::keeper::Keeper;
 /// How often what has become old is removed: retention is counted in days.
 const TIDY: Duration = Duration::from_secs(3_600);
 
-/// How often it is looked whether platforms are to be certified anew: ten at a time, so that a
+/// How often it is looked whether platforms wait or are to be certified anew: ten at a time, so that a
 /// fleet of 100,000 takes a week after a TCB recovery.
 const RENEW: Duration = Duration::from_secs(60);
 
-/// Asks for platforms' certificates anew when it is time, for ever.
+/// Asks for the certificates of platforms that wait, and anew for others when it is time, for ever.
 pub(super) async fn renew(fleet: Arc<Fleet>) {
     loop {
         sleep(RENEW).await;
         if !fleet.has_duty("renew", RENEW) {
             continue;
+        }
+        match fleet.look_at_queue().await {
+            Ok(0) => {}
+            Ok(asked) => tracing::info!(platforms = asked, "asked for those who wait"),
+            Err(error) => tracing::error!(%error, "those who wait cannot be asked for"),
         }
         match fleet.look().await {
             Ok(0) => {}

@@ -35,7 +35,7 @@ const LEFT_IN_PEACE: u64 = 24 * 3_600;
 
 /// How many platforms are asked for at one look. With a look each minute a fleet of 100,000 is
 /// renewed within a week after a TCB recovery, which the vendor can bear.
-const MOST_AT_ONCE: usize = 10;
+pub(super) const MOST_AT_ONCE: usize = 10;
 
 /// A platform's certificates, as an upstream, an import or an administrator brings them.
 #[derive(Clone, Debug)]
@@ -250,13 +250,13 @@ impl Fleet {
         })
     }
 
-    fn refused_at(&self, now: Timestamp) -> HashSet<PlatformId> {
+    pub(super) fn refused_at(&self, now: Timestamp) -> HashSet<PlatformId> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.retain(|_, until| clock::is_waiting(now, *until, LEFT_IN_PEACE));
         refused.keys().cloned().collect()
     }
 
-    fn leave_in_peace(&self, id: PlatformId, now: Timestamp) {
+    pub(super) fn leave_in_peace(&self, id: PlatformId, now: Timestamp) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.insert(id, now.saturating_add(LEFT_IN_PEACE));
     }

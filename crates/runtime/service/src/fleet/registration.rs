@@ -1,10 +1,12 @@
 //! Registration, and the queue of those who wait for certificates from outside.
 
+use bulla_pki::Timestamp;
 use bulla_store::Fleet as _;
-use bulla_store::fleet::{Platform, RawTcb, Registration, RegistrationState};
+use bulla_store::fleet::{Platform, PlatformId, RawTcb, Registration, RegistrationState};
 
+use super::certificates::MOST_AT_ONCE;
 use super::{Fleet, LEASE, NoCertificate};
-use crate::keeper::Mode;
+use crate::keeper::{Absent, Mode};
 
 /// What became of a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +33,7 @@ impl Fleet {
             store.enqueue(anchor, &registration, RegistrationState::New, now)?;
             return Ok(Queued::Waiting);
         }
-        let platform = Platform {
-            id: registration.id.clone(),
-            encrypted_ppid: registration.encrypted_ppid.clone(),
-            manifest: registration.manifest.clone(),
-            fmspc: None,
-            ca: None,
-            registered: now,
-        };
+        let platform = platform(&registration, now);
         // Queued first: a fetch that fails must not lose who registered.
         store.enqueue(anchor, &registration, RegistrationState::New, now)?;
         self.fetch(platform).await?;
@@ -50,6 +45,53 @@ impl Fleet {
         }
         store.acknowledge(anchor, &registration.id)?;
         Ok(Queued::Fetched)
+    }
+
+    /// Asks for a few of those who wait although the vendor may be asked: it could not be, or had
+    /// nothing, when they registered. How many were asked for; whoever the vendor has nothing for is
+    /// left in peace for a day.
+    pub async fn look_at_queue(&self) -> Result<usize, NoCertificate> {
+        if self.keeper.mode() == Mode::Offline {
+            return Ok(0);
+        }
+        let now = self.keeper.collection().now().at;
+        let refused = self.refused_at(now);
+        let limit = MOST_AT_ONCE.saturating_add(refused.len());
+        let (store, anchor) = (self.store(), self.anchor());
+        let waiting = store.all_waiting(anchor, RegistrationState::New, now, limit)?;
+        let due = waiting
+            .into_iter()
+            .filter(|registration| !refused.contains(&registration.id));
+        let mut asked = 0;
+        for registration in due.take(MOST_AT_ONCE) {
+            asked += 1;
+            let id = registration.id.clone();
+            match self.register(registration).await {
+                Ok(_) => store.acknowledge(anchor, &id)?,
+                Err(NoCertificate::Absent(Absent::Unavailable { .. })) => break,
+                Err(NoCertificate::Store(error)) => return Err(NoCertificate::Store(error)),
+                Err(error) => {
+                    tracing::warn!(platform = id.qe_id, %error, "waits on");
+                    self.leave_in_peace(id, now);
+                }
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Asks for a platform that waits by what it registered with, for a client that does not say what
+    /// the vendor knows it by; `lack` where it does not wait.
+    pub(super) async fn fetch_waiting(
+        &self,
+        id: &PlatformId,
+        lack: NoCertificate,
+    ) -> Result<(), NoCertificate> {
+        let (store, anchor) = (self.store(), self.anchor());
+        let registration = store.waiting(anchor, id)?.ok_or(lack)?;
+        let now = self.keeper.collection().now().at;
+        self.fetch_measured(platform(&registration, now)).await?;
+        store.acknowledge(anchor, id)?;
+        Ok(())
     }
 
     /// Selects among the certificates at hand for what a platform reported, if it reported
@@ -98,6 +140,18 @@ impl Fleet {
             ) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A platform that registers, of which nothing else is known.
+fn platform(registration: &Registration, now: Timestamp) -> Platform {
+    Platform {
+        id: registration.id.clone(),
+        encrypted_ppid: registration.encrypted_ppid.clone(),
+        manifest: registration.manifest.clone(),
+        fmspc: None,
+        ca: None,
+        registered: now,
     }
 }
 

@@ -170,7 +170,8 @@ impl PccsDatabase {
             };
             match (version, read_row()) {
                 (Some(4), Ok(info)) => read.version_4.tcb_infos.push(info),
-                (Some(3), Ok(info)) => read.version_3.tcb_infos.push(info),
+                // Version 3 of the interface knows nothing of TDX.
+                (Some(3), Ok(info)) if info.tee == Tee::Sgx => read.version_3.tcb_infos.push(info),
                 (_, Ok(_)) => read.leave_out(&what, "there is no such version"),
                 (_, Err(reason)) => read.leave_out(&what, &reason),
             }

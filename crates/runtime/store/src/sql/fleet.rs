@@ -198,6 +198,20 @@ impl Fleet for Store {
         self.write(|transaction| queue::lease(transaction, anchor, state, now, until))
     }
 
+    fn waiting(&self, anchor: AnchorId, id: &PlatformId) -> Result<Option<Registration>> {
+        self.read(|transaction| queue::last(transaction, anchor, id))
+    }
+
+    fn all_waiting(
+        &self,
+        anchor: AnchorId,
+        state: RegistrationState,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Registration>> {
+        self.read(|transaction| queue::list(transaction, anchor, state, now, limit))
+    }
+
     fn acknowledge(&self, anchor: AnchorId, id: &PlatformId) -> Result<()> {
         self.write(|transaction| queue::remove(transaction, anchor, id))
     }

@@ -45,6 +45,7 @@ macro_rules! conformance {
                 evidence_is_listed_in_pages
                 a_registration_is_queued_once_and_comes_back_as_it_was
                 a_lease_lasts_until_its_end
+                whoever_waits_is_found_by_its_last_registration
                 a_registration_queued_anew_says_what_is_new
                 an_acknowledged_platform_waits_no_longer
             );

@@ -7,7 +7,7 @@ use super::{read_encrypted_ppid, read_id, read_manifest};
 use crate::AnchorId;
 use crate::encoding::Encoding;
 use crate::fleet::{PlatformId, Registration, RegistrationState};
-use crate::sql::column::sealed;
+use crate::sql::column::{limit, sealed};
 use crate::sql::connection::{Connection, Row};
 use crate::sql::fault::Outcome;
 
@@ -94,6 +94,43 @@ pub(super) fn lease(
         ],
     )?;
     Ok(registrations)
+}
+
+/// The last registration of a platform that has something to ask with.
+pub(super) fn last(
+    connection: &Connection<'_>,
+    anchor: AnchorId,
+    id: &PlatformId,
+) -> Outcome<Option<Registration>> {
+    connection.first(
+        "SELECT * FROM registrations
+         WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3
+           AND (encrypted_ppid IS NOT NULL OR manifest IS NOT NULL)
+         ORDER BY id DESC LIMIT 1",
+        &[&anchor.0, &id.qe_id, &id.pce_id.0],
+        read,
+    )
+}
+
+/// The last registration in a state of each platform that nobody has and that has something to ask
+/// with, in the order in which they were queued.
+pub(super) fn list(
+    connection: &Connection<'_>,
+    anchor: AnchorId,
+    state: RegistrationState,
+    now: Timestamp,
+    most: usize,
+) -> Outcome<Vec<Registration>> {
+    connection.query(
+        "SELECT * FROM registrations WHERE id IN (
+             SELECT max(id) FROM registrations
+             WHERE anchor = ?1 AND state = ?2 AND leased_until <= ?3
+               AND (encrypted_ppid IS NOT NULL OR manifest IS NOT NULL)
+             GROUP BY qe_id, pce_id)
+         ORDER BY id LIMIT ?4",
+        &[&anchor.0, &name(state), &now.unix_seconds(), &limit(most)],
+        read,
+    )
 }
 
 /// Removes all registrations of a platform.

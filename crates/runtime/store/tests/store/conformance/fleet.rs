@@ -462,6 +462,31 @@ pub(crate) fn a_lease_lasts_until_its_end(store: &impl Fleet) {
     assert!(lease(store, New, 5, 6) == [reported("B", 1)]);
 }
 
+pub(crate) fn whoever_waits_is_found_by_its_last_registration(store: &impl Fleet) {
+    let without_key = Registration {
+        encrypted_ppid: None,
+        ..reported("C", 1)
+    };
+    let newer = Registration {
+        encrypted_ppid: Some(ppid(7)),
+        ..reported("A", 2)
+    };
+    for registration in [&reported("A", 1), &reported("B", 1), &newer, &without_key] {
+        store.enqueue(ANCHOR, registration, New, day(1)).unwrap();
+    }
+    assert!(store.waiting(ANCHOR, &id("A")).unwrap() == Some(newer.clone()));
+    assert!(store.waiting(ANCHOR, &id("C")).unwrap().is_none());
+    assert!(store.waiting(OTHER, &id("A")).unwrap().is_none());
+    let all = |state, now, limit| store.all_waiting(ANCHOR, state, day(now), limit).unwrap();
+    assert!(all(New, 2, 9) == [reported("B", 1), newer]);
+    assert!(all(New, 2, 1) == [reported("B", 1)]);
+    assert!(all(NotAvailable, 2, 9).is_empty());
+    lease(store, New, 2, 4);
+    assert!(all(New, 3, 9).is_empty(), "somebody has them");
+    assert_eq!(all(New, 4, 9).len(), 2);
+    assert!(store.waiting(ANCHOR, &id("B")).unwrap().is_some());
+}
+
 pub(crate) fn a_registration_queued_anew_says_what_is_new(store: &impl Fleet) {
     store
         .enqueue(ANCHOR, &reported("A", 1), New, day(1))
