@@ -28,10 +28,12 @@ proptest! {
     #[test]
     fn reading_never_panics(
         path in select(Route::every().collect::<Vec<_>>()),
+        fmspc in "[0-9a-fA-F]{12}",
         query in "(uri|ca|customParameter|fmspc|update|qeid)=[%a-fA-F0-9=+;]{0,60}(&[ -~]{0,20})?",
         other in any::<String>(),
     ) {
-        let route = Route::read("GET", &path.replace("{version}", "v4")).unwrap();
+        let path = path.replace("{version}", "v4").replace("{fmspc}", &fmspc);
+        let route = Route::read("GET", &path).unwrap();
         let _ = route.request(&query);
         let _ = route.request(&other);
         let _ = Route::read(&other, &other);
