@@ -1,7 +1,8 @@
 //! One exchange over HTTP or HTTPS, within limits.
 //!
 //! Certificates and names of hosts are always checked, but for a certificate that the operator names
-//! himself; TLS is at least 1.2, redirects are not followed, nothing is remembered (no cookies), bodies are not decompressed.
+//! himself; TLS is at least 1.2, redirects are not followed, nothing is remembered (no cookies), bodies
+//! are not decompressed.
 
 use std::path::Path;
 use std::time::Duration;

@@ -32,6 +32,10 @@ pub fn trusting(pem: &[u8]) -> Result<ClientConfig, String> {
     if listed.is_empty() {
         return Err("there is no certificate in PEM".to_owned());
     }
+    // Told now, and not as an unknown issuer when somebody is asked.
+    if let Some(place) = listed.iter().position(|one| public_key_info(one).is_err()) {
+        return Err(format!("certificate {} is none of X.509", place + 1));
+    }
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(listed.iter().cloned());
@@ -129,5 +133,18 @@ impl ServerCertVerifier for Listed {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_never_count_is_refused_when_the_file_is_read() {
+        let of = |text: &str| trusting(text.as_bytes()).unwrap_err();
+        assert_eq!(of("a file"), "there is no certificate in PEM");
+        let block = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(of(block), "certificate 1 is none of X.509");
     }
 }
