@@ -639,6 +639,25 @@ fn what_is_no_database_of_the_cache_is_said_to_be_none() {
         (view.status, code(&view)),
         (2, "PccsDatabaseUnreadable".into())
     );
+    // A page of a table whose rows change places.
+    let path = world.fill(&world.hosts());
+    let damaged = rusqlite::Connection::open(&path).expect("a database");
+    let places =
+        "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'platforms'";
+    let (root, size): (usize, usize) = damaged
+        .query_row(places, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("a table");
+    drop(damaged);
+    let mut bytes = std::fs::read(&path).expect("a file");
+    let leaf = &mut bytes[(root - 1) * size..][..size];
+    assert_eq!((leaf[0], leaf[4]), (13, 3), "a leaf with three rows");
+    leaf[8..12].rotate_left(2);
+    std::fs::write(&path, bytes).expect("a file");
+    let damaged = world.import("--database", "pckcache.db", &["--format", "json"]);
+    assert_eq!(
+        (damaged.status, code(&damaged)),
+        (2, "PccsDatabaseUnreadable".into())
+    );
     let file = world.import("--file", "text", &["--format", "json"]);
     assert_eq!((file.status, code(&file)), (2, "PccsFileMalformed".into()));
 }

@@ -72,6 +72,10 @@ impl PccsDatabase {
         let mut page = Platforms::default();
         for row in rows {
             let (number, platform) = row.map_err(self.failed())?;
+            // In a damaged file one leads to another for ever.
+            if page.last.or(after).is_some_and(|before| number <= before) {
+                return Err(self.unfit("it is damaged: its rows are not in their order"));
+            }
             page.seen = page.seen.saturating_add(1);
             page.last = Some(number);
             self.platform(platform, &mut page)?;
