@@ -16,11 +16,12 @@ use bulla_enclave::image::{self, Memory, demonstration};
 use bulla_evidence::layout::ReportType;
 use bulla_evidence::{CertificationData, Quote};
 use bulla_fuzz::bases::{self, Base, Bases};
-use bulla_issuer::{EvaluationNumberSpec, EvaluationNumbersSpec, QuoteKind, pem};
+use bulla_issuer::{DocumentKind, EvaluationNumberSpec, EvaluationNumbersSpec, QuoteKind, pem};
 use bulla_pki::digest::sha256;
 use bulla_pki::{Certificate, SigningKey, Window};
 use bulla_processor::sgxs::{CHUNK_SIZE, RECORD_SIZE, Record};
 use bulla_processor::structures::PAGE_SIZE;
+use rusqlite::Connection;
 use serde_json::json;
 
 #[path = "../../crates/simulation/enclave/tests/common/mod.rs"]
@@ -61,6 +62,9 @@ const EXCEPTIONS_END: [&str; 4] = [
 /// of its own.
 const PCCS: &str = include_str!("pccs.txt");
 
+/// The tables of the vendor's cache.
+const PCCS_SCHEMA: &str = include_str!("../../tests/data/pccs.sql");
+
 /// Claims of a result, with places for values.
 const CLAIMS: &str = include_str!("claims.txt");
 
@@ -79,6 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     seeds.add_gate();
     seeds.add_images();
     seeds.add_archives(&bases);
+    seeds.add_databases(&bases);
     if let Some(vectors) = &vectors {
         seeds.add_vectors(vectors)?;
     }
@@ -337,6 +342,70 @@ impl Seeds {
             self.add("archive", [text, &[0], rest].concat());
             base = Some((whole, volumes[0].manifest().platforms[0].clone()));
         }
+    }
+
+    /// The database of Intel's cache, with nothing in it and with one platform and its documents. Its
+    /// pages are the shortest that there are.
+    fn add_databases(&mut self, bases: &Bases) {
+        let folder = std::env::temp_dir();
+        let path = folder.join(format!("bulla-seed-{}.db", std::process::id()));
+        let database = Connection::open(&path).expect("a database");
+        database
+            .execute_batch(&format!("PRAGMA page_size = 512; {PCCS_SCHEMA}"))
+            .expect("a schema");
+        let file = || std::fs::read(&path).expect("a database");
+        self.add("pccs_database", file());
+        let set = &bases.iter().next().expect("a base").collateral;
+        let chain = String::from_utf8_lossy(&set.pck_crl_issuer_chain);
+        let (issuer, root) = chain
+            .split_at(chain.find("-----END").expect("a certificate") + "-----END CERTIFICATE-----".len());
+        let info = DocumentKind::TcbInfo.served(&set.tcb_info);
+        let identity = DocumentKind::EnclaveIdentity.served(&set.qe_identity);
+        let tcbm = "0".repeat(36);
+        let put = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
+            database.execute(sql, values).expect("a row");
+        };
+        for (id, certificate) in [(1, root.trim_start()), (2, issuer), (3, issuer), (4, issuer)] {
+            put(
+                "INSERT INTO pcs_certificates (id, cert, crl) VALUES (?1, ?2, ?3)",
+                &[&id, &certificate, &set.root_ca_crl],
+            );
+        }
+        put(
+            "INSERT INTO pck_crl (ca, pck_crl, root_cert_id, intmd_cert_id) VALUES ('PLATFORM', ?1, 1, 4)",
+            &[&set.pck_crl],
+        );
+        put(
+            "INSERT INTO fmspc_tcbs (fmspc, type, version, update_type, tcbinfo) \
+             VALUES ('FF53494D554C', 0, 4, 'STANDARD', ?1), ('FF53494D554C', 0, 3, 'EARLY', ?1)",
+            &[&info],
+        );
+        put(
+            "INSERT INTO enclave_identities (id, version, update_type, identity) \
+             VALUES (1, 4, 'STANDARD', ?1)",
+            &[&identity],
+        );
+        put(
+            "INSERT INTO platforms (qe_id, pce_id, enc_ppid) VALUES ('A', '0000', zeroblob(384))",
+            &[],
+        );
+        put(
+            "INSERT INTO pck_cert (qe_id, pce_id, tcbm, pck_cert) VALUES ('A', '0000', ?1, ?2)",
+            &[&tcbm, &issuer],
+        );
+        put(
+            "INSERT INTO platform_tcbs (qe_id, pce_id, cpu_svn, pce_svn, tcbm) \
+             VALUES ('A', '0000', ?1, '0000', ?2)",
+            &[&&tcbm[..32], &tcbm],
+        );
+        put(
+            "INSERT INTO platforms_registered (qe_id, pce_id, cpu_svn, pce_svn, enc_ppid, state) \
+             VALUES ('B', '0000', ?1, '0000', zeroblob(384), 0)",
+            &[&&tcbm[..32]],
+        );
+        self.add("pccs_database", file());
+        drop(database);
+        std::fs::remove_file(path).expect("it was written");
     }
 
     /// A program for enclaves, the image of it with its size known and open, and one with what is
