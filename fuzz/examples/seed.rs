@@ -357,15 +357,21 @@ impl Seeds {
         self.add("pccs_database", file());
         let set = &bases.iter().next().expect("a base").collateral;
         let chain = String::from_utf8_lossy(&set.pck_crl_issuer_chain);
-        let (issuer, root) = chain
-            .split_at(chain.find("-----END").expect("a certificate") + "-----END CERTIFICATE-----".len());
+        let (issuer, root) = chain.split_at(
+            chain.find("-----END").expect("a certificate") + "-----END CERTIFICATE-----".len(),
+        );
         let info = DocumentKind::TcbInfo.served(&set.tcb_info);
         let identity = DocumentKind::EnclaveIdentity.served(&set.qe_identity);
         let tcbm = "0".repeat(36);
         let put = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
             database.execute(sql, values).expect("a row");
         };
-        for (id, certificate) in [(1, root.trim_start()), (2, issuer), (3, issuer), (4, issuer)] {
+        for (id, certificate) in [
+            (1, root.trim_start()),
+            (2, issuer),
+            (3, issuer),
+            (4, issuer),
+        ] {
             put(
                 "INSERT INTO pcs_certificates (id, cert, crl) VALUES (?1, ?2, ?3)",
                 &[&id, &certificate, &set.root_ca_crl],
