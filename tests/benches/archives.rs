@@ -14,6 +14,7 @@ use bulla_tests::binary::bulla;
 use bulla_tests::copies::fill;
 use bulla_tests::daemon::{Daemon, with_tokens};
 use bulla_tests::host::Host;
+use bulla_tests::load::process_time;
 use bulla_tests::site::{Clock, Site, vendor};
 use bulla_tests::workbench::{Folder, now, run};
 
@@ -149,7 +150,7 @@ fn measure(what: &str, words: &[&str], service: Option<&Daemon>) {
     if let Some(service) = service {
         command.args(["--service", &format!("http://{}", service.address)]);
     }
-    let before = service.map(|service| processor_seconds(service.id()));
+    let before = service.map(|service| process_time(service.id()));
     let begin = Instant::now();
     let output = command.output().expect("`time` is installed");
     let seconds = begin.elapsed().as_secs_f64();
@@ -166,7 +167,7 @@ fn measure(what: &str, words: &[&str], service: Option<&Daemon>) {
         panic!("{errors}");
     };
     let of_service = service.zip(before).map(|(service, before)| {
-        let spent = processor_seconds(service.id()) - before;
+        let spent = (process_time(service.id()) - before).as_secs_f64();
         format!("{spent:.1} s | {:.0} MiB", most_memory(service.id()))
     });
     println!(
@@ -175,17 +176,6 @@ fn measure(what: &str, words: &[&str], service: Option<&Daemon>) {
         kibibytes / 1024.0,
         of_service.unwrap_or_else(|| "| ".to_owned())
     );
-}
-
-/// What a process has had of processors, in seconds, with all threads that have ended: in hundredths.
-fn processor_seconds(process: u32) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("a status");
-    let (_, behind_name) = text.rsplit_once(')').expect("a name");
-    let ticks = behind_name.split_whitespace().skip(11).take(2);
-    let ticks: u32 = ticks
-        .map(|ticks| ticks.parse::<u32>().expect("ticks"))
-        .sum();
-    f64::from(ticks) / 100.0
 }
 
 /// Most memory of a process so far, in MiB.

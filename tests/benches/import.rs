@@ -24,7 +24,7 @@ use bulla_protocol::value::Fmspc;
 use bulla_tests::binary::bulla;
 use bulla_tests::daemon::{Daemon, with_tokens};
 use bulla_tests::host::Host;
-use bulla_tests::load::{cpu_time, median, thread_time};
+use bulla_tests::load::{median, process_time, thread_time, time_of_children};
 use bulla_tests::pccs_database as database;
 use bulla_tests::site::DAY;
 use bulla_tests::workbench::{Folder, now};
@@ -75,13 +75,13 @@ fn main() {
         ],
     );
     let unit = Unit::new();
-    let before = cpu_time(service.id());
-    // Building the binary was somebody's work too.
-    let ended_before = time_of_ended();
+    let before = process_time(service.id());
+    // Among them is who built the binary.
+    let ended_before = time_of_children();
     let import = import(&folder, &service);
     let (units, memory) = watch(import, &folder, &unit);
-    let service_time = cpu_time(service.id()) - before;
-    let import_time = time_of_ended() - ended_before;
+    let service_time = process_time(service.id()) - before;
+    let import_time = time_of_children() - ended_before;
     let peak = memory_peak(service.id()).expect("a service that runs");
 
     let signatures = f64::from(platforms) * f64::from(TCBS);
@@ -312,16 +312,6 @@ impl Unit {
         }
         (thread_time() - before).as_secs_f64() / f64::from(CHECKS)
     }
-}
-
-/// The CPU time of the children that have ended, of which there is one.
-fn time_of_ended() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").expect("of this process");
-    let (_, fields) = stat.rsplit_once(')').expect("a name");
-    // cutime and cstime, in hundredths of a second (proc(5)).
-    let ticks = fields.split_whitespace().skip(13).take(2);
-    let ticks = ticks.map(|text| text.parse::<u64>().expect("a number"));
-    Duration::from_millis(10 * ticks.sum::<u64>())
 }
 
 /// The most memory that a process has had, in KiB; absent where it has ended.

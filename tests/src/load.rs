@@ -49,7 +49,8 @@ pub fn thread_time() -> Duration {
     )
 }
 
-/// The time that the scheduler has given to all threads of a process.
+/// The time that the scheduler has given to all threads of a process that are there now: exact, and for
+/// stretches in which none ends. Otherwise there is [`process_time`].
 pub fn cpu_time(process: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
     let time = |thread: fs::DirEntry| {
@@ -59,6 +60,26 @@ pub fn cpu_time(process: u32) -> Duration {
         Duration::from_nanos(nanoseconds.unwrap_or(0))
     };
     threads.map(|thread| time(thread.expect("a thread"))).sum()
+}
+
+/// What a process has had of processors, with all threads that have ended, to hundredths of a second.
+pub fn process_time(process: u32) -> Duration {
+    ticks(&process.to_string(), 11)
+}
+
+/// What the children of this process that have ended, and were waited for, have had of processors, to
+/// hundredths of a second.
+pub fn time_of_children() -> Duration {
+    ticks("self", 13)
+}
+
+/// Two fields of `/proc/PROCESS/stat` behind the name, for user and system (proc(5)).
+fn ticks(process: &str, place: usize) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a process");
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    let ticks = fields.split_whitespace().skip(place).take(2);
+    let ticks = ticks.map(|text| text.parse::<u64>().expect("a number"));
+    Duration::from_millis(10 * ticks.sum::<u64>())
 }
 
 /// The middle one of the values, of which there must be some.
