@@ -14,7 +14,7 @@ use bulla_tests::binary::bulla;
 use bulla_tests::copies::fill;
 use bulla_tests::daemon::{Daemon, with_tokens};
 use bulla_tests::host::Host;
-use bulla_tests::load::process_time;
+use bulla_tests::load::cpu_time;
 use bulla_tests::site::{Clock, Site, vendor};
 use bulla_tests::workbench::{Folder, now, run};
 
@@ -150,7 +150,7 @@ fn measure(what: &str, words: &[&str], service: Option<&Daemon>) {
     if let Some(service) = service {
         command.args(["--service", &format!("http://{}", service.address)]);
     }
-    let before = service.map(|service| process_time(service.id()));
+    let before = service.map(|service| cpu_time(service.id()));
     let begin = Instant::now();
     let output = command.output().expect("`time` is installed");
     let seconds = begin.elapsed().as_secs_f64();
@@ -167,7 +167,7 @@ fn measure(what: &str, words: &[&str], service: Option<&Daemon>) {
         panic!("{errors}");
     };
     let of_service = service.zip(before).map(|(service, before)| {
-        let spent = (process_time(service.id()) - before).as_secs_f64();
+        let spent = (cpu_time(service.id()) - before).as_secs_f64();
         format!("{spent:.1} s | {:.0} MiB", most_memory(service.id()))
     });
     println!(

@@ -3,9 +3,9 @@
 //! `cargo bench -p bulla -p bulla-tests --bench import` fills a database in Intel's schema with 100,000
 //! platforms, another number where one follows behind `--`, each with certificates of its own for twelve
 //! TCBs; `bulla pccs import` brings them into a service. It prints the CPU time of both processes, the
-//! kernel's part included, beside that of as many verifications by the crypto library, which are measured
-//! while the import runs; and the ratio, which is what counts. Documents and CAs are verified too, but
-//! only the platforms' certificates are counted as signatures.
+//! kernel's part included, beside that of as many verifications by the crypto library, for which both
+//! processes are made to stand still again and again; and the ratio, which is what counts. Documents and
+//! CAs are verified too, but only the platforms' certificates are counted as signatures.
 
 use std::fs;
 use std::hint::black_box;
@@ -24,11 +24,13 @@ use bulla_protocol::value::Fmspc;
 use bulla_tests::binary::bulla;
 use bulla_tests::daemon::{Daemon, with_tokens};
 use bulla_tests::host::Host;
-use bulla_tests::load::{median, process_time, thread_time, time_of_children};
+use bulla_tests::load::{cpu_time, median, thread_time, time_of_children};
 use bulla_tests::pccs_database as database;
 use bulla_tests::site::DAY;
 use bulla_tests::workbench::{Folder, now};
 use bulla_vendor::{Charter, ComponentNumber, Event, Order, Part, Platform, Recovery, Vendor};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rusqlite::Connection;
 
 const PLATFORMS: u32 = 100_000;
@@ -75,12 +77,12 @@ fn main() {
         ],
     );
     let unit = Unit::new();
-    let before = process_time(service.id());
+    let before = cpu_time(service.id());
     // Among them is who built the binary.
     let ended_before = time_of_children();
     let import = import(&folder, &service);
-    let (units, memory) = watch(import, &folder, &unit);
-    let service_time = process_time(service.id()) - before;
+    let (units, memory) = watch(import, &service, &folder, &unit);
+    let service_time = cpu_time(service.id()) - before;
     let import_time = time_of_children() - ended_before;
     let peak = memory_peak(service.id()).expect("a service that runs");
 
@@ -265,19 +267,29 @@ fn import(folder: &Folder, service: &Daemon) -> Child {
 
 /// Waits for the import: what a verification cost meanwhile, each time in seconds, and the most memory
 /// that the import had, in KiB.
-fn watch(mut import: Child, folder: &Folder, unit: &Unit) -> (Vec<f64>, u64) {
+fn watch(mut import: Child, service: &Daemon, folder: &Folder, unit: &Unit) -> (Vec<f64>, u64) {
+    let both = [import.id(), service.id()];
     let (mut units, mut memory) = (vec![unit.cost()], 0);
     let status = loop {
         if let Some(status) = import.try_wait().expect("a child") {
             break status;
         }
         memory = memory_peak(import.id()).unwrap_or(memory);
+        signal(both, Signal::SIGSTOP);
         units.push(unit.cost());
+        signal(both, Signal::SIGCONT);
         thread::sleep(EVERY);
     };
     let told = fs::read_to_string(folder.path("told")).expect("a report");
     assert!(status.success(), "{told}");
     (units, memory)
+}
+
+fn signal(processes: [u32; 2], signal: Signal) {
+    for process in processes {
+        let process = Pid::from_raw(process.try_into().expect("a process"));
+        kill(process, signal).expect("a process of ours, awaited by nobody yet");
+    }
 }
 
 /// One verification of the crypto library: messages as long as what is signed of a certificate, under one

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::fs;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -17,7 +16,10 @@ use bulla_issuer::{
 use bulla_pki::crl::MAX_CRL_SIZE;
 use bulla_pki::{PublicKey, Signature, Timestamp, TrustAnchors};
 use bulla_verifier::{KnownPlatforms, PreparedCollateral, Verdict, Verification};
-use rustix::time::{ClockId, clock_gettime};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
+use nix::time::ClockId;
+use nix::unistd::Pid;
 
 use crate::cases;
 
@@ -42,44 +44,24 @@ impl Row {
 
 /// The CPU time of this thread, which other work on the machine leaves alone.
 pub fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or_default(),
-        u32::try_from(time.tv_nsec).unwrap_or_default(),
-    )
+    read(ClockId::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// The time that the scheduler has given to all threads of a process that are there now: exact, and for
-/// stretches in which none ends. Otherwise there is [`process_time`].
+/// The CPU time of a process: of all its threads, those too that have ended.
 pub fn cpu_time(process: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
-    let time = |thread: fs::DirEntry| {
-        // A thread that ends meanwhile has done nothing for a while.
-        let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-        let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-        Duration::from_nanos(nanoseconds.unwrap_or(0))
-    };
-    threads.map(|thread| time(thread.expect("a thread"))).sum()
+    let process = Pid::from_raw(process.try_into().expect("a process"));
+    read(ClockId::pid_cpu_clock_id(process).expect("a process that runs"))
 }
 
-/// What a process has had of processors, with all threads that have ended, to hundredths of a second.
-pub fn process_time(process: u32) -> Duration {
-    ticks(&process.to_string(), 11)
+fn read(clock: ClockId) -> Duration {
+    Duration::from(clock.now().expect("a clock"))
 }
 
-/// What the children of this process that have ended, and were waited for, have had of processors, to
-/// hundredths of a second.
+/// What the children of this process that have ended, and were waited for, have had of processors.
 pub fn time_of_children() -> Duration {
-    ticks("self", 13)
-}
-
-/// Two fields of `/proc/PROCESS/stat` behind the name, for user and system (proc(5)).
-fn ticks(process: &str, place: usize) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a process");
-    let (_, fields) = stat.rsplit_once(')').expect("a name");
-    let ticks = fields.split_whitespace().skip(place).take(2);
-    let ticks = ticks.map(|text| text.parse::<u64>().expect("a number"));
-    Duration::from_millis(10 * ticks.sum::<u64>())
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("a usage");
+    let microseconds = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap_or_default();
+    Duration::from_micros(microseconds(usage.user_time()) + microseconds(usage.system_time()))
 }
 
 /// The middle one of the values, of which there must be some.

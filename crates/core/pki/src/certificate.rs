@@ -39,7 +39,6 @@ const SIMULATED: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x81, 0xfd, 0x59, 0x01,
 pub struct Certificate<'a> {
     der: &'a [u8],
     signed: &'a [u8],
-    sha256: [u8; 32],
     serial: Serial,
     issuer: Name<'a>,
     subject: Name<'a>,
@@ -115,7 +114,6 @@ impl<'a> Certificate<'a> {
         Ok(Self {
             der,
             signed: signed.bytes,
-            sha256: sha256(der),
             serial: fields.serial.ok_or(CertificateError::SerialOutOfRange)?,
             issuer: fields.issuer,
             subject: fields.subject,
@@ -133,9 +131,9 @@ impl<'a> Certificate<'a> {
         self.der
     }
 
-    /// SHA-256 of the whole encoding.
-    pub fn sha256(&self) -> &[u8; 32] {
-        &self.sha256
+    /// SHA-256 of the whole encoding, computed at each call.
+    pub fn sha256(&self) -> [u8; 32] {
+        sha256(self.der)
     }
 
     /// The serial number.
@@ -425,7 +423,7 @@ mod tests {
         let der = pieces.signed_by(&issuer);
         let certificate = Certificate::parse(&der).unwrap();
         assert_eq!(certificate.der(), der);
-        assert_eq!(*certificate.sha256(), sha256(&der));
+        assert_eq!(certificate.sha256(), sha256(&der));
         assert_eq!(certificate.serial().to_string(), "11");
         assert_eq!(certificate.issuer().common_name(), Some("issuer"));
         assert_eq!(certificate.issuer().der(), name("issuer"));

@@ -43,13 +43,12 @@ pub enum PemError {
 /// White space may stand between the blocks, and one NUL at the end of the text: most quotes carry
 /// one behind their certificate chain. The bound is checked before anything is decoded.
 pub fn decode(text: &[u8], label: &'static str, limit: usize) -> Result<Vec<Vec<u8>>, PemError> {
-    let marks = Marks::new(label);
     let text = text.strip_suffix(&[0]).unwrap_or(text);
     let mut blocks = Vec::new();
     let mut rest = text.trim_ascii_start();
     while !rest.is_empty() {
         let offset = text.len().saturating_sub(rest.len());
-        let (content, after) = marks.block(rest, offset)?;
+        let (content, after) = block(rest, label, offset)?;
         if blocks.len() == limit {
             return Err(PemError::TooMany { limit });
         }
@@ -82,41 +81,31 @@ fn first<'a>(text: &'a [u8], label: &'static str) -> Result<(usize, &'a [u8]), P
         return Err(PemError::Empty);
     }
     let offset = text.len().saturating_sub(rest.len());
-    let (content, _) = Marks::new(label).block(rest, offset)?;
+    let (content, _) = block(rest, label, offset)?;
     Ok((offset, content))
 }
 
-/// The lines around a block.
-struct Marks {
+/// What stands in the block with which `text` begins, and what behind it and white space.
+fn block<'a>(
+    text: &'a [u8],
     label: &'static str,
-    begin: String,
-    end: String,
+    offset: usize,
+) -> Result<(&'a [u8], &'a [u8]), PemError> {
+    let after_begin =
+        mark(text, "-----BEGIN ", label).ok_or(PemError::TextOutside { label, offset })?;
+    // No base64 digit is a hyphen: the first one ends the content.
+    let content_length = memchr::memchr(b'-', after_begin);
+    let (content, after) =
+        after_begin.split_at(content_length.ok_or(PemError::Unterminated { offset })?);
+    let rest = mark(after, "-----END ", label).ok_or(PemError::Unterminated { offset })?;
+    Ok((content, rest.trim_ascii_start()))
 }
 
-impl Marks {
-    fn new(label: &'static str) -> Self {
-        Self {
-            label,
-            begin: format!("-----BEGIN {label}-----"),
-            end: format!("-----END {label}-----"),
-        }
-    }
-
-    /// What stands in the block with which `text` begins, and what behind it and white space.
-    fn block<'a>(&self, text: &'a [u8], offset: usize) -> Result<(&'a [u8], &'a [u8]), PemError> {
-        let label = self.label;
-        let after_begin = text
-            .strip_prefix(self.begin.as_bytes())
-            .ok_or(PemError::TextOutside { label, offset })?;
-        // No base64 digit is a hyphen: the first one ends the content.
-        let content_length = memchr::memchr(b'-', after_begin);
-        let (content, after) =
-            after_begin.split_at(content_length.ok_or(PemError::Unterminated { offset })?);
-        let rest = after
-            .strip_prefix(self.end.as_bytes())
-            .ok_or(PemError::Unterminated { offset })?;
-        Ok((content, rest.trim_ascii_start()))
-    }
+/// What follows the line before or behind a block.
+fn mark<'a>(text: &'a [u8], before: &str, label: &str) -> Option<&'a [u8]> {
+    text.strip_prefix(before.as_bytes())?
+        .strip_prefix(label.as_bytes())?
+        .strip_prefix(b"-----")
 }
 
 fn decode_content(content: &[u8], offset: usize) -> Result<Vec<u8>, PemError> {

@@ -1,6 +1,8 @@
 //! Percent-encoding as the vendor's headers and JSON have it: that of `encodeURIComponent`
 //! (ECMA-262), applied to PEM.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// Why text is not percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -16,45 +18,45 @@ pub enum PercentError {
     Utf8,
 }
 
+/// What `encodeURIComponent` changes: every byte but letters, digits and `- _ . ! ~ * ' ( )`.
+const CHANGED: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
 /// Encodes every byte but letters, digits and `- _ . ! ~ * ' ( )`.
 pub fn encode(text: &str) -> String {
     // PEM has one such byte in sixteen.
     let mut encoded = String::with_capacity(text.len().saturating_add(text.len() / 8));
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
-            encoded.push(char::from(byte));
-            continue;
-        }
-        let digits = [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16));
-        encoded.push('%');
-        encoded.extend(
-            digits
-                .into_iter()
-                .flatten()
-                .map(|it| it.to_ascii_uppercase()),
-        );
-    }
+    encoded.extend(utf8_percent_encode(text, &CHANGED));
     encoded
 }
 
 /// Decodes each `%XX`, digits in either case; everything else, also `+`, stands for itself.
 pub fn decode(text: &str) -> Result<String, PercentError> {
     let mut decoded = Vec::with_capacity(text.len());
-    let mut parts = text.as_bytes().split(|byte| *byte == b'%');
-    decoded.extend_from_slice(parts.next().unwrap_or_default());
-    let mut offset = decoded.len();
-    for part in parts {
-        let (byte, plain) = escaped(part).ok_or(PercentError::Digits { offset })?;
+    let mut rest = text.as_bytes();
+    while let Some(plain) = memchr::memchr(b'%', rest) {
+        let offset = text.len().saturating_sub(rest.len()).saturating_add(plain);
+        let (before, behind) = rest.split_at(plain);
+        let (byte, after) = escaped(behind).ok_or(PercentError::Digits { offset })?;
+        decoded.extend_from_slice(before);
         decoded.push(byte);
-        decoded.extend_from_slice(plain);
-        offset = offset.saturating_add(part.len()).saturating_add(1);
+        rest = after;
     }
+    decoded.extend_from_slice(rest);
     String::from_utf8(decoded).map_err(|_| PercentError::Utf8)
 }
 
-/// The byte that two hexadecimal digits stand for, and what follows them.
+/// The byte that a percent sign and two hexadecimal digits stand for, and what follows them.
 fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
-    let (digits, rest) = text.split_first_chunk::<2>()?;
+    let ([_, digits @ ..], rest) = text.split_first_chunk::<3>()?;
     let mut byte = [0];
     hex::decode_to_slice(digits, &mut byte).ok()?;
     let [byte] = byte;

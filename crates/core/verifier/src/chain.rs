@@ -126,7 +126,7 @@ impl CheckedCertificate {
             key: issuer.key.ok()?,
             pck_ca: pck_ca(certificate),
             window: certificate.validity(),
-            sha256: *certificate.sha256(),
+            sha256: certificate.sha256(),
         })
     }
 
@@ -206,7 +206,7 @@ fn document(name: &'static str, certificate: &Certificate<'_>) -> DocumentFacts 
         name,
         kind: DocumentKind::Certificate,
         window: certificate.validity(),
-        sha256: *certificate.sha256(),
+        sha256: certificate.sha256(),
     }
 }
 

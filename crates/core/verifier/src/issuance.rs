@@ -45,7 +45,7 @@ pub(crate) fn check_root<'t>(
     findings: &mut Findings,
 ) -> Option<&'t TrustAnchor> {
     let anchor = anchors.find(root.public_key_bytes());
-    let known = anchor.is_some_and(|anchor| anchor.knows_certificate(root.sha256()));
+    let known = anchor.is_some_and(|anchor| anchor.knows_certificate(&root.sha256()));
     let self_signed = || root.verify_signature(&root.public_key()?);
     if !known && let Err(error) = self_signed() {
         findings.fail(

@@ -13,6 +13,9 @@
 
 use bulla_pki::digest::sha256;
 
+/// So many bytes most records have at most: a PCK certificate in PEM has 1,750.
+const LIKELY: usize = 2_048;
+
 /// A record on its way to a digest.
 #[derive(Debug)]
 pub(crate) struct Encoding(Vec<u8>);
@@ -20,7 +23,7 @@ pub(crate) struct Encoding(Vec<u8>);
 impl Encoding {
     /// Begins a record of a kind.
     pub(crate) fn of(kind: &str) -> Self {
-        Self(Vec::new()).text(kind)
+        Self(Vec::with_capacity(LIKELY)).text(kind)
     }
 
     pub(crate) fn number(mut self, number: u64) -> Self {

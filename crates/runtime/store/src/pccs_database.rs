@@ -11,6 +11,7 @@ mod row;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
@@ -73,6 +74,10 @@ impl PccsDatabase {
                 .pragma_update(None, pragma, value)
                 .map_err(failed)?;
         }
+        // Plans do not depend on the values of parameters: otherwise statements are planned again for each.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(failed)?;
         connection
             .set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             .map_err(failed)?;

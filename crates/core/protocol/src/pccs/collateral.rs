@@ -156,7 +156,7 @@ struct PckCerts<'a> {
     enc_ppid: Option<String>,
     platform_manifest: Option<String>,
     #[serde(borrow)]
-    certs: &'a RawValue,
+    certs: Vec<certificates::Entry<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -227,7 +227,7 @@ impl PlatformCollateral {
                 .collect::<Result<_, _>>()?,
             pck_certificates: wire
                 .pck_certs
-                .iter()
+                .into_iter()
                 .map(PckCerts::typed)
                 .collect::<Result<_, _>>()?,
             tcb_infos: tcb_infos(version, &wire.tcbinfos)?,
@@ -265,14 +265,14 @@ impl PlatformCertificates {
 }
 
 impl PckCerts<'_> {
-    fn typed(&self) -> Result<PlatformCertificates, Refusal> {
-        let certificates = certificates::read(self.certs.get().as_bytes())
-            .map_err(|error| Refusal::invalid(&format!("certs in the body: {error}")))?;
+    fn typed(self) -> Result<PlatformCertificates, Refusal> {
+        let certificates =
+            certificates::typed(self.certs).map_err(|problem| invalid("certs", &problem))?;
         if certificates.is_empty() {
             return Err(Refusal::invalid("certs in the body is empty"));
         }
         Ok(PlatformCertificates {
-            qe_id: QeId::new(self.qe_id.clone()).map_err(|problem| invalid("qe_id", &problem))?,
+            qe_id: QeId::new(self.qe_id).map_err(|problem| invalid("qe_id", &problem))?,
             pce_id: read("pce_id", &self.pce_id)?,
             encrypted_ppid: present("enc_ppid", self.enc_ppid.as_ref())?.map(Box::new),
             manifest: present("platform_manifest", self.platform_manifest.as_ref())?,

@@ -1,7 +1,6 @@
 //! Writing collateral as the body of `PUT /platformcollateral`.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::RawValue;
 
 use crate::pcs::certificates;
 use crate::value::{Fmspc, Pem};
@@ -80,8 +79,6 @@ struct PckCerts<'a>(&'a PlatformCertificates);
 impl Serialize for PckCerts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(platform) = self;
-        let list = certificates::write(&platform.certificates);
-        let list: &RawValue = serde_json::from_slice(&list).map_err(serde::ser::Error::custom)?;
         let ppid = platform
             .encrypted_ppid
             .as_ref()
@@ -95,7 +92,7 @@ impl Serialize for PckCerts<'_> {
         map.serialize_entry("pce_id", &platform.pce_id.to_string())?;
         map.serialize_entry("enc_ppid", &ppid.unwrap_or_default())?;
         map.serialize_entry("platform_manifest", &manifest.unwrap_or_default())?;
-        map.serialize_entry("certs", list)?;
+        map.serialize_entry("certs", &certificates::List(&platform.certificates))?;
         map.end()
     }
 }

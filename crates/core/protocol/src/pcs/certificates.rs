@@ -1,9 +1,10 @@
 //! The list of a platform's PCK certificates.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::value::{Pem, Tcbm, ValueError};
 
@@ -31,48 +32,66 @@ pub struct PckCertificateEntry {
 
 /// The list as the vendor's JSON.
 pub(crate) fn write(list: &[PckCertificateEntry]) -> Vec<u8> {
-    let entries: Vec<Entry> = list.iter().map(Entry::of).collect();
-    super::write::json(&entries)
+    super::write::json(&List(list))
+}
+
+/// The list within other JSON.
+pub(crate) struct List<'a>(pub(crate) &'a [PckCertificateEntry]);
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Entry::of))
+    }
 }
 
 /// The list from the vendor's JSON.
 pub(crate) fn read(body: &[u8]) -> Result<Vec<PckCertificateEntry>, ResponseError> {
-    let entries: Vec<Entry> =
+    let entries: Vec<Entry<'_>> =
         serde_json::from_slice(body).map_err(|error| ResponseError::Json {
             reason: error.to_string(),
         })?;
-    let list: Result<_, ValueError> = entries.into_iter().map(Entry::into_typed).collect();
-    list.map_err(ResponseError::Body)
+    typed(entries).map_err(ResponseError::Body)
 }
 
+/// The list from what was read within other JSON.
+pub(crate) fn typed(entries: Vec<Entry<'_>>) -> Result<Vec<PckCertificateEntry>, ValueError> {
+    entries.into_iter().map(Entry::into_typed).collect()
+}
+
+/// An entry as it is in JSON.
 #[derive(Serialize, Deserialize)]
-struct Entry {
+pub(crate) struct Entry<'a> {
     tcb: Tcb,
-    tcbm: String,
-    cert: String,
+    #[serde(borrow)]
+    tcbm: Cow<'a, str>,
+    #[serde(borrow, serialize_with = "quoted")]
+    cert: Cow<'a, str>,
 }
 
-impl Entry {
+/// Text as it stands: what is percent-encoded has nothing to escape, and most of the list is that.
+fn quoted<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let quoted = RawValue::from_string(format!("\"{text}\"")).map_err(S::Error::custom)?;
+    quoted.serialize(serializer)
+}
+
+impl Entry<'_> {
     fn of(entry: &PckCertificateEntry) -> Self {
         Self {
-            tcb: Tcb {
-                components: entry.components,
-                pcesvn: entry.pcesvn,
-            },
-            tcbm: entry.tcbm.to_string(),
+            tcb: Tcb::of(entry.components, entry.pcesvn),
+            tcbm: Cow::Owned(entry.tcbm.to_string()),
             cert: match &entry.certificate {
-                Some(certificate) => certificate.encoded(),
-                None => NOT_AVAILABLE.to_owned(),
+                Some(certificate) => Cow::Owned(certificate.encoded()),
+                None => Cow::Borrowed(NOT_AVAILABLE),
             },
         }
     }
 
     fn into_typed(self) -> Result<PckCertificateEntry, ValueError> {
         Ok(PckCertificateEntry {
-            components: self.tcb.components,
+            components: self.tcb.components(),
             pcesvn: self.tcb.pcesvn,
             tcbm: self.tcbm.parse()?,
-            certificate: match self.cert.as_str() {
+            certificate: match self.cert.as_ref() {
                 NOT_AVAILABLE => None,
                 encoded => Some(Pem::decode(encoded)?),
             },
@@ -80,86 +99,88 @@ impl Entry {
     }
 }
 
+/// A TCB under the names that the vendor gives its 17 numbers.
+#[derive(Serialize, Deserialize)]
 struct Tcb {
-    components: [u8; 16],
+    sgxtcbcomp01svn: u8,
+    sgxtcbcomp02svn: u8,
+    sgxtcbcomp03svn: u8,
+    sgxtcbcomp04svn: u8,
+    sgxtcbcomp05svn: u8,
+    sgxtcbcomp06svn: u8,
+    sgxtcbcomp07svn: u8,
+    sgxtcbcomp08svn: u8,
+    sgxtcbcomp09svn: u8,
+    sgxtcbcomp10svn: u8,
+    sgxtcbcomp11svn: u8,
+    sgxtcbcomp12svn: u8,
+    sgxtcbcomp13svn: u8,
+    sgxtcbcomp14svn: u8,
+    sgxtcbcomp15svn: u8,
+    sgxtcbcomp16svn: u8,
     pcesvn: u16,
 }
 
-const PCESVN: &str = "pcesvn";
-
-const COMPONENTS: [&str; 16] = [
-    "sgxtcbcomp01svn",
-    "sgxtcbcomp02svn",
-    "sgxtcbcomp03svn",
-    "sgxtcbcomp04svn",
-    "sgxtcbcomp05svn",
-    "sgxtcbcomp06svn",
-    "sgxtcbcomp07svn",
-    "sgxtcbcomp08svn",
-    "sgxtcbcomp09svn",
-    "sgxtcbcomp10svn",
-    "sgxtcbcomp11svn",
-    "sgxtcbcomp12svn",
-    "sgxtcbcomp13svn",
-    "sgxtcbcomp14svn",
-    "sgxtcbcomp15svn",
-    "sgxtcbcomp16svn",
-];
-
-impl Serialize for Tcb {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let components = self.components.map(u16::from);
-        let fields = COMPONENTS.into_iter().zip(components);
-        serializer.collect_map(fields.chain([(PCESVN, self.pcesvn)]))
-    }
-}
-
-impl<'de> Deserialize<'de> for Tcb {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(TcbVisitor)
-    }
-}
-
-struct TcbVisitor;
-
-impl<'de> Visitor<'de> for TcbVisitor {
-    type Value = Tcb;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of SVNs")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tcb, A::Error> {
-        let mut components = [None; 16];
-        let mut pcesvn = None;
-        while let Some(key) = map.next_key::<String>()? {
-            let component = COMPONENTS
-                .iter()
-                .zip(&mut components)
-                .find(|(name, _)| **name == key);
-            match component {
-                Some((name, slot)) => fill(name, slot, map.next_value()?)?,
-                None if key == PCESVN => fill(PCESVN, &mut pcesvn, map.next_value()?)?,
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+impl Tcb {
+    fn of(components: [u8; 16], pcesvn: u16) -> Self {
+        let [
+            sgxtcbcomp01svn,
+            sgxtcbcomp02svn,
+            sgxtcbcomp03svn,
+            sgxtcbcomp04svn,
+            sgxtcbcomp05svn,
+            sgxtcbcomp06svn,
+            sgxtcbcomp07svn,
+            sgxtcbcomp08svn,
+            sgxtcbcomp09svn,
+            sgxtcbcomp10svn,
+            sgxtcbcomp11svn,
+            sgxtcbcomp12svn,
+            sgxtcbcomp13svn,
+            sgxtcbcomp14svn,
+            sgxtcbcomp15svn,
+            sgxtcbcomp16svn,
+        ] = components;
+        Self {
+            sgxtcbcomp01svn,
+            sgxtcbcomp02svn,
+            sgxtcbcomp03svn,
+            sgxtcbcomp04svn,
+            sgxtcbcomp05svn,
+            sgxtcbcomp06svn,
+            sgxtcbcomp07svn,
+            sgxtcbcomp08svn,
+            sgxtcbcomp09svn,
+            sgxtcbcomp10svn,
+            sgxtcbcomp11svn,
+            sgxtcbcomp12svn,
+            sgxtcbcomp13svn,
+            sgxtcbcomp14svn,
+            sgxtcbcomp15svn,
+            sgxtcbcomp16svn,
+            pcesvn,
         }
-        let mut tcb = Tcb {
-            components: [0; 16],
-            pcesvn: pcesvn.ok_or_else(|| A::Error::missing_field(PCESVN))?,
-        };
-        for ((name, found), svn) in COMPONENTS.iter().zip(components).zip(&mut tcb.components) {
-            *svn = found.ok_or_else(|| A::Error::missing_field(name))?;
-        }
-        Ok(tcb)
     }
-}
 
-fn fill<T, E: Error>(name: &'static str, slot: &mut Option<T>, value: T) -> Result<(), E> {
-    match slot.replace(value) {
-        Some(_) => Err(E::duplicate_field(name)),
-        None => Ok(()),
+    fn components(&self) -> [u8; 16] {
+        [
+            self.sgxtcbcomp01svn,
+            self.sgxtcbcomp02svn,
+            self.sgxtcbcomp03svn,
+            self.sgxtcbcomp04svn,
+            self.sgxtcbcomp05svn,
+            self.sgxtcbcomp06svn,
+            self.sgxtcbcomp07svn,
+            self.sgxtcbcomp08svn,
+            self.sgxtcbcomp09svn,
+            self.sgxtcbcomp10svn,
+            self.sgxtcbcomp11svn,
+            self.sgxtcbcomp12svn,
+            self.sgxtcbcomp13svn,
+            self.sgxtcbcomp14svn,
+            self.sgxtcbcomp15svn,
+            self.sgxtcbcomp16svn,
+        ]
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) fn bytes(row: &Row<'_>, column: &str) -> rusqlite::Result<Vec<u8>> {
 
 /// A text; what is no UTF-8 is replaced, and fails where it is looked into.
 pub(super) fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
-    Ok(String::from_utf8_lossy(&bytes(row, column)?).into_owned())
+    let bytes = bytes(row, column)?;
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// A number; absent for everything else.

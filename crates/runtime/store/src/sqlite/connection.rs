@@ -15,6 +15,14 @@ use crate::{Result, StoreError};
 /// seconds, which such a look seldom takes.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Size of a page of a file that is made here, in bytes; a file keeps what it was made with. Each page is
+/// written twice, by itself. SQLite's own choice of 4,096 bytes holds two PCK certificates and a rest.
+const PAGE: i64 = 16_384;
+
+/// What the writer holds of pages at most, in KiB: the certificates of a hundred platforms, which come in
+/// one transaction. What it cannot hold, it writes out before it is done with it.
+const CACHE: i64 = 6_000;
+
 /// How many prepared statements a connection keeps; there are fewer of them in this crate.
 const STATEMENTS: usize = 64;
 
@@ -91,6 +99,8 @@ pub(super) fn writer(path: &Path) -> Outcome<Connection> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     set_up(&connection)?;
+    connection.pragma_update(None, "page_size", PAGE)?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| {
         row.get("journal_mode")
     })?;
