@@ -38,15 +38,18 @@ fn read(database: &PccsDatabase) {
     }
     let mut after = None;
     // What is damaged may end sooner, and what has no order in its rows would go on for ever.
-    while let Ok(page) = database.platforms(after, PAGE) {
-        assert!(page.seen <= PAGE);
-        assert_eq!(page.last.is_none(), page.seen == 0);
-        let Some(last) = page.last else { break };
+    while let Ok(rows) = database.rows_of_platforms(after, PAGE) {
+        assert!(rows.by_name.len() <= PAGE);
+        assert_eq!(rows.last, rows.by_name.iter().copied().max());
+        let Some(last) = rows.last else { break };
         assert!(
             after.is_none_or(|before| before < last),
             "rows come in order"
         );
         after = Some(last);
+        let Ok(page) = database.platforms(&rows.by_name) else {
+            break;
+        };
         check(
             Version::V4,
             &PlatformCollateral {

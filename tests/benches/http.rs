@@ -5,18 +5,16 @@
 //! that asks, and are asked in turns, so that a machine whose speed drifts does it to both alike.
 
 use std::convert::Infallible;
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bulla_service::http::{
     Application, Asked, HeaderMap, HeaderName, HeaderValue, Limits, Listener, Metrics, Place,
     Reach, Reply, Server, ServerSettings, Speech, StatusCode,
 };
-use bulla_tests::load::median;
+use bulla_tests::load::{cpu_time, median};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -107,7 +105,7 @@ impl Serving {
 
     /// CPU seconds of the server per request.
     fn cost(&mut self) -> f64 {
-        let start = self.cpu_time();
+        let start = cpu_time(self.child.id());
         for _ in 0..REQUESTS / self.connections.len() {
             for connection in &mut self.connections {
                 connection.write_all(REQUEST).expect("a request");
@@ -117,20 +115,8 @@ impl Serving {
             }
             assert!(self.answer.ends_with(b"}"), "answers have one length");
         }
-        let cost = self.cpu_time() - start;
+        let cost = cpu_time(self.child.id()) - start;
         cost.as_secs_f64() / REQUESTS as f64
-    }
-
-    /// The time that the scheduler has given to all threads of the server.
-    fn cpu_time(&self) -> Duration {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("threads");
-        let time = |thread: fs::DirEntry| {
-            let path = thread.path().join("schedstat");
-            let text = fs::read_to_string(path).expect("what the scheduler says");
-            let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-            Duration::from_nanos(nanoseconds.expect("nanoseconds"))
-        };
-        threads.map(|thread| time(thread.expect("a thread"))).sum()
     }
 }
 

@@ -275,9 +275,9 @@ fn watch(mut import: Child, service: &Daemon, folder: &Folder, unit: &Unit) -> (
             break status;
         }
         memory = memory_peak(import.id()).unwrap_or(memory);
-        signal(both, Signal::SIGSTOP);
+        let standing = Standing::still(both);
         units.push(unit.cost());
-        signal(both, Signal::SIGCONT);
+        drop(standing);
         thread::sleep(EVERY);
     };
     let told = fs::read_to_string(folder.path("told")).expect("a report");
@@ -285,10 +285,26 @@ fn watch(mut import: Child, service: &Daemon, folder: &Folder, unit: &Unit) -> (
     (units, memory)
 }
 
-fn signal(processes: [u32; 2], signal: Signal) {
-    for process in processes {
-        let process = Pid::from_raw(process.try_into().expect("a process"));
-        kill(process, signal).expect("a process of ours, awaited by nobody yet");
+/// Processes that stand still until this is dropped.
+struct Standing([Pid; 2]);
+
+impl Standing {
+    /// None of these may have been waited for.
+    fn still(processes: [u32; 2]) -> Self {
+        let process = |id: u32| Pid::from_raw(id.try_into().expect("a process"));
+        let standing = Self(processes.map(process));
+        for process in standing.0 {
+            kill(process, Signal::SIGSTOP).expect("a process of ours");
+        }
+        standing
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        for process in self.0 {
+            kill(process, Signal::SIGCONT).expect("a process of ours");
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! it is good enough for `bulla-appraisal`; this crate reads files, asks them, and writes their
 //! answers for people or programs.
 #![forbid(unsafe_code)]
+// They panic where nothing can be written.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod client;

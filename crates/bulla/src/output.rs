@@ -140,3 +140,9 @@ pub(crate) fn report_error(error: &Error, format: Format) {
         }
     };
 }
+
+/// A line for people on standard error, beside what is the output. Where nothing can be written any more, as
+/// on a full disk, the command goes on.
+pub(crate) fn remark(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}

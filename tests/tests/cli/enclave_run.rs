@@ -1,11 +1,15 @@
 //! `bulla enclave run`, `quote` and `seal-info`: enclaves on the simulated processor, from the
 //! command line.
 
+use std::fs::OpenOptions;
+use std::process::Stdio;
+
 use crate::program::*;
 use crate::world;
 use bulla_enclave::image::demonstration;
 use bulla_processor::structures::key_policy;
 use bulla_processor::{Enclave, EnclaveSigner, Grants, Sigstruct, StartParameters};
+use bulla_tests::binary::bulla;
 use bulla_tests::enclaves::{KNOWN, enclave, found_vendor, quote, verify};
 use bulla_tests::workbench::{Answer, Folder, run};
 use bulla_vendor::StateDirectory;
@@ -147,6 +151,33 @@ fn people_read_what_where_and_the_registers() {
     ] {
         assert!(answer.stderr.contains(part), "{part}: {}", answer.stderr);
     }
+}
+
+#[test]
+fn a_full_standard_error_is_no_panic() {
+    let folder = program_folder(Program::new().raw(&[0x31, 0xc0, 0x48, 0x89, 0x00]));
+    let full = || OpenOptions::new().write(true).open("/dev/full");
+    // That of a crash, and where a program reads the report, that of output which is lost.
+    for (format, expected) in [("text", 1), ("json", 2)] {
+        let status = bulla()
+            .args(["enclave", "run", &folder.text_path("image")])
+            .args(["--sigstruct", &folder.text_path("image.sig")])
+            .args(["--format", format])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(full().expect("/dev/full"))
+            .status()
+            .expect("bulla starts");
+        assert_eq!(status.code(), Some(expected), "{format}");
+    }
+    // What starts the command of `gate run` says that there is none by its status, as `env` does.
+    let parent = std::process::id().to_string();
+    let status = bulla()
+        .args(["gate", "exec", "--parent", &parent, "--", "/nonexistent"])
+        .stderr(full().expect("/dev/full"))
+        .status()
+        .expect("bulla starts");
+    assert_eq!(status.code(), Some(127));
 }
 
 /// An ELF file that has nothing but the name of one function.

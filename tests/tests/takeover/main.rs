@@ -180,7 +180,8 @@ fn a_file_of_intel_s_client_is_taken_in_as_well() {
     let hosts = world.hosts();
     let path = world.fill(&hosts);
     let database = PccsDatabase::open(&path).expect("a database");
-    let page = database.platforms(None, 100).expect("platforms");
+    let rows = database.rows_of_platforms(None, 100).expect("rows");
+    let page = database.platforms(&rows.by_name).expect("platforms");
     let collateral = PlatformCollateral {
         pck_certificates: page.certificates,
         platforms: page.reported.into_iter().map(|(one, _)| one).collect(),
@@ -436,9 +437,10 @@ fn a_value_that_cannot_be_is_left_out_wherever_it_stands() {
                 let all = read.platform_count().expect(&what);
                 let (mut seen, mut after) = (0, None);
                 for _ in 0..=all {
-                    let page = read.platforms(after, 1).expect(&what);
-                    seen += page.seen;
-                    after = page.last;
+                    let rows = read.rows_of_platforms(after, 1).expect(&what);
+                    read.platforms(&rows.by_name).expect(&what);
+                    seen += rows.by_name.len();
+                    after = rows.last;
                 }
                 assert_eq!((u64::try_from(seen), after), (Ok(all), None), "{what}");
                 read.waiting().expect(&what);

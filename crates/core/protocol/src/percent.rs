@@ -79,6 +79,16 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_for_itself_is_the_list_of_ecma_262() {
+        let kept: String = (0..=127_u8)
+            .map(char::from)
+            .filter(|character| encode(&character.to_string()).len() == 1)
+            .collect();
+        let list = "!'()*-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~";
+        assert_eq!(kept, list);
+    }
+
+    #[test]
     fn both_cases_are_decoded_and_a_plus_is_a_plus() {
         assert_eq!(decode("a%2b%2B+b").unwrap(), "a+++b");
         for (text, offset) in [("%", 0), ("ab%4", 2), ("%zz", 0), ("%20%+1", 3), ("%é", 0)] {

@@ -16,7 +16,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
 pub use documents::{Documents, Policy};
-pub use platforms::{Platforms, Waiting};
+pub use platforms::{Platforms, Rows, Waiting};
 
 /// Longest value that is read, in bytes: the longest of the vendor's, a CRL, has 1 MiB.
 const LONGEST_VALUE: i32 = 4 * 1024 * 1024;

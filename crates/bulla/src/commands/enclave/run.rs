@@ -1,5 +1,6 @@
 //! Running an enclave, and telling how it ended.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use bulla_enclave::image::{self, Functions};
@@ -13,7 +14,7 @@ use crate::args::{Format, RunArgs};
 use crate::describe::Fields;
 use crate::error::{Error, Result};
 use crate::inspect::MAX_IMAGE_SIZE;
-use crate::output::Exit;
+use crate::output::{Exit, remark};
 use crate::render::style::{BAD, CAUTION, harmless, paint};
 use crate::{input, time};
 
@@ -48,7 +49,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let mut machine = Machine::new(backend, enclave, processor);
     if format == Format::Text {
         let mark = paint(CAUTION, "SIMULATED");
-        anstream::eprintln!("{mark}  processor: isolation for development, not confidentiality");
+        remark(&format!(
+            "{mark}  processor: isolation for development, not confidentiality"
+        ));
     }
     let mut arguments = vec![NAME.to_owned()];
     arguments.extend(args.arguments.iter().cloned());
@@ -61,11 +64,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     match format {
         Format::Text => tell(&report, &functions),
         Format::Json => {
-            let line = serde_json::to_string(&fields(&report, &functions));
-            eprintln!(
-                "{}",
-                line.map_err(|error| Error::OutputFailed(error.into()))?
-            );
+            let line = serde_json::to_string(&fields(&report, &functions)).map_err(io::Error::from);
+            line.and_then(|line| writeln!(io::stderr(), "{line}"))
+                .map_err(Error::OutputFailed)?;
         }
     }
     Ok(match report.ending.is_success() {
@@ -107,19 +108,19 @@ fn clock(placed: Option<&Placed>) -> Result<Box<dyn Fn() -> u64>> {
 /// Tells people what went wrong; nothing where all went well.
 fn tell(report: &Report, functions: &Functions) {
     for note in &report.notes {
-        anstream::eprintln!("{} {}", paint(CAUTION, "note:"), harmless(note));
+        remark(&format!("{} {}", paint(CAUTION, "note:"), harmless(note)));
     }
     if report.ending.is_success() {
         return;
     }
     let ending = harmless(&report.ending.to_string());
     let code = report.ending.code();
-    anstream::eprintln!("{} {ending} ({code})", paint(BAD, "error:"));
+    remark(&format!("{} {ending} ({code})", paint(BAD, "error:")));
     if let Some(site) = report.ending.site() {
         if let Some(function) = functions.at(site.offset) {
-            anstream::eprintln!("  in {}", harmless(&function));
+            remark(&format!("  in {}", harmless(&function)));
         }
-        eprint!("{}", site.registers);
+        remark(site.registers.to_string().trim_end());
     }
 }
 

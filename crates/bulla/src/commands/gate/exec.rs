@@ -34,7 +34,7 @@ pub(super) fn run(args: &ExecArgs) -> Result<Exit> {
         return Err(guard("no command was given".to_owned()));
     };
     let error = Command::new(program).args(arguments).exec();
-    eprintln!("bulla: {} cannot be run: {error}", program.display());
+    super::run::tell(&format!("{} cannot be run: {error}", program.display()));
     let status = match error.kind() {
         io::ErrorKind::NotFound => NOT_FOUND,
         _ => CANNOT_RUN,

@@ -11,6 +11,7 @@ use crate::client;
 use crate::commands::vendor::{argument, kind};
 use crate::error::Result;
 use crate::input;
+use crate::output::remark;
 use crate::render::style::{CAUTION, paint};
 
 /// Longest file of keys, in bytes: a gate that changed its key daily for a year has fewer.
@@ -39,11 +40,11 @@ pub(super) fn open(args: &GateAt) -> Result<Client> {
 /// Says on standard error that nothing here is real, where that is so.
 pub(super) fn warn_if_simulated(args: &GateAt) {
     if let Some(name) = &args.evidence.simulated_platform {
-        anstream::eprintln!(
+        remark(&format!(
             "{}  the evidence is that of the platform {name} of a vendor in a box; it protects \
              nothing",
             paint(CAUTION, "SIMULATED"),
-        );
+        ));
     }
 }
 

@@ -1,6 +1,5 @@
 //! `bulla gate run`: no attestation, no command.
 
-use std::io::Write as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use super::supervise::{Ending, Signals, supervise};
 use crate::args::GateRunArgs;
 use crate::client;
 use crate::error::{Error, Result};
-use crate::output::Exit;
+use crate::output::{Exit, remark};
 
 /// The command was stopped because attestation failed, as `timeout` says it of what it stops.
 const STOPPED: u8 = 124;
@@ -109,8 +108,7 @@ fn by_signal(number: i32) -> u8 {
 /// A line for whoever looks after it; standard output is the command's.
 pub(super) fn tell(line: &str) {
     let line = crate::render::style::harmless(line);
-    // Where nothing can be written any more, as on a full disk, the command goes on.
-    let _ = writeln!(anstream::stderr(), "bulla: {line}");
+    remark(&format!("bulla: {line}"));
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! The list of a platform's PCK certificates.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::ser::Error as _;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::value::{Pem, Tcbm, ValueError};
@@ -61,6 +65,7 @@ pub(crate) fn typed(entries: Vec<Entry<'_>>) -> Result<Vec<PckCertificateEntry>,
 /// An entry as it is in JSON.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Entry<'a> {
+    #[serde(deserialize_with = "object")]
     tcb: Tcb,
     #[serde(borrow)]
     tcbm: Cow<'a, str>,
@@ -96,6 +101,25 @@ impl Entry<'_> {
                 encoded => Some(Pem::decode(encoded)?),
             },
         })
+    }
+}
+
+/// An object by its names. A derived reader takes an array too, as the values in their order.
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_map(Object(PhantomData))
+}
+
+struct Object<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
     }
 }
 
@@ -217,6 +241,19 @@ mod tests {
         let written = String::from_utf8(write(std::slice::from_ref(&pem))).unwrap();
         assert!(written.contains(r#""cert":"-----BEGIN%20CERTIFICATE-----%0AMIIC%2B%2F%3D%3D%0A"#));
         assert_eq!(read(written.as_bytes()), Ok(vec![pem]));
+        let escaped = written
+            .replace("-----", r"\u002d----")
+            .replace("0B0B", r"\u0030B0B");
+        assert_eq!(read(escaped.as_bytes()), read(written.as_bytes()));
+    }
+
+    #[test]
+    fn whatever_stands_in_a_certificate_the_list_is_json() {
+        let text = format!("-----BEGIN \"\\\0\u{7f}\n{}", "\t");
+        let odd = entry(Some(Pem::new(text).unwrap()));
+        let written = write(std::slice::from_ref(&odd));
+        serde_json::from_slice::<serde_json::Value>(&written).unwrap();
+        assert_eq!(read(&written), Ok(vec![odd]));
     }
 
     #[test]
@@ -242,6 +279,11 @@ mod tests {
             let error = read(good.replace(from, to).as_bytes()).unwrap_err();
             assert!(error.to_string().contains(reason), "{error}");
         }
+        let mut all: Vec<serde_json::Value> = serde_json::from_str(&good).unwrap();
+        all[0]["tcb"] = vec![1; 17].into();
+        let error = read(serde_json::to_string(&all).unwrap().as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("expected an object"), "{error}");
+
         for (from, to) in [("Not available", "not available"), ("0D00\"", "0D0\"")] {
             let error = read(good.replace(from, to).as_bytes()).unwrap_err();
             assert!(matches!(error, ResponseError::Body(_)), "{error}");

@@ -12,7 +12,17 @@ use super::{LeftOut, MOST_OF_PLATFORM, PccsDatabase, Result};
 /// How the database names a platform: QE-ID and PCE-ID, as they stand there.
 type PlatformName = (String, String);
 
-/// Some platforms, in the order of their rows.
+/// Where some platforms stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a page of a list")]
+pub struct Rows {
+    /// Their rows, in the order of their names: so they are kept next to each other elsewhere.
+    pub by_name: Vec<i64>,
+    /// The row of the last of them in the order of rows; absent where there is none.
+    pub last: Option<i64>,
+}
+
+/// Some platforms.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Platforms {
@@ -22,10 +32,6 @@ pub struct Platforms {
     pub reported: Vec<(ListedPlatform, Option<Tcbm>)>,
     /// What could not be read.
     pub left_out: Vec<LeftOut>,
-    /// The row of the last of them; absent where there is none.
-    pub last: Option<i64>,
-    /// How many were looked at.
-    pub seen: usize,
 }
 
 /// A platform that waits for its certificates.
@@ -53,31 +59,52 @@ impl PccsDatabase {
         count.map_err(self.failed())
     }
 
-    /// Platforms behind the row `after`, at most `limit`. Their names would not lead on: one that is no
-    /// text stands behind every text.
-    pub fn platforms(&self, after: Option<i64>, limit: usize) -> Result<Platforms> {
+    /// The rows of platforms behind the row `after`, at most `limit`. Names would not lead on: one that is
+    /// no text stands behind every text.
+    pub fn rows_of_platforms(&self, after: Option<i64>, limit: usize) -> Result<Rows> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT rowid, qe_id, pce_id, platform_manifest, enc_ppid FROM platforms \
+                "SELECT rowid, substr(qe_id, 1, 32) AS qe_id FROM platforms \
                  WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
             )
             .map_err(self.failed())?;
-        let rows = statement
+        let found = statement
             .query_map(params![after.unwrap_or(i64::MIN), limit], |row| {
-                Ok((row.get(0)?, found(row)?))
+                Ok((text(row, "qe_id")?, row.get::<_, i64>(0)?))
             })
             .map_err(self.failed())?;
-        let mut page = Platforms::default();
-        for row in rows {
-            let (number, platform) = row.map_err(self.failed())?;
+        let mut last = None;
+        let mut named = Vec::new();
+        for row in found {
+            let (name, number) = row.map_err(self.failed())?;
             // In a damaged file one leads to another for ever.
-            if page.last.or(after).is_some_and(|before| number <= before) {
+            if last.or(after).is_some_and(|before| number <= before) {
                 return Err(self.unfit("it is damaged: its rows are not in their order"));
             }
-            page.seen = page.seen.saturating_add(1);
-            page.last = Some(number);
+            last = Some(number);
+            named.push((name, number));
+        }
+        named.sort_unstable();
+        Ok(Rows {
+            by_name: named.into_iter().map(|(_, number)| number).collect(),
+            last,
+        })
+    }
+
+    /// The platforms in these rows.
+    pub fn platforms(&self, rows: &[i64]) -> Result<Platforms> {
+        let mut page = Platforms::default();
+        for row in rows {
+            let platform = self
+                .connection
+                .prepare_cached(
+                    "SELECT qe_id, pce_id, platform_manifest, enc_ppid FROM platforms \
+                     WHERE rowid = ?1",
+                )
+                .and_then(|mut statement| statement.query_row([row], found))
+                .map_err(self.failed())?;
             self.platform(platform, &mut page)?;
         }
         Ok(page)

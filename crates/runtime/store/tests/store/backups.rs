@@ -147,8 +147,9 @@ fn a_bad_backup_is_refused_and_makes_nothing() {
     let place = folder.file("restored.sqlite");
 
     let mut bytes = fs::read(&backup).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 4_096].fill(0xa5);
+    let page = usize::from(u16::from_be_bytes(bytes[16..18].try_into().unwrap()));
+    let middle = bytes.len() / page / 2 * page;
+    bytes[middle..middle + page].fill(0xa5);
     let damaged = folder.file("damaged.sqlite");
     fs::write(&damaged, &bytes).unwrap();
     let refused = Store::restore(&damaged, &place);

@@ -202,20 +202,24 @@ fn a_certificate_that_is_missing_is_noticed() {
     assert!(matches!(store.check(), Err(StoreError::Damaged { .. })));
 }
 
-/// The size of SQLite's pages, in bytes.
-const PAGE: usize = 4_096;
+/// The size of the pages of a file, in bytes, as its header has it.
+fn page_size(bytes: &[u8]) -> usize {
+    u16::from_be_bytes(bytes[16..18].try_into().unwrap()).into()
+}
 
 #[test]
 fn a_page_of_garbage_is_found_wherever_it_is_in_use() {
     let (bytes, expected) = original();
     assert_eq!(damaged(&bytes, &expected), Fate::Harmless);
-    let pages = bytes.len() / PAGE;
+    let size = page_size(&bytes);
+    assert_eq!(size, 16_384);
+    let pages = bytes.len() / size;
     assert!(pages > 40, "{pages}");
     let mut harmless = 0;
     for page in 0..pages {
         let mut bytes = bytes.clone();
-        let garbage = (0..PAGE).map(|offset| u8::try_from((offset * 31 + page) % 251).unwrap());
-        bytes.splice(page * PAGE..(page + 1) * PAGE, garbage);
+        let garbage = (0..size).map(|offset| u8::try_from((offset * 31 + page) % 251).unwrap());
+        bytes.splice(page * size..(page + 1) * size, garbage);
         harmless += usize::from(damaged(&bytes, &expected) == Fate::Harmless);
     }
     // The header counts the pages that are not in use; the first of them lists the others.
