@@ -27,8 +27,8 @@ use crate::want::{Choice, Want};
 /// How often it is looked at least.
 const LOOK: Duration = Duration::from_secs(15);
 
-/// A look takes at most this part of the time: to read a large fleet takes a while.
-const REST: u32 = 20;
+/// For how many times as long as a look takes there is none: to read a fleet of 100,000 takes over a second.
+const REST: u32 = 100;
 
 /// How many reasons why platforms fall out are remembered of each ring: what a page shows.
 const MOST_REASONS: usize = 25;
