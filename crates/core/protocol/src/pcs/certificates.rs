@@ -123,89 +123,33 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
     }
 }
 
-/// A TCB under the names that the vendor gives its 17 numbers.
-#[derive(Serialize, Deserialize)]
-struct Tcb {
-    sgxtcbcomp01svn: u8,
-    sgxtcbcomp02svn: u8,
-    sgxtcbcomp03svn: u8,
-    sgxtcbcomp04svn: u8,
-    sgxtcbcomp05svn: u8,
-    sgxtcbcomp06svn: u8,
-    sgxtcbcomp07svn: u8,
-    sgxtcbcomp08svn: u8,
-    sgxtcbcomp09svn: u8,
-    sgxtcbcomp10svn: u8,
-    sgxtcbcomp11svn: u8,
-    sgxtcbcomp12svn: u8,
-    sgxtcbcomp13svn: u8,
-    sgxtcbcomp14svn: u8,
-    sgxtcbcomp15svn: u8,
-    sgxtcbcomp16svn: u8,
-    pcesvn: u16,
+macro_rules! tcb {
+    ($($component:ident)*) => {
+        /// A TCB under the names that the vendor gives its 17 numbers.
+        #[derive(Serialize, Deserialize)]
+        struct Tcb {
+            $($component: u8,)*
+            pcesvn: u16,
+        }
+
+        impl Tcb {
+            fn of(components: [u8; 16], pcesvn: u16) -> Self {
+                let [$($component),*] = components;
+                Self { $($component,)* pcesvn }
+            }
+
+            fn components(&self) -> [u8; 16] {
+                [$(self.$component),*]
+            }
+        }
+    };
 }
 
-impl Tcb {
-    fn of(components: [u8; 16], pcesvn: u16) -> Self {
-        let [
-            sgxtcbcomp01svn,
-            sgxtcbcomp02svn,
-            sgxtcbcomp03svn,
-            sgxtcbcomp04svn,
-            sgxtcbcomp05svn,
-            sgxtcbcomp06svn,
-            sgxtcbcomp07svn,
-            sgxtcbcomp08svn,
-            sgxtcbcomp09svn,
-            sgxtcbcomp10svn,
-            sgxtcbcomp11svn,
-            sgxtcbcomp12svn,
-            sgxtcbcomp13svn,
-            sgxtcbcomp14svn,
-            sgxtcbcomp15svn,
-            sgxtcbcomp16svn,
-        ] = components;
-        Self {
-            sgxtcbcomp01svn,
-            sgxtcbcomp02svn,
-            sgxtcbcomp03svn,
-            sgxtcbcomp04svn,
-            sgxtcbcomp05svn,
-            sgxtcbcomp06svn,
-            sgxtcbcomp07svn,
-            sgxtcbcomp08svn,
-            sgxtcbcomp09svn,
-            sgxtcbcomp10svn,
-            sgxtcbcomp11svn,
-            sgxtcbcomp12svn,
-            sgxtcbcomp13svn,
-            sgxtcbcomp14svn,
-            sgxtcbcomp15svn,
-            sgxtcbcomp16svn,
-            pcesvn,
-        }
-    }
-
-    fn components(&self) -> [u8; 16] {
-        [
-            self.sgxtcbcomp01svn,
-            self.sgxtcbcomp02svn,
-            self.sgxtcbcomp03svn,
-            self.sgxtcbcomp04svn,
-            self.sgxtcbcomp05svn,
-            self.sgxtcbcomp06svn,
-            self.sgxtcbcomp07svn,
-            self.sgxtcbcomp08svn,
-            self.sgxtcbcomp09svn,
-            self.sgxtcbcomp10svn,
-            self.sgxtcbcomp11svn,
-            self.sgxtcbcomp12svn,
-            self.sgxtcbcomp13svn,
-            self.sgxtcbcomp14svn,
-            self.sgxtcbcomp15svn,
-            self.sgxtcbcomp16svn,
-        ]
-    }
+tcb! {
+    sgxtcbcomp01svn sgxtcbcomp02svn sgxtcbcomp03svn sgxtcbcomp04svn
+    sgxtcbcomp05svn sgxtcbcomp06svn sgxtcbcomp07svn sgxtcbcomp08svn
+    sgxtcbcomp09svn sgxtcbcomp10svn sgxtcbcomp11svn sgxtcbcomp12svn
+    sgxtcbcomp13svn sgxtcbcomp14svn sgxtcbcomp15svn sgxtcbcomp16svn
 }
 
 #[cfg(test)]
