@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bulla_collateral::Slot;
 use bulla_pki::{Timestamp, Window};
+use rusqlite::StatementStatus;
 
 use super::*;
 use crate::audit::Event;
@@ -170,6 +171,21 @@ fn a_step_that_fails_leaves_nothing() {
 fn steps_are_numbered_without_gaps() {
     let numbers: Vec<_> = migrations::ALL.iter().map(|step| step.number).collect();
     assert_eq!(numbers, (1..=LATEST).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_statement_is_planned_once_whatever_it_looks_for() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.database()).unwrap());
+    for open in [connection::reader, connection::writer] {
+        let connection = open(&folder.database()).unwrap();
+        let sql = "SELECT * FROM platforms WHERE anchor = ?1 AND qe_id = ?2";
+        let mut statement = connection.prepare(sql).unwrap();
+        for name in ["first", "second"] {
+            assert!(!statement.exists((ANCHOR.0, name)).unwrap());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }
 
 #[test]
