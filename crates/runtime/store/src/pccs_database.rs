@@ -74,7 +74,7 @@ impl PccsDatabase {
                 .pragma_update(None, pragma, value)
                 .map_err(failed)?;
         }
-        // Plans do not depend on the values of parameters: otherwise statements are planned again for each.
+        // Plans do not depend on the values of parameters: otherwise a statement is planned again for each.
         connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             .map_err(failed)?;

@@ -81,6 +81,7 @@ fn write(source: &Connection, name: &str, to: &Path) -> Outcome<Checked> {
     if mode != "delete" {
         return Err(Fault::Damaged(format!("its journal stays {mode}")));
     }
+    connection::plan_once(&copy)?;
     migrations::apply(&mut copy, name, migrations::ALL)?;
     check::check(&copy)
 }

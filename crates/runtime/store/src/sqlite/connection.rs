@@ -134,11 +134,17 @@ pub(super) fn in_memory() -> Outcome<Connection> {
 fn set_up(connection: &Connection) -> Outcome<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // A statement is planned once, not for each value: what is looked up has an index of its own.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    plan_once(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
+}
+
+/// Keeps the plans of statements from depending on the values of parameters: otherwise one that is kept is
+/// planned again at each use. The tables have no statistics by which values could change a plan.
+pub(super) fn plan_once(connection: &Connection) -> Outcome<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }

@@ -179,12 +179,14 @@ fn a_statement_is_planned_once_whatever_it_looks_for() {
     drop(Store::open(&folder.database()).unwrap());
     for open in [connection::reader, connection::writer] {
         let connection = open(&folder.database()).unwrap();
-        let sql = "SELECT * FROM platforms WHERE anchor = ?1 AND qe_id = ?2";
-        let mut statement = connection.prepare(sql).unwrap();
-        for name in ["first", "second"] {
-            assert!(!statement.exists((ANCHOR.0, name)).unwrap());
+        let statement = || {
+            let sql = "SELECT * FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
+            connection.prepare_cached(sql).unwrap()
+        };
+        for (after, limit) in [(10, 1), (20, 2), (30, 3)] {
+            assert!(!statement().exists((after, limit)).unwrap());
         }
-        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        assert_eq!(statement().get_status(StatementStatus::RePrepare), 0);
     }
 }
 
