@@ -89,11 +89,12 @@ fn main() {
     let size = fs::metadata(&path).expect("a database").len();
     let mut reserve = Reserve::of(size);
     let unit = Unit::new();
+    // The first one finds everything cold.
+    unit.cost();
     let before = cpu_time(service.id());
     // Among them is who built the binary.
     let ended_before = time_of_children();
     let import = import(&folder, &service);
-    unit.cost();
     let (units, memory) = watch(import, &service, &folder, &unit, &mut reserve);
     let service_time = cpu_time(service.id()) - before;
     let import_time = time_of_children() - ended_before;
@@ -118,9 +119,9 @@ fn main() {
     println!("import        {:8.2} s", import_time.as_secs_f64());
     println!("peak memory   {peak} KiB of the service, {memory} KiB of the import");
     println!(
-        "reserve       {:8.1} MB of {:.1} MB given",
+        "reserve       {:8.1} MB given, {:.1} MB left",
         reserve.given as f64 / 1e6,
-        size as f64 / 1e6
+        (reserve.pieces.len() * PIECE) as f64 / 1e6
     );
     println!("ratio         {:8.3}", spent / allowed);
     assert!(
@@ -404,8 +405,8 @@ fn store_size(folder: &Folder) -> u64 {
     sizes.sum()
 }
 
-/// What a verification cost while the import had its CPU time: where the machine is slower for a while, fewer
-/// fall into that time, so that the arithmetic mean would be too high.
+/// The cost of one where the same work is done at all of these costs, each for as long as the others: fewer fit
+/// into a time when the machine is slow, so that the arithmetic mean would be too high.
 fn harmonic_mean(costs: &[f64]) -> f64 {
     let speeds: f64 = costs.iter().map(|cost| 1.0 / cost).sum();
     costs.len() as f64 / speeds
