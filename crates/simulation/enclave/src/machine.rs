@@ -283,11 +283,9 @@ impl<B: Backend> Machine<B> {
         }
     }
 
-    /// Whether the exception is how a processor without SGX, or outside an enclave, answers
-    /// `ENCLU`.
+    /// Whether the exception is how the processor of this machine answers `ENCLU`.
     fn is_at_enclu(&self, registers: &Registers, exception: &Exception) -> bool {
-        let refuses = [Vector::InvalidOpcode, Vector::GeneralProtection];
-        refuses.contains(&exception.vector) && self.code::<3>(registers.rip) == Some(ENCLU)
+        leaves::is_answer(registers, exception) && self.code::<3>(registers.rip) == Some(ENCLU)
     }
 
     /// The first bytes of an instruction, where they are the enclave's.

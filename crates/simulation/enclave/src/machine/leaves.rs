@@ -32,6 +32,24 @@ pub mod leaf {
     pub const EVERIFYREPORT2: u32 = 8;
 }
 
+/// Whether an exception can be how a processor answers `ENCLU` outside an enclave: one without SGX with an
+/// invalid opcode; one with SGX, which the machine may hide, with a general protection fault, but for the two
+/// leaves that enter with a page fault, as there is no enclave where their operands say.
+pub(super) fn is_answer(registers: &Registers, exception: &Exception) -> bool {
+    match exception.vector {
+        Vector::InvalidOpcode | Vector::GeneralProtection => true,
+        Vector::PageFault => {
+            let is_entry = [leaf::EENTER, leaf::ERESUME].contains(&(registers.rax as u32));
+            // The instruction itself can be what is not there to be executed.
+            let is_fetched = exception
+                .address
+                .is_some_and(|address| address.wrapping_sub(registers.rip) >= ENCLU.len() as u64);
+            is_entry && is_fetched
+        }
+        _ => false,
+    }
+}
+
 /// Why a leaf did not complete.
 pub(super) enum Trap {
     /// It raised this.
@@ -189,4 +207,32 @@ fn fault(failure: &Failure) -> Trap {
         reason: Some(reason),
         ..Exception::new(Vector::GeneralProtection)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entering_is_answered_by_a_page_fault_of_its_operand_and_nothing_else_is() {
+        let registers = |leaf: u32| Registers {
+            rax: leaf.into(),
+            rip: 0x1ffe,
+            ..Registers::default()
+        };
+        let refused = Exception::new(Vector::GeneralProtection);
+        let operand = Exception::page(0x5fff, 4);
+        for number in 0..=10 {
+            let registers = registers(number);
+            assert!(is_answer(&registers, &refused));
+            let is_entry = [leaf::EENTER, leaf::ERESUME].contains(&number);
+            assert_eq!(is_answer(&registers, &operand), is_entry, "leaf {number}");
+        }
+        let entering = registers(leaf::EENTER);
+        for address in [0x1ffe, 0x2000] {
+            assert!(!is_answer(&entering, &Exception::page(address, 0x14)));
+        }
+        assert!(is_answer(&entering, &Exception::page(0x2001, 4)));
+        assert!(!is_answer(&entering, &Exception::new(Vector::DivideError)));
+    }
 }
