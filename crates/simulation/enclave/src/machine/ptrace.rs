@@ -1,9 +1,10 @@
 //! Execution in a process of its own, whose exceptions are caught by `ptrace`.
 //!
 //! A processor without SGX answers `ENCLU` with an invalid opcode, one that has it outside an enclave
-//! with a fault, and the kernel stops the process with a signal. The process has an address space with the enclave and the memory that it
-//! shares with the outside in it, and nothing else: no program, no library, no stack. It makes no
-//! system call: each one is stopped before it happens (`PTRACE_SYSEMU`), and is an exception.
+//! with a fault, and the kernel stops the process with a signal. The process has an address space with
+//! the enclave and the memory that it shares with the outside in it, and nothing else: no program, no
+//! library, no stack. It makes no system call: each one is stopped before it happens
+//! (`PTRACE_SYSEMU`), and is an exception.
 
 mod memory;
 mod process;
