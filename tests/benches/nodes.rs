@@ -18,6 +18,10 @@ const ROUNDS: usize = 15;
 /// Requests in a round: enough that what a node does beside them, once a second, weighs little.
 const COUNT: u32 = 3_000;
 
+/// How many requests are sent before the first answer is read: a node that sleeps between any two spends
+/// most of its time on being woken, which differs from run to run by more than what is looked for.
+const TOGETHER: u32 = 20;
+
 /// The most that the first may cost more than the second.
 const ALLOWED: f64 = 1.05;
 
@@ -89,16 +93,19 @@ impl Visitor {
     /// The CPU time of the node for one request, in microseconds.
     fn cost(&mut self) -> f64 {
         let before = cpu_time(self.process);
-        for _ in 0..COUNT {
-            self.ask();
+        for _ in 0..COUNT / TOGETHER {
+            let requests = self.request.repeat(TOGETHER as usize);
+            let sent = self.connection.get_mut().write_all(&requests);
+            sent.expect("a connection");
+            for _ in 0..TOGETHER {
+                self.receive();
+            }
         }
         let spent = cpu_time(self.process) - before;
         spent.as_secs_f64() * 1e6 / f64::from(COUNT)
     }
 
-    fn ask(&mut self) {
-        let sent = self.connection.get_mut().write_all(&self.request);
-        sent.expect("a connection");
+    fn receive(&mut self) {
         let mut size = 0;
         let mut line = String::new();
         self.connection.read_line(&mut line).expect("an answer");
