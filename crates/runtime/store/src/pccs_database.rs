@@ -9,12 +9,11 @@ mod platforms;
 mod row;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::sqlite::read_carefully;
 pub use documents::{Documents, Policy};
 pub use platforms::{Platforms, Rows, Waiting};
 
@@ -26,9 +25,6 @@ const MOST_ROWS: usize = 1_000_000;
 
 /// Most certificates, and most TCBs, of one platform: the vendor knows a dozen.
 const MOST_OF_PLATFORM: usize = 1_000;
-
-/// How long to wait for a lock of the cache, which writes seldom.
-const BUSY: Duration = Duration::from_secs(5);
 
 /// The schema that is known.
 const SCHEMA: u32 = 5;
@@ -68,16 +64,7 @@ impl PccsDatabase {
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        connection.busy_timeout(BUSY).map_err(failed)?;
-        for (pragma, value) in [("trusted_schema", false), ("cell_size_check", true)] {
-            connection
-                .pragma_update(None, pragma, value)
-                .map_err(failed)?;
-        }
-        // Plans do not depend on the values of parameters: otherwise a statement is planned again for each.
-        connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
-            .map_err(failed)?;
+        read_carefully(&connection).map_err(failed)?;
         connection
             .set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             .map_err(failed)?;

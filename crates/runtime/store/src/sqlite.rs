@@ -40,6 +40,8 @@ use crate::sql::connection::Connection;
 use crate::sql::fault::{Fault, Outcome};
 use crate::store::Changed;
 
+pub(crate) use self::connection::read_carefully;
+
 /// A database of SQLite.
 #[derive(Debug)]
 pub(crate) struct Sqlite {

@@ -81,7 +81,7 @@ impl PccsDatabase {
             let (name, number) = row.map_err(self.failed())?;
             // In a damaged file one leads to another for ever.
             if last.or(after).is_some_and(|before| number <= before) {
-                return Err(self.unfit("it is damaged: its rows are not in their order"));
+                return Err(self.unfit("it is damaged: its rows are not in their order; take a backup of it, or a file of `pcsclient` by `--file`"));
             }
             last = Some(number);
             named.push((name, number));

@@ -132,19 +132,25 @@ pub(super) fn in_memory() -> Outcome<Connection> {
 }
 
 fn set_up(connection: &Connection) -> Outcome<()> {
-    connection.busy_timeout(BUSY)?;
+    read_carefully(connection)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    plan_once(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
     Ok(())
 }
 
+/// Reads a file that another hand may have changed, or another program has open: nothing that its schema
+/// says is executed, the cells of its pages are looked over, and a lock is waited for.
+pub(crate) fn read_carefully(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    plan_once(connection)
+}
+
 /// Keeps the plans of statements from depending on the values of parameters: otherwise one that is kept is
-/// planned again at each use. The tables have no statistics by which values could change a plan.
-pub(super) fn plan_once(connection: &Connection) -> Outcome<()> {
+/// planned again at each use. None here is planned better for knowing its values.
+pub(super) fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
