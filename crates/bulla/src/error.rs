@@ -27,7 +27,8 @@ use crate::input::Rules;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// Why there is no answer. Every message names the thing, what is wrong with it and what to do.
+/// Why there is no answer. Every message names the thing and what is wrong with it, and what to do where that
+/// does not follow.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{message}")]
@@ -308,7 +309,7 @@ pub(crate) enum Error {
     PccsDatabaseUnreadable(#[from] PccsDatabaseError),
 
     #[error(
-        "{}: this is no platform_collaterals.json of Intel's tools: {reason}",
+        "{}: this is no platform_collaterals.json of Intel's tools: {reason}; have `pcsclient` write it anew",
         shown(path)
     )]
     PccsFileMalformed { path: PathBuf, reason: String },
@@ -325,7 +326,7 @@ pub(crate) enum Error {
     #[error("the log cannot be written: {reason}")]
     LogUnusable { reason: String },
 
-    #[error("the result cannot be written: {0}")]
+    #[error("the result cannot be written: {0}; what was asked for may be done all the same")]
     OutputFailed(io::Error),
 }
 

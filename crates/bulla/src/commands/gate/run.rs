@@ -58,7 +58,7 @@ async fn guard(args: &GateRunArgs, gate: &Client) -> Result<Exit> {
     tell(&format!("attested until {}", attestation.until()));
     let mut command = tokio::process::Command::from(command);
     let mut child = command.spawn().map_err(|error| Error::CommandUnstartable {
-        reason: error.to_string(),
+        reason: format!("{error}; check its name, and that it may be executed"),
     })?;
     // With it go the copies of secrets that were meant for its environment.
     drop(command);
