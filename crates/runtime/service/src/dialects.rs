@@ -1,5 +1,6 @@
 //! What clients ask, in their words, and what they are answered.
 
+mod certificate;
 mod document;
 pub mod pccs;
 pub mod pcs;

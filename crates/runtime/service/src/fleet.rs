@@ -5,8 +5,10 @@ mod certificates;
 mod certified;
 mod error;
 mod evidence;
+mod fetching;
 mod registration;
 mod remembered;
+mod selection;
 mod unknown;
 mod versions;
 
@@ -208,10 +210,10 @@ impl Fleet {
     /// often in vain at all.
     async fn fetch_measured(&self, platform: Platform) -> Result<(), NoCertificate> {
         let now = self.keeper.collection().now().at;
-        if let Some(absent) = self.unknown.find(certificates::question(&platform)?, now) {
+        if let Some(absent) = self.unknown.find(fetching::question(&platform)?, now) {
             return Err(absent.into());
         }
-        let key = (platform.id.clone(), certificates::question(&platform)?);
+        let key = (platform.id.clone(), fetching::question(&platform)?);
         self.flights
             .run(key, || async {
                 self.keeper.measure().map_err(|wait| Absent::Unavailable {

@@ -181,6 +181,14 @@ pub fn tcb_info_id(tee: Tee) -> TcbInfoId {
     }
 }
 
+/// The CA, as the documents name it.
+pub fn pck_ca(ca: pcs::PckCa) -> PckCa {
+    match ca {
+        pcs::PckCa::Processor => PckCa::Processor,
+        pcs::PckCa::Platform => PckCa::Platform,
+    }
+}
+
 fn enclave(id: EnclaveId) -> Enclave {
     match id {
         EnclaveId::Qe => Enclave::SgxQe,

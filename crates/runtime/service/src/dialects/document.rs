@@ -5,10 +5,9 @@ use std::sync::Arc;
 use crate::http::header::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, WARNING,
 };
-use crate::http::{HeaderMap, StatusCode};
+use crate::http::{HeaderMap, Reply, StatusCode};
 use bulla_pki::Timestamp;
 use bulla_protocol::caching::{CacheControl, has_already};
-use bytes::Bytes;
 
 use crate::freshness::Freshness;
 use crate::held::{Body, Held};
@@ -34,6 +33,16 @@ pub(super) struct Form {
     pub(super) chain: &'static [HeaderName],
 }
 
+impl Form {
+    pub(super) fn new(media_type: HeaderValue, body: Body, chain: &'static [HeaderName]) -> Self {
+        Self {
+            media_type,
+            body,
+            chain,
+        }
+    }
+}
+
 /// The document that is wanted, asked for where it is missing; one that has ended where no other can
 /// be had and the operator allows it.
 pub(super) async fn find(keeper: &Arc<Keeper>, want: Want) -> Result<Arc<Held>, Absent> {
@@ -46,11 +55,12 @@ pub(super) async fn find(keeper: &Arc<Keeper>, want: Want) -> Result<Arc<Held>, 
 
 /// Whole answer or `304`.
 pub(super) fn answer(
+    route: &'static str,
     held: &Held,
     form: &Form,
     asked: &HeaderMap,
     now: Timestamp,
-) -> (StatusCode, HeaderMap, Bytes) {
+) -> Reply {
     let mut headers = HeaderMap::with_capacity(8);
     let tag = held.tag(form.body);
     headers.insert(ETAG, tag.header.clone());
@@ -82,10 +92,12 @@ pub(super) fn answer(
         .and_then(|condition| condition.to_str().ok())
         .is_some_and(|condition| has_already(condition, &tag.tag));
     if unchanged {
-        return (StatusCode::NOT_MODIFIED, headers, Bytes::new());
+        let reply = Reply::new(route, StatusCode::NOT_MODIFIED);
+        return Reply { headers, ..reply };
     }
     headers.insert(CONTENT_TYPE, form.media_type.clone());
-    (StatusCode::OK, headers, held.bytes(form.body).clone())
+    let reply = Reply::new(route, StatusCode::OK).with_body(held.bytes(form.body).clone());
+    Reply { headers, ..reply }
 }
 
 const EXPIRED: &str = "110 bulla \"the document has ended; the operator allows to serve it\"";

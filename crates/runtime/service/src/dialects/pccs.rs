@@ -6,16 +6,17 @@ mod upkeep;
 
 use std::sync::Arc;
 
-use crate::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
-use crate::http::{HeaderMap, Reply, StatusCode};
-use bulla_collateral::{PckCa, Series};
+use crate::http::header::{HeaderName, HeaderValue, WARNING};
+use crate::http::{HeaderMap, Reply};
+use bulla_collateral::Series;
 use bulla_protocol::pccs::{Answer, CrlForm, CrlTarget, CrlUri, Reason, Refusal, Request, Version};
-use bulla_protocol::pcs::{self, Tee};
+use bulla_protocol::pcs::Tee;
 use bulla_protocol::value::Fmspc;
 use bulla_store::Audit as _;
 use bulla_store::audit::Event;
-use bulla_store::fleet::{PckAnswer, PlatformId};
+use bulla_store::fleet::PlatformId;
 
+use super::certificate::certificate;
 use super::document::{self, Form};
 use super::written;
 use crate::baselines::Followed;
@@ -33,13 +34,8 @@ static TCB_INFO: [HeaderName; 2] = [
 static TCB_INFO_V3: [HeaderName; 1] = [HeaderName::from_static("sgx-tcb-info-issuer-chain")];
 static IDENTITY: [HeaderName; 1] = [HeaderName::from_static("sgx-enclave-identity-issuer-chain")];
 static PCK_CRL: [HeaderName; 1] = [HeaderName::from_static("sgx-pck-crl-issuer-chain")];
-const PCK_CHAIN: HeaderName = HeaderName::from_static("sgx-pck-certificate-issuer-chain");
-const TCBM: HeaderName = HeaderName::from_static("sgx-tcbm");
-const FMSPC: HeaderName = HeaderName::from_static("sgx-fmspc");
-const CA_TYPE: HeaderName = HeaderName::from_static("sgx-pck-certificate-ca-type");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-const PEM: HeaderValue = HeaderValue::from_static("application/x-pem-file");
 const PEM_UTF8: HeaderValue = HeaderValue::from_static("application/x-pem-file; charset=utf-8");
 const CRL: HeaderValue = HeaderValue::from_static("application/pkix-crl");
 const CRL_UTF8: HeaderValue = HeaderValue::from_static("application/pkix-crl; charset=utf-8");
@@ -98,19 +94,19 @@ impl Pccs {
                 let series = Series::EnclaveIdentity(want::enclave_id(enclave));
                 let choice = followed.choice(series, Choice::from(selection));
                 let want = Want::Series(series, choice);
-                let form = form(JSON, Body::AsReceived, &IDENTITY);
+                let form = Form::new(JSON, Body::AsReceived, &IDENTITY);
                 self.document(version, want, &form, headers).await
             }
             Request::PckCrl { ca, form: encoding } => {
                 let form = match encoding {
-                    CrlForm::Hex => form(PEM_UTF8, Body::Hex, &PCK_CRL),
-                    CrlForm::Der => form(CRL, Body::AsReceived, &PCK_CRL),
+                    CrlForm::Hex => Form::new(PEM_UTF8, Body::Hex, &PCK_CRL),
+                    CrlForm::Der => Form::new(CRL, Body::AsReceived, &PCK_CRL),
                 };
-                let want = Want::PckCrl(pck_ca(ca));
+                let want = Want::PckCrl(want::pck_ca(ca));
                 self.document(version, want, &form, headers).await
             }
             Request::RootCaCrl => {
-                let form = form(CRL_UTF8, Body::Hex, &[]);
+                let form = Form::new(CRL_UTF8, Body::Hex, &[]);
                 self.document(version, Want::RootCaCrl, &form, headers)
                     .await
             }
@@ -192,14 +188,7 @@ impl Pccs {
         let held = document::find(&self.keeper, want).await;
         let held = held.map_err(|absent| refusal::absent(version, &absent))?;
         let now = self.keeper.collection().now().at;
-        let (status, headers, body) = document::answer(&held, form, headers, now);
-        Ok(Reply {
-            status,
-            headers,
-            body,
-            route: "",
-            outcome: "",
-        })
+        Ok(document::answer("", &held, form, headers, now))
     }
 
     /// A CRL by the place where its issuer says that it is published: one of the vendor's, or the
@@ -207,16 +196,14 @@ impl Pccs {
     async fn crl(&self, version: Version, uri: &CrlUri<'_>, headers: &HeaderMap) -> Outcome {
         let want = match uri.of_vendor() {
             Some(CrlTarget::RootCa) => Want::RootCaCrl,
-            Some(CrlTarget::Pck(ca)) => Want::PckCrl(pck_ca(ca)),
-            None if self.keeper.collection().root_crl_uri().as_deref() == Some(uri.as_str()) => {
-                Want::RootCaCrl
-            }
+            Some(CrlTarget::Pck(ca)) => Want::PckCrl(want::pck_ca(ca)),
+            None if self.keeper.collection().has_root_crl_at(uri.as_str()) => Want::RootCaCrl,
             None => {
                 return Err(Refusal::new(Reason::InvalidRequest)
                     .because("uri is not a distribution point of the vendor"));
             }
         };
-        let form = form(CRL, Body::AsReceived, &[]);
+        let form = Form::new(CRL, Body::AsReceived, &[]);
         self.document(version, want, &form, headers).await
     }
 
@@ -227,29 +214,6 @@ impl Pccs {
             Refusal::new(Reason::Internal).because("the certificate cannot stand in an answer")
         })
     }
-}
-
-/// A PCK certificate as an answer.
-pub(super) fn certificate(answer: PckAnswer) -> Option<Reply> {
-    let chain = str::from_utf8(&answer.issuer_chain).ok()?;
-    let chain = bulla_protocol::percent::encode(chain);
-    let mut headers = HeaderMap::with_capacity(6);
-    headers.insert(CONTENT_TYPE, PEM);
-    headers.insert(TCBM, HeaderValue::try_from(answer.tcbm.to_string()).ok()?);
-    headers.insert(FMSPC, HeaderValue::try_from(answer.fmspc.to_string()).ok()?);
-    let ca = match answer.ca {
-        PckCa::Processor => "PROCESSOR",
-        PckCa::Platform => "PLATFORM",
-    };
-    headers.insert(CA_TYPE, HeaderValue::from_static(ca));
-    headers.insert(PCK_CHAIN, HeaderValue::try_from(chain).ok()?);
-    Some(Reply {
-        status: StatusCode::OK,
-        headers,
-        body: answer.certificate.into(),
-        route: "",
-        outcome: "",
-    })
 }
 
 /// TCB info and its form. Version 3 has one of its own, which the vendor no longer issues: what was
@@ -264,22 +228,7 @@ fn tcb_info(version: Version, tee: Tee, fmspc: Fmspc) -> (Series, Form) {
         fmspc: fmspc.0,
         version: number,
     };
-    (series, form(JSON, Body::AsReceived, chain))
-}
-
-fn form(media_type: HeaderValue, body: Body, chain: &'static [HeaderName]) -> Form {
-    Form {
-        media_type,
-        body,
-        chain,
-    }
-}
-
-pub(super) fn pck_ca(ca: pcs::PckCa) -> PckCa {
-    match ca {
-        pcs::PckCa::Processor => PckCa::Processor,
-        pcs::PckCa::Platform => PckCa::Platform,
-    }
+    (series, Form::new(JSON, Body::AsReceived, chain))
 }
 
 fn route(request: &Request<'_>) -> &'static str {

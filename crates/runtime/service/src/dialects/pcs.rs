@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::http::header::{HeaderName, HeaderValue};
 use crate::http::{HeaderMap, Reply};
-use bulla_collateral::{PckCa, Series};
+use bulla_collateral::Series;
 use bulla_protocol::pcs::{self, Answer, CrlEncoding, Refusal, Request, RequestError};
 use bulla_protocol::value::HeaderText;
 use bulla_protocol::wire::{RequestParts, ResponseParts, Status};
@@ -68,7 +68,7 @@ impl Pcs {
                     fmspc: fmspc.0,
                     version: 3,
                 };
-                let form = form(JSON, Body::AsReceived, &TCB_INFO);
+                let form = Form::new(JSON, Body::AsReceived, &TCB_INFO);
                 (
                     Want::Series(series, followed.choice(series, Choice::from(*selection))),
                     form,
@@ -76,7 +76,7 @@ impl Pcs {
             }
             Request::EnclaveIdentity { enclave, selection } => {
                 let series = Series::EnclaveIdentity(want::enclave_id(*enclave));
-                let form = form(JSON, Body::AsReceived, &IDENTITY);
+                let form = Form::new(JSON, Body::AsReceived, &IDENTITY);
                 (
                     Want::Series(series, followed.choice(series, Choice::from(*selection))),
                     form,
@@ -84,14 +84,11 @@ impl Pcs {
             }
             Request::EvaluationDataNumbers(tee) => {
                 let want = Want::EvaluationDataNumbers(want::tcb_info_id(*tee));
-                (want, form(JSON, Body::AsReceived, &NUMBERS))
+                (want, Form::new(JSON, Body::AsReceived, &NUMBERS))
             }
             Request::PckCrl { ca, encoding } => {
-                let ca = match ca {
-                    pcs::PckCa::Processor => PckCa::Processor,
-                    pcs::PckCa::Platform => PckCa::Platform,
-                };
-                (Want::PckCrl(ca), crl_form(*encoding, &PCK_CRL))
+                let want = Want::PckCrl(want::pck_ca(*ca));
+                (want, crl_form(*encoding, &PCK_CRL))
             }
             Request::RootCaCrl(file) => (Want::RootCaCrl, crl_form(file.encoding(), &[])),
             Request::PckCertificate { .. }
@@ -105,14 +102,7 @@ impl Pcs {
         match document::find(&self.keeper, want).await {
             Ok(held) => {
                 let now = self.keeper.collection().now().at;
-                let (status, headers, body) = document::answer(&held, &form, headers, now);
-                Reply {
-                    status,
-                    headers,
-                    body,
-                    route,
-                    outcome: "",
-                }
+                document::answer(route, &held, &form, headers, now)
             }
             Err(absent) => refused(route, refusal(&absent)),
         }
@@ -193,18 +183,10 @@ fn route(request: &Request) -> &'static str {
     }
 }
 
-fn form(media_type: HeaderValue, body: Body, chain: &'static [HeaderName]) -> Form {
-    Form {
-        media_type,
-        body,
-        chain,
-    }
-}
-
 fn crl_form(encoding: CrlEncoding, chain: &'static [HeaderName]) -> Form {
     match encoding {
-        CrlEncoding::Pem => form(PEM, Body::Pem, chain),
-        CrlEncoding::Der => form(CRL, Body::AsReceived, chain),
+        CrlEncoding::Pem => Form::new(PEM, Body::Pem, chain),
+        CrlEncoding::Der => Form::new(CRL, Body::AsReceived, chain),
     }
 }
 

@@ -10,8 +10,9 @@ use bulla_protocol::thim::{CrlPlace, LONGEST_AGE, PckCertificate, Request};
 use bulla_protocol::value::Pem;
 use bulla_store::fleet::{PckAnswer, PlatformId};
 
+use super::certificate::certificate;
 use super::document::{self, CLIENT_KEEPS, Form};
-use super::pccs::{certificate, pck_ca, refusal};
+use super::pccs::refusal;
 use super::written;
 use crate::baselines::Followed;
 use crate::fleet::{Fleet, NoCertificate, Wanted};
@@ -75,7 +76,7 @@ impl Thim {
                 self.pck_certificate(&wanted, is_azures).await
             }
             Request::PckCrl { ca, form } => {
-                let want = Want::PckCrl(pck_ca(ca));
+                let want = Want::PckCrl(want::pck_ca(ca));
                 self.document(want, &crl(form == CrlForm::Der), headers)
                     .await
             }
@@ -117,32 +118,23 @@ impl Thim {
         let held = document::find(&self.keeper, want).await;
         let held = held.map_err(|absent| refusal::absent(Version::V4, &absent))?;
         let now = self.keeper.collection().now().at;
-        let (status, mut headers, body) = document::answer(&held, form, headers, now);
+        let mut reply = document::answer("", &held, form, headers, now);
         // Azure's client does not count the age off what it may keep, so that it is not sent.
-        headers.remove(AGE);
-        headers.insert(CACHE_CONTROL, keeps(&held, now));
-        Ok(Reply {
-            status,
-            headers,
-            body,
-            route: "",
-            outcome: "",
-        })
+        reply.headers.remove(AGE);
+        reply.headers.insert(CACHE_CONTROL, keeps(&held, now));
+        Ok(reply)
     }
 
     /// A CRL of the vendor's, or the one whose place the root in force names.
     fn published_at(&self, place: &CrlPlace) -> Result<Want, Refusal> {
         match place {
             CrlPlace::Vendors(CrlTarget::RootCa) => Ok(Want::RootCaCrl),
-            CrlPlace::Vendors(CrlTarget::Pck(ca)) => Ok(Want::PckCrl(pck_ca(*ca))),
-            CrlPlace::Other(uri) => {
-                let named = self.keeper.collection().root_crl_uri();
-                match named.is_some_and(|named| named.eq_ignore_ascii_case(uri)) {
-                    true => Ok(Want::RootCaCrl),
-                    false => Err(Refusal::new(Reason::InvalidRequest)
-                        .because("uri is not a distribution point of the vendor")),
-                }
-            }
+            CrlPlace::Vendors(CrlTarget::Pck(ca)) => Ok(Want::PckCrl(want::pck_ca(*ca))),
+            CrlPlace::Other(uri) => match self.keeper.collection().has_root_crl_at(uri) {
+                true => Ok(Want::RootCaCrl),
+                false => Err(Refusal::new(Reason::InvalidRequest)
+                    .because("uri is not a distribution point of the vendor")),
+            },
         }
     }
 
@@ -199,11 +191,7 @@ fn no_certificate(error: &NoCertificate) -> Refusal {
 }
 
 fn json(chain: &'static [HeaderName]) -> Form {
-    Form {
-        media_type: JSON,
-        body: Body::AsReceived,
-        chain,
-    }
+    Form::new(JSON, Body::AsReceived, chain)
 }
 
 fn crl(der: bool) -> Form {
@@ -211,11 +199,7 @@ fn crl(der: bool) -> Form {
         true => (DER, Body::AsReceived),
         false => (PEM, Body::Pem),
     };
-    Form {
-        media_type,
-        body,
-        chain: &CRL,
-    }
+    Form::new(media_type, body, &CRL)
 }
 
 fn route(request: &Request<'_>) -> &'static str {

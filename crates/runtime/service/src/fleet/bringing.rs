@@ -13,8 +13,9 @@ use bulla_store::fleet::{
 use bulla_store::{Fleet as _, StoreError};
 use bulla_verifier::arrival::{PckExpectation, PckIssuer};
 
-use super::certificates::{refused, select, texts};
+use super::certificates::{refused, texts};
 use super::registration::raw_tcb;
+use super::selection::select;
 use super::{Fleet, NoCertificate};
 
 /// Certificates on their way into a fleet.

@@ -4,7 +4,7 @@ use bulla_pki::Timestamp;
 use bulla_store::Fleet as _;
 use bulla_store::fleet::{Platform, PlatformId, RawTcb, Registration, RegistrationState};
 
-use super::certificates::MOST_AT_ONCE;
+use super::fetching::MOST_AT_ONCE;
 use super::{Fleet, LEASE, NoCertificate};
 use crate::keeper::{Absent, Mode};
 
