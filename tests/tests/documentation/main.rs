@@ -2,5 +2,6 @@
 
 mod air_gap;
 mod example_risk_score;
+mod metrics;
 mod pages;
 mod service;

@@ -38,7 +38,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-fn quoted_in_column(page: &str, title: &str) -> BTreeSet<String> {
+pub(super) fn quoted_in_column(page: &str, title: &str) -> BTreeSet<String> {
     let cells = column(page, title);
     assert!(!cells.is_empty(), "no column `{title}`");
     let words = cells.into_iter().flat_map(quoted);
@@ -114,7 +114,7 @@ fn every_finding_of_the_doctor_is_documented_and_every_documented_one_exists() {
 }
 
 /// All Rust sources below a folder of the repository.
-fn sources(folder: &str) -> Vec<PathBuf> {
+pub(super) fn sources(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
