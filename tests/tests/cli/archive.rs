@@ -76,7 +76,7 @@ fn two_services_that_never_meet_serve_the_same() {
     assert_eq!(imported.status, 0, "{}", imported.stdout);
     assert_eq!(
         imported.json()["platforms"],
-        json!({"brought": 1, "unchanged": 0, "without": 0, "failed": []})
+        json!({"brought": 1, "unchanged": 0, "older": 0, "without": 0, "failed": []})
     );
     assert!(
         outcomes(&imported)

@@ -11,6 +11,7 @@ use bulla_tests::daemon::Reply;
 use bulla_tests::front::{ADMINISTRATOR, Front, JSON, USER};
 use bulla_tests::host::Host;
 use bulla_tests::site::{Clock, DAY, HOUR, Site, vendor};
+use bulla_vendor::{Event, Part, Recovery, Vendor};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -27,8 +28,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::of(vendor())
+    }
+
+    fn of(vendor: Vendor) -> Self {
         let clock = Clock::at("2026-11-23T12:00:00Z");
-        let site = Site::open(vendor(), &clock);
+        let site = Site::open(vendor, &clock);
         Self {
             outside: Front::open(&clock, vec![site.upstream("vendor")], Mode::Lazy),
             inside: Front::open(&clock, Vec::new(), Mode::Offline),
@@ -41,12 +46,7 @@ impl World {
     /// Has a platform of the vendor registered outside.
     fn register(&self, name: &str) -> Host {
         let host = Host::of(&vendor(), name, self.clock.now());
-        let body = host.body().to_string();
-        let path = "/sgx/certification/v4/platforms";
-        let reply = self
-            .outside
-            .send("POST", path, &[USER, JSON], body.as_bytes());
-        assert_eq!(reply.status(), 200, "{}", reply.text());
+        assert_eq!(register(&self.outside, &host), 200);
         host
     }
 
@@ -123,6 +123,16 @@ impl World {
         reply.json()
     }
 
+    /// The manifests of those that wait inside.
+    fn manifests_that_wait(&self) -> Vec<String> {
+        let path = "/sgx/certification/v4/platforms";
+        let waiting = self.inside.administrate("GET", path).json();
+        let waiting = waiting.as_array().expect("a list").iter();
+        let manifests = waiting.filter_map(|one| one["platform_manifest"].as_str());
+        let given = manifests.filter(|manifest| !manifest.is_empty());
+        given.map(str::to_owned).collect()
+    }
+
     #[track_caller]
     fn refused(&self, archive: &[u8]) -> String {
         self.refused_volume(&only_volume(archive))
@@ -144,6 +154,14 @@ fn only_volume(archive: &[u8]) -> Vec<u8> {
     volume
 }
 
+/// Registers a host, and tells the status.
+fn register(front: &Front, host: &Host) -> u16 {
+    let body = host.body().to_string();
+    let path = "/sgx/certification/v4/platforms";
+    let reply = front.send("POST", path, &[USER, JSON], body.as_bytes());
+    reply.status()
+}
+
 /// What became of a document.
 fn outcome(imported: &Value, document: &str) -> String {
     let rows = imported["documents"].as_array().expect("a list");
@@ -163,7 +181,7 @@ fn platforms_with_a_manifest_and_without_are_carried() {
     let imported = world.imported(&world.seal(&world.contents(), None));
     assert_eq!(
         imported["platforms"],
-        json!({"brought": 2, "unchanged": 0, "without": 0, "failed": []})
+        json!({"brought": 2, "unchanged": 0, "older": 0, "without": 0, "failed": []})
     );
     for host in &hosts {
         let (outside, inside) = (
@@ -175,20 +193,92 @@ fn platforms_with_a_manifest_and_without_are_carried() {
     }
     // Whoever registers there again is known, by manifest or PPID, and does not wait.
     for host in &hosts {
-        let body = host.body().to_string();
-        let path = "/sgx/certification/v4/platforms";
+        assert_eq!(register(&world.inside, host), 200);
+    }
+    assert!(world.manifests_that_wait().is_empty());
+}
+
+#[test]
+fn a_machine_that_changed_while_an_archive_was_on_its_way_waits_on() {
+    let world = World::new();
+    let host = world.register("two");
+    world.imported(&world.seal(&world.contents(), None));
+    let mut changed = host.clone();
+    let manifest = changed.manifest.as_mut().expect("of several packages");
+    *manifest.last_mut().expect("a byte") ^= 1;
+    let expected = hex::encode(&*manifest);
+    assert_eq!(register(&world.inside, &changed), 200);
+
+    // Of the machine as it was: its certificates are here, and say nothing of what it is now.
+    world.clock.pass(HOUR);
+    let imported = world.imported(&world.seal(&world.contents(), None));
+    assert_eq!(imported["platforms"]["unchanged"], 1, "{imported}");
+    let waiting = world.manifests_that_wait();
+    assert_eq!(waiting.len(), 1);
+    assert!(waiting[0].eq_ignore_ascii_case(&expected));
+}
+
+#[test]
+fn certificates_issued_before_those_that_are_here_replace_nothing() {
+    let mut vendor = vendor();
+    let recovery = Recovery {
+        number: 2,
+        date: "2026-11-10T00:00:00Z".parse().expect("a day"),
+        raises: [Part::Pce].into(),
+        below: bulla_collateral::TcbStatus::OutOfDate,
+        advisory_ids: Default::default(),
+    };
+    let disclosed = "2026-11-24T00:00:00Z".parse().expect("a day");
+    let recovered = vendor.record(disclosed, Event::Recovery(recovery));
+    recovered.expect("a recovery");
+    let world = World::of(vendor);
+    let host = world.register("one");
+    let earlier = world.platforms();
+    world.clock.pass(3 * DAY);
+    let all = "/sgx/certification/v4/refresh?type=certs&fmspc=all";
+    assert_eq!(world.outside.administrate("POST", all).status(), 200);
+    let later = world.platforms();
+    assert!(later[0].body != earlier[0].body);
+
+    let brought = |platforms: &[Platform], key: &SigningKey| {
+        world.clock.pass(HOUR);
+        let archive = seal(&world.contents(), platforms, key, None);
+        let signer = key_sha256(key.public_key());
+        let target = format!("/collateral/archive?signer={signer}");
+        let volume = only_volume(&archive);
         let reply = world
             .inside
-            .send("POST", path, &[USER, JSON], body.as_bytes());
+            .send("POST", &target, &[ADMINISTRATOR], &volume);
         assert_eq!(reply.status(), 200, "{}", reply.text());
-    }
-    let waiting = world
-        .inside
-        .administrate("GET", "/sgx/certification/v4/platforms");
-    let waiting = waiting.json();
-    let with_manifest = waiting.as_array().expect("a list").iter();
-    let with_manifest = with_manifest.filter(|one| one["platform_manifest"] != "");
-    assert_eq!(with_manifest.count(), 0, "{waiting}");
+        reply.json()["platforms"].clone()
+    };
+    let counted = |counts: [u32; 3]| {
+        let [brought, unchanged, older] = counts;
+        json!({
+            "brought": brought, "unchanged": unchanged, "older": older, "without": 0, "failed": [],
+        })
+    };
+    // Of another signer no archive was imported, so that nothing says that this one is old.
+    let other = SigningKey::generate().expect("a key");
+    assert_eq!(brought(&later, &world.key), counted([1, 0, 0]));
+    let kept = || {
+        let fleet = world.inside.keeping.fleet.certified(None, 50);
+        fleet.expect("a page").0.remove(0).platform.write()
+    };
+    let after = kept();
+    assert_eq!(brought(&earlier, &other), counted([0, 0, 1]));
+    assert!(kept() == after);
+    assert_eq!(brought(&later, &world.key), counted([0, 1, 0]));
+    assert!(kept() == after);
+
+    // Whoever means it removes the platform.
+    let target = format!("/platforms?qe_id={}&pce_id=0000", host.qe_id);
+    let removed = world.inside.administrate("DELETE", &target);
+    assert_eq!(removed.status(), 200, "{}", removed.text());
+    assert_eq!(brought(&earlier, &other), counted([1, 0, 0]));
+    assert!(kept() != after);
+    assert_eq!(brought(&later, &world.key), counted([1, 0, 0]));
+    assert!(kept() == after);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use bulla_protocol::pccs::PlatformCertificates;
 use bulla_store::fleet::{Platform, PlatformId};
 use bulla_store::{Fleet as _, Store, StoreError};
 use bulla_verifier::arrival::CLOCK_SKEW;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::collection::{Change, ROLLED_BACK, Rejection, received_parts};
 use crate::fleet::{Brought, Fleet, NoCertificate};
@@ -71,7 +72,7 @@ pub enum NotImported {
         volume: u32,
     },
     /// Another import ended in between.
-    #[error("another archive was imported at the same time; import this one again")]
+    #[error("another archive was imported at the same time; import the later of the two again")]
     Overtaken,
     /// The store failed.
     #[error(transparent)]
@@ -113,11 +114,22 @@ pub struct Imported {
 pub(crate) struct Archives {
     keeper: Arc<Keeper>,
     fleet: Arc<Fleet>,
+    /// Held by whoever brings a volume, from before it is read on.
+    alone: Mutex<()>,
 }
 
 impl Archives {
     pub(crate) fn new(keeper: Arc<Keeper>, fleet: Arc<Fleet>) -> Self {
-        Self { keeper, fleet }
+        Self {
+            keeper,
+            fleet,
+            alone: Mutex::default(),
+        }
+    }
+
+    /// One volume at a time is in memory and on its way in: whoever brings one waits for the others.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.alone.lock().await
     }
 
     /// Takes what a volume of an archive has. That one document fails keeps none of the others from
@@ -271,11 +283,11 @@ impl Archives {
         }
         let anchor = self.keeper.collection().realm().id();
         // What the vendor knows the platform by may be known here alone.
-        let (ppid, manifest) = match self.store().platform(anchor, &id)? {
+        let known = unhurried(|| self.store().platform(anchor, &id))?;
+        let (ppid, manifest) = match known {
             Some(known) => (known.encrypted_ppid, known.manifest),
             None => (None, None),
         };
-        let before = self.store().pck_certificates(anchor, &id)?;
         let platform = Platform {
             encrypted_ppid: given.encrypted_ppid.or(ppid),
             manifest: given.manifest.or(manifest),
@@ -293,20 +305,14 @@ impl Archives {
             source: source.to_owned(),
         };
         match self.fleet.bring(platform, brought).await {
-            Ok(()) => {}
+            Ok(Change::Older) => Ok(Outcome::Older),
+            Ok(change) => Ok(Outcome::Entered(change)),
             Err(error) => {
                 let error = error.unless_store()?;
                 self.fleet.set_aside(&id, &entries, source, &error);
-                return Ok(not_kept(&error));
+                Ok(not_kept(&error))
             }
         }
-        let after = self.store().pck_certificates(anchor, &id)?;
-        let all = |kept: &bulla_store::fleet::PckCertificates| kept.certificates.clone();
-        Ok(Outcome::Entered(match before {
-            None => Change::First,
-            Some(before) if after.as_ref().map(all) == Some(all(&before)) => Change::Same,
-            Some(_) => Change::Newer,
-        }))
     }
 
     fn store(&self) -> &Arc<Store> {

@@ -153,6 +153,16 @@ pub enum RegistrationState {
     NotAvailable,
 }
 
+/// What becomes of a platform's registrations once it has certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever keeps some knows which")]
+pub enum Waiting {
+    /// They are acknowledged, as by [`Fleet::acknowledge`].
+    Ends,
+    /// They stay: whoever registered is not served yet.
+    GoesOn,
+}
+
 /// The fleet.
 pub trait Fleet {
     /// Keeps a platform, in place of what was known by its name; `registered` stays the first, and
@@ -222,8 +232,14 @@ pub trait Fleet {
     ) -> Result<()>;
 
     /// Keeps many platforms in one transaction, each as [`Self::put_platform`],
-    /// [`Self::put_pck_certificates`] and [`Self::acknowledge`] do one after the other.
-    fn put_certified(&self, anchor: AnchorId, platforms: &[CertifiedPlatform]) -> Result<()>;
+    /// [`Self::put_pck_certificates`] and, where waiting ends, [`Self::acknowledge`] with the platform's
+    /// manifest do one after the other.
+    fn put_certified(
+        &self,
+        anchor: AnchorId,
+        platforms: &[CertifiedPlatform],
+        waiting: Waiting,
+    ) -> Result<()>;
 
     /// A platform's certificates; absent where there are none.
     fn pck_certificates(
@@ -307,8 +323,15 @@ pub trait Fleet {
         limit: usize,
     ) -> Result<Vec<Registration>>;
 
-    /// Removes registrations of a platform from the queue: it was taken care of.
-    fn acknowledge(&self, anchor: AnchorId, id: &PlatformId) -> Result<()>;
+    /// Removes registrations of a platform from the queue: it has certificates for this manifest. One with
+    /// another manifest waits on, as the machine has changed since those were asked for. Absent for
+    /// certificates by an encrypted PPID, with which all of them go.
+    fn acknowledge(
+        &self,
+        anchor: AnchorId,
+        id: &PlatformId,
+        manifest: Option<&PlatformManifest>,
+    ) -> Result<()>;
 
     /// How many registrations wait, leased ones included.
     fn queue_length(&self, anchor: AnchorId) -> Result<u64>;

@@ -70,6 +70,8 @@ struct Platforms {
     brought: usize,
     /// How many have those that are listed already.
     unchanged: usize,
+    /// How many have others, which were issued later.
+    older: usize,
     /// How many are without certificates.
     without: usize,
     failed: Vec<FailedPlatform>,
@@ -116,6 +118,7 @@ impl Administration {
     pub(super) async fn import(&self, query: &Query, asked: Asked, actor: &str) -> Outcome {
         query.only(&["signer"])?;
         let signer: Sha256 = query.required("signer")?;
+        let _turn = self.archives.turn().await;
         let body = read(asked, MAX_VOLUME_SIZE).await?;
         let volume = Volume::read(&body, Signer::Digest(signer)).map_err(|error| unread(&error))?;
         let imported = self.archives.import(&volume, actor).await?;
@@ -147,6 +150,7 @@ fn answer(volume: &Volume<'_>, imported: Imported) -> Answer {
     let mut platforms = Platforms {
         brought: 0,
         unchanged: 0,
+        older: 0,
         without: 0,
         failed: Vec::new(),
     };
@@ -155,6 +159,7 @@ fn answer(volume: &Volume<'_>, imported: Imported) -> Answer {
             archive::Outcome::Entered(Change::Same) | archive::Outcome::Present => {
                 platforms.unchanged += 1;
             }
+            archive::Outcome::Older => platforms.older += 1,
             archive::Outcome::Entered(_) => platforms.brought += 1,
             failed => {
                 platforms.without += 1;

@@ -8,7 +8,7 @@ use bulla_collateral::TcbInfo;
 use bulla_protocol::pcs::PckCertificateEntry;
 use bulla_protocol::value::{Fmspc, Pem};
 use bulla_store::fleet::{
-    CertifiedPlatform, KnownPlatform, Platform, PlatformId, RawTcb, Registration,
+    CertifiedPlatform, KnownPlatform, Platform, PlatformId, RawTcb, Registration, Waiting,
 };
 use bulla_store::{Fleet as _, StoreError};
 use bulla_verifier::arrival::{PckExpectation, PckIssuer};
@@ -191,7 +191,10 @@ impl Bringing<'_> {
         let good: Vec<CertifiedPlatform> = self.good.into_values().collect();
         match good.is_empty() {
             true => Ok(()),
-            false => self.fleet.store().put_certified(self.fleet.anchor(), &good),
+            false => {
+                let (store, anchor) = (self.fleet.store(), self.fleet.anchor());
+                store.put_certified(anchor, &good, Waiting::Ends)
+            }
         }
     }
 }

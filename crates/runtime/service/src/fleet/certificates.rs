@@ -1,16 +1,20 @@
 //! PCK certificates: whoever brings them, verified and kept.
 
+use bulla_pki::certificate::Certificate;
+use bulla_pki::{Timestamp, pem};
 use bulla_protocol::pcs::{Answer, PckCertificateEntry, Request};
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn, Tcbm};
-use bulla_store::Fleet as _;
 use bulla_store::documents::SetAside;
-use bulla_store::fleet::{PckCertificates, Platform, PlatformId};
+use bulla_store::fleet::{CertifiedPlatform, PckCertificates, Platform, PlatformId, Waiting};
+use bulla_store::{Fleet as _, StoreError};
 use bulla_upstream::Supplied;
 use bulla_verifier::Code;
 use bulla_verifier::arrival::{self, PckArrival, PckExpectation};
 
 use super::selection::select;
 use super::{Fleet, NoCertificate};
+use crate::collection::Change;
+use crate::keeper::unhurried;
 
 /// A platform's certificates, as an upstream, an import or an administrator brings them.
 #[derive(Clone, Debug)]
@@ -51,13 +55,37 @@ impl Fleet {
         });
     }
 
-    /// Takes certificates that somebody brings for a platform, after the same checks.
-    pub async fn bring(&self, platform: Platform, brought: Brought) -> Result<(), NoCertificate> {
-        let checked = self.check(&platform.id, brought)?;
-        let id = platform.id.clone();
-        self.keep(platform, checked).await?;
-        self.store().acknowledge(self.anchor(), &id)?;
-        Ok(())
+    /// Takes certificates that somebody has carried here for a platform, after the same checks, unless
+    /// those that are here were issued later. What is here already is not written again.
+    pub async fn bring(
+        &self,
+        platform: Platform,
+        brought: Brought,
+    ) -> Result<Change, NoCertificate> {
+        let checked = unhurried(|| self.check(&platform.id, brought))?;
+        let change = match unhurried(|| self.kept(&platform.id)) {
+            Err(NoCertificate::NotStored) => Change::First,
+            Err(NoCertificate::IssuerRevoked) => Change::Newer,
+            Err(error) => return Err(error),
+            Ok(kept) if are_same(&kept, &checked) => Change::Same,
+            Ok(kept) if latest_start(&checked) < latest_start(&kept) => return Ok(Change::Older),
+            Ok(_) => Change::Newer,
+        };
+        if change == Change::Same && unhurried(|| self.is_known_alike(&platform))? {
+            let (id, manifest) = (&platform.id, platform.manifest.as_ref());
+            unhurried(|| self.store().acknowledge(self.anchor(), id, manifest))?;
+        } else {
+            self.keep(platform, checked, Waiting::Ends).await?;
+        }
+        Ok(change)
+    }
+
+    /// Whether the vendor is asked for a platform by what is known of it already.
+    fn is_known_alike(&self, platform: &Platform) -> Result<bool, StoreError> {
+        let known = self.store().platform(self.anchor(), &platform.id)?;
+        Ok(known.is_some_and(|known| {
+            known.encrypted_ppid == platform.encrypted_ppid && known.manifest == platform.manifest
+        }))
     }
 
     /// Checks certificates that an upstream gave for somebody else's platform, on their way.
@@ -191,26 +219,48 @@ impl Fleet {
         &self,
         platform: Platform,
         certificates: PckCertificates,
+        waiting: Waiting,
     ) -> Result<(), NoCertificate> {
         self.refresh.keep_family(certificates.fmspc.0);
-        let reported = self.store().raw_tcbs(self.anchor(), &platform.id)?;
-        let selected = match reported.is_empty() {
+        let reported = unhurried(|| self.store().raw_tcbs(self.anchor(), &platform.id))?;
+        let raw_tcbs = match reported.is_empty() {
             true => Vec::new(),
             false => {
                 let tcb_info = self.tcb_info(certificates.fmspc).await?;
                 select(&tcb_info, &certificates, &platform.id, &reported)?
             }
         };
-        let platform = Platform {
-            fmspc: Some(certificates.fmspc),
-            ca: Some(certificates.ca),
-            ..platform
+        let certified = CertifiedPlatform {
+            platform: Platform {
+                fmspc: Some(certificates.fmspc),
+                ca: Some(certificates.ca),
+                ..platform
+            },
+            certificates,
+            raw_tcbs,
         };
         let (store, anchor) = (self.store(), self.anchor());
-        store.put_platform(anchor, &platform)?;
-        store.put_pck_certificates(anchor, &platform.id, &certificates, &selected)?;
+        unhurried(|| store.put_certified(anchor, &[certified], waiting))?;
         Ok(())
     }
+}
+
+/// Whether two sets have the same certificates, whenever and from wherever they came.
+fn are_same(one: &PckCertificates, other: &PckCertificates) -> bool {
+    one.certificates == other.certificates
+        && one.not_available == other.not_available
+        && one.issuer_chain == other.issuer_chain
+        && (one.fmspc, one.ca) == (other.fmspc, other.ca)
+}
+
+/// When the last of a set was issued; absent where there is none.
+fn latest_start(set: &PckCertificates) -> Option<Timestamp> {
+    let starts = set.certificates.iter().filter_map(|(_, text)| {
+        let blocks = pem::decode(text, "CERTIFICATE", 1).ok()?;
+        let certificate = Certificate::parse(blocks.first()?).ok()?;
+        Some(certificate.validity().from)
+    });
+    starts.max()
 }
 
 /// A machine stays in its family: certificates of another are those of another machine.

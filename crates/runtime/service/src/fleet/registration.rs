@@ -43,7 +43,7 @@ impl Fleet {
                 Err(error) => return Err(error),
             }
         }
-        store.acknowledge(anchor, &registration.id)?;
+        store.acknowledge(anchor, &registration.id, registration.manifest.as_ref())?;
         Ok(Queued::Fetched)
     }
 
@@ -65,9 +65,9 @@ impl Fleet {
         let mut asked = 0;
         for registration in due.take(MOST_AT_ONCE) {
             asked += 1;
-            let id = registration.id.clone();
+            let (id, manifest) = (registration.id.clone(), registration.manifest.clone());
             match self.register(registration).await {
-                Ok(_) => store.acknowledge(anchor, &id)?,
+                Ok(_) => store.acknowledge(anchor, &id, manifest.as_ref())?,
                 Err(NoCertificate::Absent(Absent::Unavailable { .. })) => break,
                 Err(NoCertificate::Store(error)) => return Err(NoCertificate::Store(error)),
                 Err(error) => {
@@ -90,7 +90,7 @@ impl Fleet {
         let registration = store.waiting(anchor, id)?.ok_or(lack)?;
         let now = self.keeper.collection().now().at;
         self.fetch_measured(platform(&registration, now)).await?;
-        store.acknowledge(anchor, id)?;
+        store.acknowledge(anchor, id, registration.manifest.as_ref())?;
         Ok(())
     }
 

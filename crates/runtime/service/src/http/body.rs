@@ -1,6 +1,7 @@
 //! Reading a body within limits, on demand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -71,7 +72,8 @@ impl RequestBody {
     }
 
     /// Reads all of it, at most `limit` bytes; [`LONGEST_BODY`] where nothing speaks for another. A
-    /// length that is announced and too large fails before anything is read.
+    /// length that is announced and too large fails before anything is read; one beyond [`LONGEST_BODY`]
+    /// has the time for a body so many times over.
     pub async fn read(self, limit: usize) -> Result<Bytes, BodyError> {
         let Some(Unread {
             incoming,
@@ -86,7 +88,8 @@ impl RequestBody {
             return Err(too_long);
         }
         let reading = Limited::new(incoming, limit).collect();
-        match tokio::time::timeout(connection.limits().body_time, reading).await {
+        let time = time_for(announced, connection.limits().body_time);
+        match tokio::time::timeout(time, reading).await {
             Err(_) => Err(BodyError::TooSlow),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long),
             Ok(Err(_)) => Err(BodyError::Broken),
@@ -95,5 +98,36 @@ impl RequestBody {
                 Ok(collected.to_bytes())
             }
         }
+    }
+}
+
+/// How long a body may take of which this length is announced, in bytes: for each [`LONGEST_BODY`] of it the
+/// time that one has, so that what is slow enough for one is for the other.
+fn time_for(announced: usize, of_one: Duration) -> Duration {
+    let count = announced.div_ceil(LONGEST_BODY).max(1);
+    of_one.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn longer_bodies_have_more_time() {
+        let second = Duration::from_secs(1);
+        for (announced, seconds) in [
+            (0, 1),
+            (1, 1),
+            (LONGEST_BODY, 1),
+            (LONGEST_BODY + 1, 2),
+            (16 * LONGEST_BODY, 16),
+        ] {
+            assert_eq!(
+                time_for(announced, second).as_secs(),
+                seconds,
+                "{announced}"
+            );
+        }
+        assert!(time_for(usize::MAX, Duration::MAX) == Duration::MAX);
     }
 }

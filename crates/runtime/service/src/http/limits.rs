@@ -22,7 +22,8 @@ pub struct Limits {
     /// How long a client may take to send the head of a request, from its first byte or, for the
     /// first one, from the connection on.
     pub head_time: Duration,
-    /// How long a client may take to send a body.
+    /// How long a client may take to send a body of [`LONGEST_BODY`](super::LONGEST_BODY) bytes; where a route
+    /// takes longer ones, the time grows with what is announced.
     pub body_time: Duration,
     /// How long a connection may be idle between two requests.
     pub idle_time: Duration,

@@ -13,7 +13,7 @@ use super::connection::{Connection, Row};
 use super::fault::{Fault, Outcome};
 use crate::fleet::{
     CertifiedPlatform, Evidence, KnownPlatform, PckAnswer, PckCertificates, Platform, PlatformId,
-    RawTcb, Registration, RegistrationState,
+    RawTcb, Registration, RegistrationState, Waiting,
 };
 use crate::{AnchorId, Fleet, Result, Store};
 
@@ -84,7 +84,7 @@ impl Fleet for Store {
 
     fn remove_platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<bool> {
         self.write(|transaction| {
-            queue::remove(transaction, anchor, id)?;
+            queue::remove(transaction, anchor, id, None)?;
             evidence::remove(transaction, anchor, id)?;
             platforms::remove(transaction, anchor, id)
         })
@@ -107,7 +107,12 @@ impl Fleet for Store {
         })
     }
 
-    fn put_certified(&self, anchor: AnchorId, all: &[CertifiedPlatform]) -> Result<()> {
+    fn put_certified(
+        &self,
+        anchor: AnchorId,
+        all: &[CertifiedPlatform],
+        waiting: Waiting,
+    ) -> Result<()> {
         self.write(|transaction| {
             for one in all {
                 let id = &one.platform.id;
@@ -117,7 +122,10 @@ impl Fleet for Store {
                 for tcb in &one.raw_tcbs {
                     certificates::put_raw_tcb(transaction, platform, tcb)?;
                 }
-                queue::remove(transaction, anchor, id)?;
+                if waiting == Waiting::Ends {
+                    let manifest = one.platform.manifest.as_ref();
+                    queue::remove(transaction, anchor, id, manifest)?;
+                }
             }
             Ok(())
         })
@@ -212,8 +220,13 @@ impl Fleet for Store {
         self.read(|transaction| queue::list(transaction, anchor, state, now, limit))
     }
 
-    fn acknowledge(&self, anchor: AnchorId, id: &PlatformId) -> Result<()> {
-        self.write(|transaction| queue::remove(transaction, anchor, id))
+    fn acknowledge(
+        &self,
+        anchor: AnchorId,
+        id: &PlatformId,
+        manifest: Option<&PlatformManifest>,
+    ) -> Result<()> {
+        self.write(|transaction| queue::remove(transaction, anchor, id, manifest))
     }
 
     fn queue_length(&self, anchor: AnchorId) -> Result<u64> {

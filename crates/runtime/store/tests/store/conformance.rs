@@ -48,6 +48,7 @@ macro_rules! conformance {
                 whoever_waits_is_found_by_its_last_registration
                 a_registration_queued_anew_says_what_is_new
                 an_acknowledged_platform_waits_no_longer
+                who_waits_with_another_manifest_waits_on
             );
             $crate::conformance!(@port governance, $open:
                 versions_count_for_each_object

@@ -49,6 +49,8 @@ struct Row {
 struct Platforms {
     brought: usize,
     unchanged: usize,
+    /// How many have certificates at the service that were issued later.
+    older: usize,
     /// How many are without certificates; of those the first are told.
     without: usize,
     failed: Vec<FailedPlatform>,
@@ -142,12 +144,14 @@ impl Imported {
         let Platforms {
             brought,
             unchanged,
+            older,
             without,
             failed,
         } = next.platforms;
         let own = &mut self.platforms;
         own.brought += brought;
         own.unchanged += unchanged;
+        own.older += older;
         own.without += without;
         own.failed.extend(failed);
         own.failed.truncate(MOST_TOLD);
@@ -206,11 +210,12 @@ fn text(service: &Service, simulated: bool, imported: &Imported) -> String {
     let Platforms {
         brought,
         unchanged,
+        older,
         without,
         failed,
     } = &imported.platforms;
     text.push_str(&format!(
-        "\n{} with new certificates, {unchanged} unchanged, {without} without\n",
+        "\n{} with new certificates, {unchanged} unchanged, {older} with later ones, {without} without\n",
         counted(*brought, "platform"),
     ));
     for one in failed {

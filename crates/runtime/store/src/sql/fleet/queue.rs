@@ -1,7 +1,7 @@
 //! Who waits for certificates from outside.
 
 use bulla_pki::Timestamp;
-use bulla_protocol::value::{CpuSvn, PceSvn};
+use bulla_protocol::value::{CpuSvn, PceSvn, PlatformManifest};
 
 use super::{read_encrypted_ppid, read_id, read_manifest};
 use crate::AnchorId;
@@ -133,16 +133,26 @@ pub(super) fn list(
     )
 }
 
-/// Removes all registrations of a platform.
+/// Removes a platform's registrations: where a manifest is given those with it and those with none, else
+/// all of them.
 pub(super) fn remove(
     connection: &Connection<'_>,
     anchor: AnchorId,
     id: &PlatformId,
+    manifest: Option<&PlatformManifest>,
 ) -> Outcome<()> {
-    connection.execute(
-        "DELETE FROM registrations WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3",
-        &[&anchor.0, &id.qe_id, &id.pce_id.0],
-    )?;
+    match manifest {
+        None => connection.execute(
+            "DELETE FROM registrations WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3",
+            &[&anchor.0, &id.qe_id, &id.pce_id.0],
+        )?,
+        Some(manifest) => connection.execute(
+            "DELETE FROM registrations
+             WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3
+               AND (manifest IS NULL OR manifest = ?4)",
+            &[&anchor.0, &id.qe_id, &id.pce_id.0, &manifest.as_bytes()],
+        )?,
+    };
     Ok(())
 }
 

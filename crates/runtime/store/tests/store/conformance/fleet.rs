@@ -4,7 +4,7 @@ use bulla_collateral::PckCa;
 use bulla_protocol::value::{CpuSvn, Fmspc, PceSvn};
 use bulla_store::fleet::{
     CertifiedPlatform, Evidence, PckAnswer, PckCertificates, Platform, PlatformId, RawTcb,
-    Registration, RegistrationState,
+    Registration, RegistrationState, Waiting,
 };
 use bulla_store::{Fleet, StoreError};
 
@@ -312,8 +312,8 @@ pub(crate) fn many_platforms_are_kept_as_one_after_the_other(store: &impl Fleet)
         raw_tcbs: vec![raw(1, Some(1))],
     };
     let all = [brought("A", 1), brought("B", 2)];
-    store.put_certified(ANCHOR, &all).unwrap();
-    store.put_certified(ANCHOR, &[]).unwrap();
+    store.put_certified(ANCHOR, &all, Waiting::Ends).unwrap();
+    store.put_certified(ANCHOR, &[], Waiting::Ends).unwrap();
     for (one, registered) in all.iter().zip([first.registered, day(9)]) {
         let id = &one.platform.id;
         let kept = store.pck_certificates(ANCHOR, id).unwrap();
@@ -339,6 +339,14 @@ pub(crate) fn many_platforms_are_kept_as_one_after_the_other(store: &impl Fleet)
     assert_eq!(tcbs.collect::<Vec<_>>(), expected);
     let elsewhere = store.known_platforms(OTHER, &[id("A")]).unwrap();
     assert!(elsewhere.iter().all(Option::is_none));
+
+    let all = [brought("C", 1)];
+    store.put_certified(ANCHOR, &all, Waiting::GoesOn).unwrap();
+    assert_eq!(
+        store.queue_length(ANCHOR).unwrap(),
+        1,
+        "nobody is served yet"
+    );
 }
 
 pub(crate) fn nothing_is_kept_for_a_platform_that_is_not_there(store: &impl Fleet) {
@@ -509,8 +517,38 @@ pub(crate) fn an_acknowledged_platform_waits_no_longer(store: &impl Fleet) {
         store.enqueue(ANCHOR, &registration, New, day(1)).unwrap();
         store.enqueue(OTHER, &registration, New, day(1)).unwrap();
     }
-    store.acknowledge(ANCHOR, &id("A")).unwrap();
-    store.acknowledge(ANCHOR, &id("unknown")).unwrap();
+    store.acknowledge(ANCHOR, &id("A"), None).unwrap();
+    store.acknowledge(ANCHOR, &id("unknown"), None).unwrap();
     assert!(lease(store, New, 2, 3) == [reported("B", 1)]);
     assert_eq!(store.queue_length(OTHER).unwrap(), 3);
+}
+
+pub(crate) fn who_waits_with_another_manifest_waits_on(store: &impl Fleet) {
+    let with = |number: u8, own: u8| Registration {
+        manifest: Some(manifest(own)),
+        ..reported("A", number)
+    };
+    for registration in [reported("A", 1), with(2, 1), with(3, 2)] {
+        store.enqueue(ANCHOR, &registration, New, day(1)).unwrap();
+    }
+    store
+        .acknowledge(ANCHOR, &id("A"), Some(&manifest(1)))
+        .unwrap();
+    assert!(lease(store, New, 2, 3) == [with(3, 2)]);
+
+    let certified = |own: u8| CertifiedPlatform {
+        platform: Platform {
+            manifest: Some(manifest(own)),
+            fmspc: Some(fmspc(1)),
+            ca: Some(PckCa::Processor),
+            ..platform("A")
+        },
+        certificates: certificates(1),
+        raw_tcbs: Vec::new(),
+    };
+    for (own, left) in [(1, 1), (2, 0)] {
+        let all = [certified(own)];
+        store.put_certified(ANCHOR, &all, Waiting::Ends).unwrap();
+        assert_eq!(store.queue_length(ANCHOR).unwrap(), left, "{own}");
+    }
 }
