@@ -12,6 +12,7 @@ use bulla_protocol::pccs::PlatformCertificates;
 use bulla_store::fleet::{Platform, PlatformId};
 use bulla_store::{Fleet as _, Store, StoreError};
 use bulla_verifier::arrival::CLOCK_SKEW;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::collection::{Change, ROLLED_BACK, Rejection, received_parts};
@@ -145,7 +146,9 @@ impl Archives {
         let source = format!("archive of {}", manifest.created);
         let imported = Imported {
             documents: unhurried(|| self.documents(volume, &source))?,
-            platforms: self.platforms(volume, &source).await?,
+            // On one thread: what it takes for each platform goes back to where it came from, and the
+            // memory of the service does not grow with the threads that have had a turn.
+            platforms: unhurried(|| Handle::current().block_on(self.platforms(volume, &source)))?,
         };
         unhurried(|| self.record(volume, &place, &imported, actor))?;
         Ok(imported)

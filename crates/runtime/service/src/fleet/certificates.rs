@@ -71,21 +71,28 @@ impl Fleet {
             Ok(kept) if latest_start(&checked) < latest_start(&kept) => return Ok(Change::Older),
             Ok(_) => Change::Newer,
         };
-        if change == Change::Same && unhurried(|| self.is_known_alike(&platform))? {
-            let (id, manifest) = (&platform.id, platform.manifest.as_ref());
-            unhurried(|| self.store().acknowledge(self.anchor(), id, manifest))?;
-        } else {
-            self.keep(platform, checked, Waiting::Ends).await?;
-        }
+        let certified = self.certified_by(platform, checked).await?;
+        let (store, anchor) = (self.store(), self.anchor());
+        unhurried(|| {
+            if change == Change::Same && self.is_known_alike(&certified)? {
+                let Platform { id, manifest, .. } = &certified.platform;
+                store.acknowledge(anchor, id, manifest.as_ref())
+            } else {
+                store.put_certified(anchor, &[certified], Waiting::Ends)
+            }
+        })?;
         Ok(change)
     }
 
-    /// Whether the vendor is asked for a platform by what is known of it already.
-    fn is_known_alike(&self, platform: &Platform) -> Result<bool, StoreError> {
-        let known = self.store().platform(self.anchor(), &platform.id)?;
-        Ok(known.is_some_and(|known| {
-            known.encrypted_ppid == platform.encrypted_ppid && known.manifest == platform.manifest
-        }))
+    /// Whether a platform is known by the same, and has the same selected for what it has reported.
+    fn is_known_alike(&self, certified: &CertifiedPlatform) -> Result<bool, StoreError> {
+        let (store, anchor) = (self.store(), self.anchor());
+        let given = &certified.platform;
+        let known = store.platform(anchor, &given.id)?;
+        let is_alike = known.is_some_and(|known| {
+            known.encrypted_ppid == given.encrypted_ppid && known.manifest == given.manifest
+        });
+        Ok(is_alike && store.raw_tcbs(anchor, &given.id)? == certified.raw_tcbs)
     }
 
     /// Checks certificates that an upstream gave for somebody else's platform, on their way.
@@ -213,14 +220,25 @@ impl Fleet {
         })
     }
 
-    /// Keeps a platform with verified certificates, and selects anew for every TCB that it has
-    /// reported.
+    /// Keeps a platform with verified certificates. Whoever waits for them waits on.
     pub(super) async fn keep(
         &self,
         platform: Platform,
         certificates: PckCertificates,
-        waiting: Waiting,
     ) -> Result<(), NoCertificate> {
+        let certified = self.certified_by(platform, certificates).await?;
+        let (store, anchor) = (self.store(), self.anchor());
+        unhurried(|| store.put_certified(anchor, &[certified], Waiting::GoesOn))?;
+        Ok(())
+    }
+
+    /// A platform with verified certificates, and those that are selected for every TCB that it has
+    /// reported.
+    async fn certified_by(
+        &self,
+        platform: Platform,
+        certificates: PckCertificates,
+    ) -> Result<CertifiedPlatform, NoCertificate> {
         self.refresh.keep_family(certificates.fmspc.0);
         let reported = unhurried(|| self.store().raw_tcbs(self.anchor(), &platform.id))?;
         let raw_tcbs = match reported.is_empty() {
@@ -230,7 +248,7 @@ impl Fleet {
                 select(&tcb_info, &certificates, &platform.id, &reported)?
             }
         };
-        let certified = CertifiedPlatform {
+        Ok(CertifiedPlatform {
             platform: Platform {
                 fmspc: Some(certificates.fmspc),
                 ca: Some(certificates.ca),
@@ -238,10 +256,7 @@ impl Fleet {
             },
             certificates,
             raw_tcbs,
-        };
-        let (store, anchor) = (self.store(), self.anchor());
-        unhurried(|| store.put_certified(anchor, &[certified], waiting))?;
-        Ok(())
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use bulla_collateral::{Selector, Slot};
 use bulla_pki::Timestamp;
 use bulla_protocol::pcs::{Answer, PlatformKey, Request};
 use bulla_protocol::value::Fmspc;
-use bulla_store::fleet::{PckCertificates, Platform, PlatformId, Waiting};
+use bulla_store::fleet::{PckCertificates, Platform, PlatformId};
 use bulla_store::{Fleet as _, Nodes as _, StoreError};
 use bulla_upstream::{Failure, Supplied};
 
@@ -90,7 +90,7 @@ impl Fleet {
             self.unknown.note(Question::of(&request), &absent, now);
             absent.into()
         })?;
-        self.keep(platform, brought, Waiting::GoesOn).await
+        self.keep(platform, brought).await
     }
 
     /// What an upstream gave, if it is genuine.
