@@ -2,8 +2,8 @@
 //! for a small fleet and for one that is ten times as large.
 //!
 //! `cargo bench -p bulla-tests --bench archives` fills stores through their own interface, and has the
-//! real binary export, inspect and import. It needs `time` (GNU) and a gigabyte in `/dev/shm`. Arguments are
-//! other sizes.
+//! real binary export, inspect and import. It needs `time` (GNU) and a gigabyte in `/dev/shm`, for 100,000
+//! platforms three. Arguments are other sizes.
 
 use std::path::Path;
 use std::process::Command;
