@@ -324,8 +324,8 @@ pub trait Fleet {
     ) -> Result<Vec<Registration>>;
 
     /// Removes registrations of a platform from the queue: it has certificates for this manifest. One with
-    /// another manifest waits on, as the machine has changed since those were asked for. Absent for
-    /// certificates by an encrypted PPID, with which all of them go.
+    /// another manifest waits on, as the machine has changed since those were asked for. Absent
+    /// where it is not told by what they were asked for, and then all of them go.
     fn acknowledge(
         &self,
         anchor: AnchorId,

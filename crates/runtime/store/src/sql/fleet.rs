@@ -84,7 +84,7 @@ impl Fleet for Store {
 
     fn remove_platform(&self, anchor: AnchorId, id: &PlatformId) -> Result<bool> {
         self.write(|transaction| {
-            queue::remove(transaction, anchor, id, None)?;
+            queue::remove(transaction, anchor, id)?;
             evidence::remove(transaction, anchor, id)?;
             platforms::remove(transaction, anchor, id)
         })
@@ -124,7 +124,7 @@ impl Fleet for Store {
                 }
                 if waiting == Waiting::Ends {
                     let manifest = one.platform.manifest.as_ref();
-                    queue::remove(transaction, anchor, id, manifest)?;
+                    queue::answered(transaction, anchor, id, manifest)?;
                 }
             }
             Ok(())
@@ -226,7 +226,7 @@ impl Fleet for Store {
         id: &PlatformId,
         manifest: Option<&PlatformManifest>,
     ) -> Result<()> {
-        self.write(|transaction| queue::remove(transaction, anchor, id, manifest))
+        self.write(|transaction| queue::answered(transaction, anchor, id, manifest))
     }
 
     fn queue_length(&self, anchor: AnchorId) -> Result<u64> {

@@ -12,7 +12,7 @@ use crate::sql::connection::{Connection, Row};
 use crate::sql::fault::Outcome;
 
 /// Queues a registration, or puts it in place of the one with its name and TCB. A lease ends where
-/// the state changes.
+/// the state changes. With a manifest those with another go: a machine has one at a time.
 pub(super) fn put(
     connection: &Connection<'_>,
     anchor: AnchorId,
@@ -28,6 +28,18 @@ pub(super) fn put(
         .manifest
         .as_ref()
         .map(|manifest| manifest.as_bytes());
+    if manifest.is_some() {
+        connection.execute(
+            "DELETE FROM registrations
+             WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3 AND manifest <> ?4",
+            &[
+                &anchor.0,
+                &registration.id.qe_id,
+                &registration.id.pce_id.0,
+                &manifest,
+            ],
+        )?;
+    }
     let replaced = connection.execute(
         "UPDATE registrations SET
              leased_until = CASE WHEN state = ?6 THEN leased_until ELSE 0 END,
@@ -135,17 +147,14 @@ pub(super) fn list(
 
 /// Removes a platform's registrations: where a manifest is given those with it and those with none, else
 /// all of them.
-pub(super) fn remove(
+pub(super) fn answered(
     connection: &Connection<'_>,
     anchor: AnchorId,
     id: &PlatformId,
     manifest: Option<&PlatformManifest>,
 ) -> Outcome<()> {
     match manifest {
-        None => connection.execute(
-            "DELETE FROM registrations WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3",
-            &[&anchor.0, &id.qe_id, &id.pce_id.0],
-        )?,
+        None => return remove(connection, anchor, id),
         Some(manifest) => connection.execute(
             "DELETE FROM registrations
              WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3
@@ -153,6 +162,19 @@ pub(super) fn remove(
             &[&anchor.0, &id.qe_id, &id.pce_id.0, &manifest.as_bytes()],
         )?,
     };
+    Ok(())
+}
+
+/// Removes all registrations of a platform.
+pub(super) fn remove(
+    connection: &Connection<'_>,
+    anchor: AnchorId,
+    id: &PlatformId,
+) -> Outcome<()> {
+    connection.execute(
+        "DELETE FROM registrations WHERE anchor = ?1 AND qe_id = ?2 AND pce_id = ?3",
+        &[&anchor.0, &id.qe_id, &id.pce_id.0],
+    )?;
     Ok(())
 }
 

@@ -528,9 +528,11 @@ pub(crate) fn who_waits_with_another_manifest_waits_on(store: &impl Fleet) {
         manifest: Some(manifest(own)),
         ..reported("A", number)
     };
+    // A machine has one manifest at a time: the last is what it waits with.
     for registration in [reported("A", 1), with(2, 1), with(3, 2)] {
         store.enqueue(ANCHOR, &registration, New, day(1)).unwrap();
     }
+    assert_eq!(store.queue_length(ANCHOR).unwrap(), 2);
     store
         .acknowledge(ANCHOR, &id("A"), Some(&manifest(1)))
         .unwrap();
